@@ -1,0 +1,142 @@
+"""A party's private directory: what is in it survives a crash and is read by nobody else.
+
+Directories have mode 0700, files 0600; a file is written beside its name, synced and renamed, and
+its directory synced, so a reader sees the old bytes or the new ones. One command at a time: an
+advisory lock, which the kernel drops with the process that held it. The *deal folder* is the
+opposite: shared, and anything in it may change at any time. `take_in` copies a message out of it
+first; whoever judges the message reads the copy.
+"""
+
+import contextlib
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from zkcmp.errors import DealError, DecodeError
+
+_COPY_BYTES = 1 << 20
+PRIVATE_FILE, SHARED_FILE = 0o600, 0o644
+
+
+def sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_private(path: Path) -> None:
+    """Create a directory that only its owner enters; refuse one that others can read."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700)
+        sync_directory(path.parent)
+    if not path.is_dir():
+        raise DealError(f"{path} is not a directory; choose another --home")
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise DealError(f"{path} can be entered by other users; run: chmod 700 {path}")
+
+
+def write_atomic(path: Path, data: bytes, mode: int = PRIVATE_FILE) -> None:
+    """Replace `path` by `data`, durably and in one step."""
+    with replacing(path, mode) as temporary, temporary.open("r+b") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: int = PRIVATE_FILE) -> Iterator[Path]:
+    """A new empty file beside `path` that takes its place when the block ends without error.
+
+    Whoever writes it must sync it. The temporary name is fixed, so that what a killed command
+    left behind is removed by the next one.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.unlink(missing_ok=True)
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+    try:
+        yield temporary
+        os.replace(temporary, path)
+        sync_directory(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def copy_durably(source: Path, destination: Path, mode: int, max_bytes: int) -> None:
+    """Copy a regular file of at most `max_bytes`. Raises DecodeError for anything else."""
+    # O_NONBLOCK: opening a named pipe that somebody put there must not hang
+    descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as reader:
+        status = os.fstat(reader.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise DecodeError(f"{source} is not a regular file")
+        if status.st_size > max_bytes:
+            raise DecodeError(f"{source} has {status.st_size} bytes, more than such a message has")
+        with replacing(destination, mode) as temporary, temporary.open("r+b") as writer:
+            copied = 0
+            while piece := reader.read(_COPY_BYTES):
+                copied += len(piece)
+                if copied > max_bytes:
+                    raise DecodeError(f"{source} grows while it is read")
+                writer.write(piece)
+            writer.flush()
+            os.fsync(writer.fileno())
+
+
+def same_bytes(one: Path, other: Path) -> bool:
+    """Whether both are regular files with equal contents."""
+    if not (one.is_file() and other.is_file()) or one.stat().st_size != other.stat().st_size:
+        return False
+    with one.open("rb") as a, other.open("rb") as b:
+        while piece := a.read(_COPY_BYTES):
+            if piece != b.read(_COPY_BYTES):
+                return False
+        return True
+
+
+class Home:
+    """A party's private directory: `identity`, ledgers, and `deals/<deal id>/`."""
+
+    def __init__(self, path: Path):
+        self.path = path.expanduser().absolute()
+
+    def prepare(self) -> None:
+        """Create what is missing. Raises DealError when others could read the directory."""
+        make_private(self.path)
+        make_private(self.path / "deals")
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the directory for one command. Raises DealError when another command has it."""
+        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise DealError(
+                    f"another zkcmp command is using {self.path}; wait until it has ended"
+                ) from None
+            yield
+        finally:
+            os.close(descriptor)
+
+    def deal_directory(self, deal: bytes) -> Path:
+        return self.path / "deals" / deal.hex()
+
+    def deal_directories(self) -> list[Path]:
+        """Every deal of this party that was begun durably, oldest name first."""
+        found = (self.path / "deals").glob("*/state.json")
+        return sorted(path.parent for path in found)
+
+    def check_outside(self, folder: Path) -> None:
+        """Raise DealError when the shared deal folder would expose the private directory."""
+        shared, private = folder.resolve(), self.path.resolve()
+        if shared == private or private in shared.parents or shared in private.parents:
+            raise DealError(
+                f"the deal folder {folder} and the private directory {self.path} overlap; "
+                "choose a deal folder outside of it"
+            )
