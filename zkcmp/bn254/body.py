@@ -1,0 +1,268 @@
+"""The two lane bodies: LLVM IR for field arithmetic on 8 × 5 limbs of 52 bits, or 1 × 256 bits.
+
+A *lane value* holds `lanes` residues modulo a 254-bit prime p in Montgomery form x·R mod p.
+
+    ifma      8 lanes, five <8 x i64> vectors of 52-bit limbs, R = 2^260, products by vpmadd52
+    portable  1 lane, one i256, R = 2^256, products of 64-bit limbs through i128
+
+Values are kept lazily: a value with bound K is an integer in [0, K·p), limbs normalised. The bound is
+known at compile time (it is part of the numba type, see lanes.py), so every operation below can be
+told the smallest reduction that keeps it exact:
+
+    mul   needs K·L·p < R, which makes (K·p·L·p + R·p)/R < 2p, so the result has bound 2
+    add   K + L          sub   x − y + L·p, bound K + L          neg   K·p − x, bound K
+
+The body is chosen once, at import: `ZKCMP_LANES=ifma|portable` overrides what the CPU suggests.
+"""
+
+import os
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba.core import cgutils
+
+I1, I64, I128, I256 = (ir.IntType(n) for n in (1, 64, 128, 256))
+Builder = Any
+Value = Any
+
+
+def _halvings(bound: int) -> list[int]:
+    """Multiples of p to subtract when not negative, bringing [0, bound·p) below 2p."""
+    steps, k = [], 2
+    while k < bound:
+        steps.append(k)
+        k *= 2
+    return steps[::-1]
+
+
+class IfmaBody:
+    """Eight lanes on AVX-512 IFMA."""
+
+    name, lanes, limbs, bits = "ifma", 8, 5, 52
+    radix_bits = 260
+    mask = (1 << 52) - 1
+    vector = ir.VectorType(I64, 8)
+    value_type = ir.ArrayType(vector, 5)
+    mask_type = ir.VectorType(I1, 8)
+    # the largest K·L of a product and the largest bound a value may have
+    product_bound = bound_limit = 84
+
+    def splat(self, x: int) -> Value:
+        return ir.Constant(self.vector, [x] * 8)
+
+    def unpack(self, b: Builder, x: Value) -> list[Value]:
+        return [b.extract_value(x, k) for k in range(5)]
+
+    def pack(self, b: Builder, limbs: list[Value]) -> Value:
+        out = ir.Constant(self.value_type, ir.Undefined)
+        for k, x in enumerate(limbs):
+            out = b.insert_value(out, x, k)
+        return out
+
+    def _limbs(self, x: int) -> list[Value]:
+        return [self.splat((x >> (52 * k)) & self.mask) for k in range(5)]
+
+    def constant(self, b: Builder, x: int) -> Value:
+        return self.pack(b, self._limbs(x))
+
+    def _carry(self, b: Builder, limbs: list[Value], signed: bool = False) -> list[Value]:
+        """Propagate carries (borrows when signed); the top limb keeps what is left over."""
+        shift = b.ashr if signed else b.lshr
+        out, carry = [], None
+        for k, x in enumerate(limbs):
+            v = x if carry is None else b.add(x, carry)
+            if k < 4:
+                carry, v = shift(v, self.splat(52)), b.and_(v, self.splat(self.mask))
+            out.append(v)
+        return out
+
+    def _madd(self, b: Builder, half: str, acc: Value, x: Value, y: Value) -> Value:
+        fn = cgutils.get_or_insert_function(
+            b.module,
+            ir.FunctionType(self.vector, [self.vector] * 3),
+            f"llvm.x86.avx512.vpmadd52{half}.uq.512",
+        )
+        return b.call(fn, [acc, x, y])
+
+    def mul(self, b: Builder, p: int, x: Value, y: Value) -> Value:
+        """Montgomery product, word by word (CIOS) with the limbs of x against one limb of y."""
+        zero, p_limbs = self.splat(0), self._limbs(p)
+        minus_p_inverse = self.splat(-pow(p, -1, 1 << 52) % (1 << 52))
+        xs, ys = self.unpack(b, x), self.unpack(b, y)
+        t = [zero] * 6
+        for yi in ys:
+            t = [self._madd(b, "l", t[j], xs[j], yi) for j in range(5)] + t[5:]
+            m = self._madd(b, "l", zero, t[0], minus_p_inverse)
+            t = [self._madd(b, "l", t[j], m, p_limbs[j]) for j in range(5)] + t[5:]
+            carry = b.lshr(t[0], self.splat(52))
+            t = [*t[1:], zero]
+            t[0] = b.add(t[0], carry)
+            t = [self._madd(b, "h", t[j], xs[j], yi) for j in range(5)] + t[5:]
+            t = [self._madd(b, "h", t[j], m, p_limbs[j]) for j in range(5)] + t[5:]
+        return self.pack(b, self._carry(b, t[:5]))
+
+    def add(self, b: Builder, x: Value, y: Value) -> Value:
+        pairs = zip(self.unpack(b, x), self.unpack(b, y), strict=True)
+        return self.pack(b, self._carry(b, [b.add(u, v) for u, v in pairs]))
+
+    def sub_plus(self, b: Builder, x: Value, y: Value, multiple: int) -> Value:
+        """x − y + multiple, for a multiple of p that keeps it non-negative."""
+        triples = zip(self.unpack(b, x), self.unpack(b, y), self._limbs(multiple), strict=True)
+        limbs = [b.add(b.sub(u, v), c) for u, v, c in triples]
+        return self.pack(b, self._carry(b, limbs, signed=True))
+
+    def subtract_if_not_below(self, b: Builder, x: Value, multiple: int) -> Value:
+        xs = self.unpack(b, x)
+        pairs = zip(xs, self._limbs(multiple), strict=True)
+        d = self._carry(b, [b.sub(u, c) for u, c in pairs], signed=True)
+        negative = b.icmp_signed("<", d[4], self.splat(0))
+        pairs = zip(xs, d, strict=True)
+        return self.pack(b, [b.select(negative, u, v) for u, v in pairs])
+
+    def select(self, b: Builder, mask: Value, x: Value, y: Value) -> Value:
+        pairs = zip(self.unpack(b, x), self.unpack(b, y), strict=True)
+        return self.pack(b, [b.select(mask, u, v) for u, v in pairs])
+
+    def equals_zero(self, b: Builder, x: Value) -> Value:
+        """Mask of lanes whose limbs are all zero (the integer 0, not a multiple of p)."""
+        limbs = self.unpack(b, x)
+        acc = limbs[0]
+        for limb in limbs[1:]:
+            acc = b.or_(acc, limb)
+        return b.icmp_unsigned("==", acc, self.splat(0))
+
+    def any(self, b: Builder, mask: Value) -> Value:
+        return b.icmp_unsigned("!=", b.bitcast(mask, ir.IntType(8)), ir.IntType(8)(0))
+
+    def words_to_value(self, b: Builder, words: list[Value]) -> Value:
+        """Four vectors of 64-bit words, each lane a 256-bit integer, to 52-bit limbs."""
+        w0, w1, w2, w3 = words
+        shift = self.splat
+        raw = [
+            w0,
+            b.or_(b.lshr(w0, shift(52)), b.shl(w1, shift(12))),
+            b.or_(b.lshr(w1, shift(40)), b.shl(w2, shift(24))),
+            b.or_(b.lshr(w2, shift(28)), b.shl(w3, shift(36))),
+        ]
+        limbs = [b.and_(x, shift(self.mask)) for x in raw]
+        return self.pack(b, [*limbs, b.lshr(w3, shift(16))])
+
+    def value_to_words(self, b: Builder, x: Value) -> list[Value]:
+        """The inverse, for values below 2^256."""
+        l0, l1, l2, l3, l4 = self.unpack(b, x)
+        s = self.splat
+        return [
+            b.or_(l0, b.shl(l1, s(52))),
+            b.or_(b.lshr(l1, s(12)), b.shl(l2, s(40))),
+            b.or_(b.lshr(l2, s(24)), b.shl(l3, s(28))),
+            b.or_(b.lshr(l3, s(36)), b.shl(l4, s(16))),
+        ]
+
+
+class PortableBody:
+    """One lane on any 64-bit machine."""
+
+    name, lanes, limbs, bits = "portable", 1, 4, 64
+    radix_bits = 256
+    value_type = I256
+    mask_type = I1
+    vector = I64
+    # 2^256 / p is 5.29
+    product_bound = bound_limit = 5
+
+    def splat(self, x: int) -> Value:
+        return I64(x)
+
+    def unpack(self, b: Builder, x: Value) -> list[Value]:
+        return [b.trunc(b.lshr(x, I256(64 * k)) if k else x, I64) for k in range(4)]
+
+    def pack(self, b: Builder, limbs: list[Value]) -> Value:
+        out = b.zext(limbs[0], I256)
+        for k in range(1, 4):
+            out = b.or_(out, b.shl(b.zext(limbs[k], I256), I256(64 * k)))
+        return out
+
+    def constant(self, b: Builder, x: int) -> Value:
+        return I256(x)
+
+    def mul(self, b: Builder, p: int, x: Value, y: Value) -> Value:
+        """Montgomery product (CIOS); the running sum stays below 2p + p·2^64/2^64 < 2^256·2^64."""
+        p_limbs = [(p >> (64 * k)) & (2**64 - 1) for k in range(4)]
+        minus_p_inverse = I64(-pow(p, -1, 1 << 64) % (1 << 64))
+        wide = [b.zext(v, I128) for v in self.unpack(b, x)]
+        zero = I64(0)
+        t = [zero] * 5
+        for yi in self.unpack(b, y):
+            yw = b.zext(yi, I128)
+            t, top = self._row(b, t, wide, yw)
+            m = b.zext(b.mul(t[0], minus_p_inverse), I128)
+            t, over = self._row(b, t, [I128(q) for q in p_limbs], m)
+            t = [*t[1:], b.add(top, over)]
+        return self.pack(b, t[:4])
+
+    def _row(
+        self, b: Builder, t: list[Value], xs: list[Value], y: Value
+    ) -> tuple[list[Value], Value]:
+        """t + xs·y on five words; returns the five low words and the carry out of them."""
+        out, carry = [], I128(0)
+        for j in range(4):
+            s = b.add(b.add(b.mul(xs[j], y), b.zext(t[j], I128)), carry)
+            out.append(b.trunc(s, I64))
+            carry = b.lshr(s, I128(64))
+        s = b.add(b.zext(t[4], I128), carry)
+        return [*out, b.trunc(s, I64)], b.trunc(b.lshr(s, I128(64)), I64)
+
+    def add(self, b: Builder, x: Value, y: Value) -> Value:
+        return b.add(x, y)
+
+    def sub_plus(self, b: Builder, x: Value, y: Value, multiple: int) -> Value:
+        return b.add(b.sub(x, y), I256(multiple))
+
+    def subtract_if_not_below(self, b: Builder, x: Value, multiple: int) -> Value:
+        d = b.sub(x, I256(multiple))
+        return b.select(b.icmp_unsigned("<", x, I256(multiple)), x, d)
+
+    def select(self, b: Builder, mask: Value, x: Value, y: Value) -> Value:
+        return b.select(mask, x, y)
+
+    def equals_zero(self, b: Builder, x: Value) -> Value:
+        return b.icmp_unsigned("==", x, I256(0))
+
+    def any(self, b: Builder, mask: Value) -> Value:
+        return mask
+
+    def words_to_value(self, b: Builder, words: list[Value]) -> Value:
+        return self.pack(b, words)
+
+    def value_to_words(self, b: Builder, x: Value) -> list[Value]:
+        return self.unpack(b, x)
+
+
+def reduce_to_2p(body: Any, b: Builder, p: int, x: Value, bound: int) -> Value:
+    """[0, bound·p) to [0, 2p)."""
+    for k in _halvings(bound):
+        x = body.subtract_if_not_below(b, x, k * p)
+    return x
+
+
+def reduce_to_p(body: Any, b: Builder, p: int, x: Value, bound: int) -> Value:
+    """[0, bound·p) to the canonical [0, p)."""
+    x = reduce_to_2p(body, b, p, x, bound)
+    return body.subtract_if_not_below(b, x, p) if bound > 1 else x
+
+
+def _choose() -> Any:
+    wanted = os.environ.get("ZKCMP_LANES", "auto")
+    if wanted not in ("auto", "ifma", "portable"):
+        raise ValueError(f"ZKCMP_LANES is {wanted!r}; use ifma, portable or auto")
+    features = llvm.get_host_cpu_features()
+    has_ifma = all(features.get(f) for f in ("avx512f", "avx512dq", "avx512vl", "avx512ifma"))
+    if wanted == "ifma" and not has_ifma:
+        raise ValueError("ZKCMP_LANES=ifma, but this CPU has no AVX-512 IFMA; unset it")
+    return IfmaBody() if has_ifma and wanted != "portable" else PortableBody()
+
+
+BODY = _choose()
+LANES: int = BODY.lanes
+LIMBS: int = BODY.limbs

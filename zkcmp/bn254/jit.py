@@ -1,0 +1,41 @@
+"""How kernels are compiled: nogil, cached on disk, one cache per lane body and engine version.
+
+Numba's own cache notices an edit of the kernel's file only. A kernel also depends on the files its
+intrinsics live in and on the lane body chosen for this process, so both go into the name of the
+cache directory.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+from numba.core import config
+
+from zkcmp.bn254.body import BODY
+
+
+def _cache_directory() -> str:
+    digest = hashlib.sha256(f"{BODY.name} {numba.__version__} {llvmlite.__version__}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + source.read_bytes())
+    root = os.environ.get("ZKCMP_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "zkcmp"
+    )
+    return os.path.join(root, f"kernels-{BODY.name}-{digest.hexdigest()[:16]}")
+
+
+_CACHE_DIRECTORY = _cache_directory()
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile `function` with numba: no GIL while it runs, machine code cached on disk."""
+    before = config.CACHE_DIR
+    config.CACHE_DIR = _CACHE_DIRECTORY
+    try:
+        return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    finally:
+        config.CACHE_DIR = before

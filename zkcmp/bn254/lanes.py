@@ -1,0 +1,574 @@
+"""The lane type: field arithmetic inside numba kernels, written once for both bodies.
+
+A kernel computes on opaque values of type `Lanes(field, bound)`: LANES residues at once, each an
+integer below bound·p in Montgomery form (body.py). Elements of Fq² are `Lanes2(bound)`, pairs of
+those; `mul`, `sqr`, `add`, `sub`, `neg`, `double`, `select`, … take either. Bounds are tracked by the
+type system: an operation whose inputs are too large for it reduces them first, so no kernel can
+overflow. In a loop, give a carried value a fixed bound with `reduce`.
+
+Memory:
+    load_fr, store_fr, …    SoA arrays (LIMBS, n) uint64, Montgomery form, group i = lanes LANES·i…
+    load_words              (n, 4) uint64 little-endian integers below 2^256
+    load_point              (n, 2, 4) or (n, 2, 2, 4) uint64 affine points, by a list of entries
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typeconv import Conversion
+from numba.extending import intrinsic, lower_cast, models, register_model
+
+from zkcmp.bn254.body import BODY, I64, LANES, LIMBS, reduce_to_2p, reduce_to_p
+from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS
+
+MODULUS = {"Fr": FR_MODULUS, "Fq": FQ_MODULUS}
+U32 = ir.IntType(32)
+
+
+class LanesType(types.Type):
+    """LANES elements of `field`, each below bound·p."""
+
+    def __init__(self, field: str, bound: int):
+        self.field, self.bound = field, bound
+        super().__init__(name=f"Lanes({field}, {BODY.name}, {bound}p)")
+
+    def unify(self, typingctx, other):
+        if isinstance(other, LanesType) and other.field == self.field:
+            return LanesType(self.field, max(self.bound, other.bound))
+        return None
+
+    def can_convert_to(self, typingctx, other):
+        if isinstance(other, LanesType) and other.field == self.field:
+            return Conversion.safe if self.bound <= other.bound else None
+        return None
+
+
+class Lanes2Type(types.Type):
+    """LANES elements of Fq² = Fq[u]/(u² + 1), both coefficients below bound·p."""
+
+    field = "Fq2"
+
+    def __init__(self, bound: int):
+        self.bound = bound
+        super().__init__(name=f"Lanes2({BODY.name}, {bound}p)")
+
+    def unify(self, typingctx, other):
+        return Lanes2Type(max(self.bound, other.bound)) if isinstance(other, Lanes2Type) else None
+
+    def can_convert_to(self, typingctx, other):
+        if isinstance(other, Lanes2Type):
+            return Conversion.safe if self.bound <= other.bound else None
+        return None
+
+
+class MaskType(types.Type):
+    """One truth value a lane."""
+
+    def __init__(self):
+        super().__init__(name=f"Mask({BODY.name})")
+
+
+mask_type = MaskType()
+PAIR_TYPE = ir.LiteralStructType([BODY.value_type, BODY.value_type])
+
+
+@register_model(LanesType)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, BODY.value_type)
+
+
+@register_model(Lanes2Type)
+class _Lanes2Model(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, PAIR_TYPE)
+
+
+@register_model(MaskType)
+class _MaskModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, BODY.mask_type)
+
+
+@lower_cast(LanesType, LanesType)
+@lower_cast(Lanes2Type, Lanes2Type)
+def _widen(context, builder, fromty, toty, val):
+    return val
+
+
+class Element:
+    """An element while code is generated: bound and LLVM value (None while only typing)."""
+
+    def __init__(self, field: str, bound: int, value: Any = None):
+        self.field, self.bound, self.value = field, bound, value
+
+    @property
+    def p(self) -> int:
+        return MODULUS[self.field]
+
+
+class Arithmetic:
+    """Operations on elements with bounds; with builder None it computes bounds only."""
+
+    def __init__(self, builder: Any = None):
+        self.b = builder
+
+    def _new(self, field: str, bound: int, make: Callable[[], Any]) -> Element:
+        return Element(field, bound, make() if self.b is not None else None)
+
+    def reduce(self, x: Element) -> Element:
+        if x.bound <= 2:
+            return x
+        return self._new(x.field, 2, lambda: reduce_to_2p(BODY, self.b, x.p, x.value, x.bound))
+
+    def canonical(self, x: Element) -> Element:
+        return self._new(x.field, 1, lambda: reduce_to_p(BODY, self.b, x.p, x.value, x.bound))
+
+    def _fit(self, x: Element, y: Element, fits: Callable[[int, int], bool]):
+        """Reduce the larger operand, then the other, until the operation is exact."""
+        while not fits(x.bound, y.bound):
+            if x.bound >= y.bound:
+                x = self.reduce(x)
+            else:
+                y = self.reduce(y)
+        return x, y
+
+    def mul(self, x: Element, y: Element) -> Element:
+        x, y = self._fit(x, y, lambda k, m: k * m <= BODY.product_bound)
+        return self._new(x.field, 2, lambda: BODY.mul(self.b, x.p, x.value, y.value))
+
+    def sqr(self, x: Element) -> Element:
+        if x.bound * x.bound > BODY.product_bound:
+            x = self.reduce(x)
+        return self._new(x.field, 2, lambda: BODY.mul(self.b, x.p, x.value, x.value))
+
+    def add(self, x: Element, y: Element) -> Element:
+        x, y = self._fit(x, y, lambda k, m: k + m <= BODY.bound_limit)
+        return self._new(x.field, x.bound + y.bound, lambda: BODY.add(self.b, x.value, y.value))
+
+    def sub(self, x: Element, y: Element) -> Element:
+        x, y = self._fit(x, y, lambda k, m: k + m <= BODY.bound_limit)
+        return self._new(
+            x.field,
+            x.bound + y.bound,
+            lambda: BODY.sub_plus(self.b, x.value, y.value, y.bound * x.p),
+        )
+
+    def neg(self, x: Element) -> Element:
+        def make():
+            zero = BODY.constant(self.b, 0)
+            return BODY.sub_plus(self.b, zero, x.value, x.bound * x.p)
+
+        return self._new(x.field, x.bound, make)
+
+    def select(self, mask: Any, x: Element, y: Element) -> Element:
+        return self._new(
+            x.field, max(x.bound, y.bound), lambda: BODY.select(self.b, mask, x.value, y.value)
+        )
+
+    def is_zero(self, x: Element) -> Any:
+        return BODY.equals_zero(self.b, self.canonical(x).value)
+
+
+def _elements(ty: Any, value: Any, b: Any) -> list[Element]:
+    """The one or two Fq/Fr elements of a lane value."""
+    if isinstance(ty, Lanes2Type):
+        parts = [b.extract_value(value, k) for k in range(2)] if b is not None else [None, None]
+        return [Element("Fq", ty.bound, v) for v in parts]
+    return [Element(ty.field, ty.bound, value)]
+
+
+def _type_of(elements: list[Element]) -> Any:
+    bound = max(e.bound for e in elements)
+    return Lanes2Type(bound) if len(elements) == 2 else LanesType(elements[0].field, bound)
+
+
+def _value_of(elements: list[Element], b: Any) -> Any:
+    if len(elements) == 1:
+        return elements[0].value
+    pair = ir.Constant(PAIR_TYPE, ir.Undefined)
+    for k, e in enumerate(elements):
+        pair = b.insert_value(pair, e.value, k)
+    return pair
+
+
+def _is_lanes(ty: Any) -> bool:
+    return isinstance(ty, (LanesType, Lanes2Type))
+
+
+def _unary(operation: Callable[..., list[Element]]) -> Any:
+    def typer(typingctx, x):
+        if not _is_lanes(x):
+            return None
+        result = _type_of(operation(Arithmetic(), _elements(x, None, None)))
+
+        def codegen(context, b, signature, args):
+            return _value_of(operation(Arithmetic(b), _elements(x, args[0], b)), b)
+
+        return result(x), codegen
+
+    return typer
+
+
+def _binary(operation: Callable[..., list[Element]]) -> Any:
+    def typer(typingctx, x, y):
+        if not (_is_lanes(x) and _is_lanes(y) and x.field == y.field):
+            return None
+        nothing = None
+        result = _type_of(
+            operation(Arithmetic(), _elements(x, nothing, None), _elements(y, nothing, None))
+        )
+
+        def codegen(context, b, signature, args):
+            xs, ys = _elements(x, args[0], b), _elements(y, args[1], b)
+            return _value_of(operation(Arithmetic(b), xs, ys), b)
+
+        return result(x, y), codegen
+
+    return typer
+
+
+def _mul(a: Arithmetic, xs: list[Element], ys: list[Element]) -> list[Element]:
+    """Fq², Karatsuba: c0 = x0·y0 − x1·y1, c1 = (x0 + x1)(y0 + y1) − x0·y0 − x1·y1."""
+    if len(xs) == 1:
+        return [a.mul(xs[0], ys[0])]
+    v0, v1 = a.mul(xs[0], ys[0]), a.mul(xs[1], ys[1])
+    cross = a.mul(a.add(xs[0], xs[1]), a.add(ys[0], ys[1]))
+    return [a.sub(v0, v1), a.sub(cross, a.add(v0, v1))]
+
+
+def _sqr(a: Arithmetic, xs: list[Element]) -> list[Element]:
+    """Fq²: c0 = (x0 + x1)(x0 − x1), c1 = 2·x0·x1."""
+    if len(xs) == 1:
+        return [a.sqr(xs[0])]
+    product = a.mul(xs[0], xs[1])
+    return [a.mul(a.add(xs[0], xs[1]), a.sub(xs[0], xs[1])), a.add(product, product)]
+
+
+mul = intrinsic(_binary(_mul))
+sqr = intrinsic(_unary(_sqr))
+add = intrinsic(_binary(lambda a, xs, ys: [a.add(x, y) for x, y in zip(xs, ys, strict=True)]))
+sub = intrinsic(_binary(lambda a, xs, ys: [a.sub(x, y) for x, y in zip(xs, ys, strict=True)]))
+neg = intrinsic(_unary(lambda a, xs: [a.neg(x) for x in xs]))
+double = intrinsic(_unary(lambda a, xs: [a.add(x, x) for x in xs]))
+reduce = intrinsic(_unary(lambda a, xs: [a.reduce(x) for x in xs]))
+canonical = intrinsic(_unary(lambda a, xs: [a.canonical(x) for x in xs]))
+conjugate = intrinsic(_unary(lambda a, xs: [xs[0], a.neg(xs[1])]))
+
+
+@intrinsic
+def mul_fq(typingctx, x, y):
+    """Fq² element x times Fq element y."""
+    if not (isinstance(x, Lanes2Type) and isinstance(y, LanesType)):
+        return None
+
+    def operation(a, xs, ys):
+        return [a.mul(xs[0], ys[0]), a.mul(xs[1], ys[0])]
+
+    result = _type_of(operation(Arithmetic(), _elements(x, None, None), _elements(y, None, None)))
+
+    def codegen(context, b, signature, args):
+        xs, ys = _elements(x, args[0], b), _elements(y, args[1], b)
+        return _value_of(operation(Arithmetic(b), xs, ys), b)
+
+    return result(x, y), codegen
+
+
+@intrinsic
+def fq2(typingctx, c0, c1):
+    """The Fq² element c0 + c1·u."""
+    result = Lanes2Type(max(c0.bound, c1.bound))
+
+    def codegen(context, b, signature, args):
+        return _value_of(_elements(c0, args[0], b) + _elements(c1, args[1], b), b)
+
+    return result(c0, c1), codegen
+
+
+def _part(k: int) -> Any:
+    def typer(typingctx, x):
+        def codegen(context, b, signature, args):
+            return b.extract_value(args[0], k)
+
+        return LanesType("Fq", x.bound)(x), codegen
+
+    return typer
+
+
+part0 = intrinsic(_part(0))
+part1 = intrinsic(_part(1))
+
+
+@intrinsic
+def select(typingctx, mask, x, y):
+    """Per lane, x where the mask holds, else y."""
+    both = list(zip(_elements(x, None, None), _elements(y, None, None), strict=True))
+    result = _type_of([Arithmetic().select(None, p, q) for p, q in both])
+
+    def codegen(context, b, signature, args):
+        xs, ys = _elements(x, args[1], b), _elements(y, args[2], b)
+        chosen = [Arithmetic(b).select(args[0], p, q) for p, q in zip(xs, ys, strict=True)]
+        return _value_of(chosen, b)
+
+    return result(mask, x, y), codegen
+
+
+def _and_all(b: Any, masks: list[Any]) -> Any:
+    out = masks[0]
+    for m in masks[1:]:
+        out = b.and_(out, m)
+    return out
+
+
+@intrinsic
+def is_zero(typingctx, x):
+    """Mask of lanes that are 0 mod p."""
+
+    def codegen(context, b, signature, args):
+        return _and_all(b, [Arithmetic(b).is_zero(e) for e in _elements(x, args[0], b)])
+
+    return mask_type(x), codegen
+
+
+@intrinsic
+def is_exact_zero(typingctx, x):
+    """Mask of lanes stored as the integer 0: how infinity is marked; cheaper than is_zero."""
+
+    def codegen(context, b, signature, args):
+        return _and_all(b, [BODY.equals_zero(b, e.value) for e in _elements(x, args[0], b)])
+
+    return mask_type(x), codegen
+
+
+def _mask_binary(emit: Callable[[Any, Any, Any], Any]) -> Any:
+    def typer(typingctx, x, y):
+        def codegen(context, b, signature, args):
+            return emit(b, *args)
+
+        return mask_type(x, y), codegen
+
+    return typer
+
+
+mask_or = intrinsic(_mask_binary(lambda b, x, y: b.or_(x, y)))
+mask_and = intrinsic(_mask_binary(lambda b, x, y: b.and_(x, y)))
+
+
+@intrinsic
+def mask_not(typingctx, x):
+    def codegen(context, b, signature, args):
+        return b.not_(args[0])
+
+    return mask_type(x), codegen
+
+
+@intrinsic
+def any_lane(typingctx, mask):
+    """Whether the mask holds in some lane."""
+
+    def codegen(context, b, signature, args):
+        return BODY.any(b, args[0])
+
+    return types.boolean(mask), codegen
+
+
+@intrinsic
+def same_field_zero(typingctx, x):
+    """0 in the field of x."""
+    result = Lanes2Type(1) if isinstance(x, Lanes2Type) else LanesType(x.field, 1)
+
+    def codegen(context, b, signature, args):
+        zeros = [Element(e.field, 1, BODY.constant(b, 0)) for e in _elements(x, args[0], b)]
+        return _value_of(zeros, b)
+
+    return result(x), codegen
+
+
+@intrinsic
+def same_field_one(typingctx, x):
+    """1 in the field of x."""
+    result = Lanes2Type(1) if isinstance(x, Lanes2Type) else LanesType(x.field, 1)
+
+    def codegen(context, b, signature, args):
+        values = []
+        for k, e in enumerate(_elements(x, args[0], b)):
+            one = (1 << BODY.radix_bits) % e.p if k == 0 else 0
+            values.append(Element(e.field, 1, BODY.constant(b, one)))
+        return _value_of(values, b)
+
+    return result(x), codegen
+
+
+# --- memory -----------------------------------------------------------------------------------
+
+
+def _address(context: Any, b: Any, array_type: Any, array: Any, indices: list[Any]) -> Any:
+    """Byte address of an element, by the array's strides."""
+    a = context.make_array(array_type)(context, b, array)
+    offset = I64(0)
+    for axis, index in enumerate(indices):
+        stride = b.extract_value(a.strides, axis)
+        offset = b.add(offset, b.mul(index, stride))
+    return b.gep(b.bitcast(a.data, ir.IntType(8).as_pointer()), [offset])
+
+
+def _vector_pointer(b: Any, address: Any) -> Any:
+    return b.bitcast(address, BODY.vector.as_pointer())
+
+
+def _load_soa(field: str) -> Any:
+    def typer(typingctx, array, i):
+        def codegen(context, b, signature, args):
+            first = b.mul(args[1], I64(LANES))
+            limbs = []
+            for k in range(LIMBS):
+                address = _address(context, b, array, args[0], [I64(k), first])
+                limbs.append(b.load(_vector_pointer(b, address), align=8))
+            return BODY.pack(b, limbs)
+
+        return LanesType(field, 2)(array, types.intp), codegen
+
+    return typer
+
+
+load_fr = intrinsic(_load_soa("Fr"))
+load_fq = intrinsic(_load_soa("Fq"))
+
+
+def _broadcast(field: str) -> Any:
+    def typer(typingctx, array, j):
+        def codegen(context, b, signature, args):
+            limbs = []
+            for k in range(LIMBS):
+                address = _address(context, b, array, args[0], [I64(k), args[1]])
+                x = b.load(b.bitcast(address, I64.as_pointer()), align=8)
+                limbs.append(_splat_value(b, x))
+            return BODY.pack(b, limbs)
+
+        return LanesType(field, 2)(array, types.intp), codegen
+
+    return typer
+
+
+def _splat_value(b: Any, x: Any) -> Any:
+    if LANES == 1:
+        return x
+    zero = ir.Constant(BODY.vector, ir.Undefined)
+    first = b.insert_element(zero, x, U32(0))
+    return b.shuffle_vector(first, zero, ir.Constant(ir.VectorType(U32, LANES), [0] * LANES))
+
+
+broadcast_fr = intrinsic(_broadcast("Fr"))
+broadcast_fq = intrinsic(_broadcast("Fq"))
+
+
+def _gather(field: str) -> Any:
+    """Elements array[:, index[LANES·i + lane]]."""
+
+    def typer(typingctx, array, index, i):
+        def codegen(context, b, signature, args):
+            position = b.mul(args[2], I64(LANES))
+            columns = []
+            for lane in range(LANES):
+                address = _address(context, b, index, args[1], [b.add(position, I64(lane))])
+                kind = ir.IntType(index.dtype.bitwidth)
+                raw = b.load(b.bitcast(address, kind.as_pointer()), align=kind.width // 8)
+                columns.append(b.zext(raw, I64) if kind.width < 64 else raw)
+            limbs = []
+            for k in range(LIMBS):
+                row = ir.Constant(BODY.vector, ir.Undefined) if LANES > 1 else None
+                for lane, column in enumerate(columns):
+                    address = _address(context, b, array, args[0], [I64(k), column])
+                    x = b.load(b.bitcast(address, I64.as_pointer()), align=8)
+                    row = b.insert_element(row, x, U32(lane)) if LANES > 1 else x
+                limbs.append(row)
+            return BODY.pack(b, limbs)
+
+        return LanesType(field, 2)(array, index, types.intp), codegen
+
+    return typer
+
+
+gather_fr = intrinsic(_gather("Fr"))
+
+
+def _store_soa(typingctx, array, i, x):
+    def codegen(context, b, signature, args):
+        value = Arithmetic(b).reduce(Element(x.field, x.bound, args[2])).value
+        first = b.mul(args[1], I64(LANES))
+        for k, limb in enumerate(BODY.unpack(b, value)):
+            address = _address(context, b, array, args[0], [I64(k), first])
+            b.store(limb, _vector_pointer(b, address), align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, x), codegen
+
+
+# one body serves both names; the field is that of the value
+store_fr = intrinsic(_store_soa)
+store_fq = store_fr
+
+
+def _load_words(field: str) -> Any:
+    """Records LANES·i… of an (n, 4) array as integers: bound 2^256/p, not in Montgomery form."""
+    bound = 6
+
+    def typer(typingctx, array, i):
+        def codegen(context, b, signature, args):
+            first = b.mul(args[1], I64(LANES))
+            words = []
+            for k in range(4):
+                row = ir.Constant(BODY.vector, ir.Undefined) if LANES > 1 else None
+                for lane in range(LANES):
+                    record = b.add(first, I64(lane))
+                    address = _address(context, b, array, args[0], [record, I64(k)])
+                    x = b.load(b.bitcast(address, I64.as_pointer()), align=8)
+                    row = b.insert_element(row, x, U32(lane)) if LANES > 1 else x
+                words.append(row)
+            return BODY.words_to_value(b, words)
+
+        return LanesType(field, bound)(array, types.intp), codegen
+
+    return typer
+
+
+load_words_fr = intrinsic(_load_words("Fr"))
+load_words_fq = intrinsic(_load_words("Fq"))
+
+
+@intrinsic
+def store_words(typingctx, array, i, x):
+    """Write canonical integers x (already out of Montgomery form) to records LANES·i…"""
+
+    def codegen(context, b, signature, args):
+        value = Arithmetic(b).canonical(Element(x.field, x.bound, args[2])).value
+        first = b.mul(args[1], I64(LANES))
+        for k, word in enumerate(BODY.value_to_words(b, value)):
+            for lane in range(LANES):
+                record = b.add(first, I64(lane))
+                address = _address(context, b, array, args[0], [record, I64(k)])
+                limb = b.extract_element(word, U32(lane)) if LANES > 1 else word
+                b.store(limb, b.bitcast(address, I64.as_pointer()), align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, x), codegen
+
+
+def integer_constant(field: str, value: int) -> Any:
+    """An intrinsic that returns the same raw integer in every lane (Montgomery form is yours)."""
+
+    def typer(typingctx):
+        def codegen(context, b, signature, args):
+            return BODY.constant(b, value)
+
+        return LanesType(field, max(1, -(-value // MODULUS[field])))(), codegen
+
+    return intrinsic(typer)
+
+
+def residue_constant(field: str, value: int) -> Any:
+    """An intrinsic that returns the residue `value` in Montgomery form in every lane."""
+    return integer_constant(field, value * (1 << BODY.radix_bits) % MODULUS[field])
