@@ -1,0 +1,175 @@
+"""The integer network: the plain reference that every proof system is checked against.
+
+    logits = F(w, x) over the integers,   label = min{ i : logits_i = max logits }
+
+Evaluation is exact at every size. Which arithmetic a layer uses follows from the static bounds
+(bounds.py), never from data: int64 below 2^62, Python ints in object arrays above. Matrix
+products run as float64 BLAS calls on limbs small enough that every sum stays below 2^53.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from zkcmp.errors import ZkcmpError
+from zkcmp.model.architecture import Architecture, Normalisation
+from zkcmp.model.bounds import bounds
+from zkcmp.model.layers import Conv, Dense, Flatten, Layer, Square, TensorSpec
+
+__all__ = [
+    "Architecture",
+    "Conv",
+    "Dense",
+    "Flatten",
+    "Layer",
+    "Network",
+    "Normalisation",
+    "Square",
+    "TensorSpec",
+]
+
+IntArray = NDArray[Any]  # int64, or object holding Python ints
+
+_INT64_LIMIT = 1 << 62
+_FLOAT_BITS = 53
+_BATCH = 256
+
+
+class Network:
+    """An architecture and its integer weights.
+
+    tensors: one int64 array for each entry of `architecture.tensors()`, in that order.
+    Raises ZkcmpError when a shape, dtype or value does not match the declaration.
+    """
+
+    def __init__(self, architecture: Architecture, tensors: Sequence[NDArray[np.int64]]):
+        specs = architecture.tensors()
+        if len(tensors) != len(specs):
+            raise ZkcmpError(f"the architecture declares {len(specs)} tensors, got {len(tensors)}")
+        self.architecture = architecture
+        self.tensors = [_checked(spec, t) for spec, t in zip(specs, tensors, strict=True)]
+        self._bounds = [(1 << architecture.input_bits) - 1, *bounds(architecture)]
+
+    def __repr__(self) -> str:
+        return f"Network({self.architecture.n_weights} weights)"  # weights are the seller's secret
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Network)
+            and self.architecture == other.architecture
+            and all(map(np.array_equal, self.tensors, other.tensors))
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # compared by value and holds arrays
+
+    def layer_outputs(self, images: IntArray) -> list[IntArray]:
+        """Every layer's exact output for images (n, C, H, W), each of shape (n, *output shape)."""
+        value: IntArray = self._check_images(images)
+        tensors = iter(self.tensors)
+        outputs = []
+        for index, layer in enumerate(self.architecture.layers):
+            bound_in, bound_out = self._bounds[index], self._bounds[index + 1]
+            if isinstance(layer, Conv):
+                value = _conv(layer, value, next(tensors), next(tensors), bound_in, bound_out)
+            elif isinstance(layer, Dense):
+                value = _affine(value, next(tensors), next(tensors), bound_in, bound_out)
+            elif isinstance(layer, Square):
+                value = _widen(value, bound_out)
+                value = value * value
+            else:
+                value = value.reshape(len(value), -1)
+            outputs.append(value)
+        return outputs
+
+    def forward(self, images: IntArray) -> IntArray:
+        """Exact logits (n, n_classes) for images (n, C, H, W); int64 or object by static bound."""
+        images = self._check_images(images)
+        starts = range(0, max(len(images), 1), _BATCH)
+        return np.concatenate([self.layer_outputs(images[i : i + _BATCH])[-1] for i in starts])
+
+    def predict(self, images: IntArray) -> NDArray[np.int64]:
+        """Labels (n,); a tie goes to the smallest index."""
+        logits = self.forward(images)
+        if len(logits) == 0:
+            return np.zeros(0, dtype=np.int64)
+        return np.argmax(logits, axis=1).astype(np.int64)
+
+    def _check_images(self, images: IntArray) -> NDArray[np.int64]:
+        array = np.asarray(images)
+        if array.dtype.kind not in "iu" or array.shape[1:] != self.architecture.input_shape:
+            shape = self.architecture.input_shape
+            raise ZkcmpError(f"images must be integers of shape (n, {', '.join(map(str, shape))})")
+        if array.size and (int(array.min()) < 0 or int(array.max()) > self._bounds[0]):
+            raise ZkcmpError(f"pixels must lie in 0..{self._bounds[0]}; rescale the images")
+        return array.astype(np.int64)
+
+
+def _checked(spec: TensorSpec, tensor: NDArray[np.int64]) -> NDArray[np.int64]:
+    if not isinstance(tensor, np.ndarray) or tensor.dtype != np.int64:
+        raise ZkcmpError(f"{spec.name} must be an int64 array")
+    if tensor.shape != spec.shape:
+        raise ZkcmpError(f"{spec.name} must have shape {spec.shape}, got {tensor.shape}")
+    if int(tensor.min()) < spec.low or int(tensor.max()) > spec.high:
+        raise ZkcmpError(f"{spec.name} has a value outside {spec.bits} signed bits")
+    owned = np.array(tensor, order="C")
+    owned.setflags(write=False)
+    return owned
+
+
+def _widen(value: IntArray, bound: int) -> IntArray:
+    return value if bound < _INT64_LIMIT else value.astype(object)
+
+
+def _conv(
+    layer: Conv,
+    value: IntArray,
+    weight: NDArray[np.int64],
+    bias: NDArray[np.int64],
+    bound_in: int,
+    bound_out: int,
+) -> IntArray:
+    patches = im2col(value, layer)
+    n, height, width, _ = patches.shape
+    rows = patches.reshape(-1, layer.fan_in)
+    out = _affine(rows, weight.reshape(len(weight), -1), bias, bound_in, bound_out)
+    return np.ascontiguousarray(out.reshape(n, height, width, -1).transpose(0, 3, 1, 2))
+
+
+def im2col(value: IntArray, layer: Conv) -> IntArray:
+    """Patches (n, out_h, out_w, in_channels·kh·kw) of images (n, C, H, W), zero padded."""
+    top, left, bottom, right = layer.padding
+    padded = np.pad(value, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    windows: IntArray = sliding_window_view(padded, layer.kernel, axis=(2, 3))  # type: ignore[call-overload]
+    strided = windows[:, :, :: layer.stride[0], :: layer.stride[1]]
+    n, _, height, width = strided.shape[:4]
+    return strided.transpose(0, 2, 3, 1, 4, 5).reshape(n, height, width, layer.fan_in)
+
+
+def _affine(
+    value: IntArray,
+    weight: NDArray[np.int64],
+    bias: NDArray[np.int64],
+    bound_in: int,
+    bound_out: int,
+) -> IntArray:
+    """value (m, k) · weight (o, k)ᵀ + bias, exactly. |value| ≤ bound_in, |result| ≤ bound_out."""
+    wide = bound_out >= _INT64_LIMIT
+    weight_bits = int(np.abs(weight).max()).bit_length()
+    limb_bits = _FLOAT_BITS - weight_bits - weight.shape[1].bit_length()
+    if limb_bits < 4:  # weights so wide that limbs of the values alone do not help
+        kind: Any = object if wide else np.int64
+        return value.astype(kind) @ weight.T.astype(kind) + bias.astype(kind)
+    weight_float = weight.T.astype(np.float64)
+    total: IntArray = np.broadcast_to(bias, (len(value), len(bias)))
+    total = total.astype(object if wide else np.int64)
+    n_limbs = -(-(bound_in.bit_length() + 1) // limb_bits)
+    for i in range(n_limbs):
+        limb = value >> (limb_bits * i)  # the top limb keeps the sign
+        if i + 1 < n_limbs:
+            limb = limb & ((1 << limb_bits) - 1)
+        product = (limb.astype(np.float64) @ weight_float).astype(np.int64)
+        total += product.astype(total.dtype) << (limb_bits * i)
+    return total
