@@ -1,0 +1,70 @@
+"""What settlement needs from a Bitcoin chain, whoever keeps it.
+
+Transaction ids are hex strings in the order that explorers print (python-bitcoinlib's `GetTxid()`
+reversed; never `GetHash()`, which is the wtxid).
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bitcoin.core import CTransaction, b2lx
+
+
+@dataclass(frozen=True)
+class Outpoint:
+    """One output of one transaction, and what it is worth."""
+
+    txid: str
+    vout: int
+    amount_sat: int
+
+
+@dataclass(frozen=True)
+class FoundOutput(Outpoint):
+    """An output that a chain knows; usable wherever an `Outpoint` is.
+
+    `height` is None while the transaction waits in the mempool; `spent_by` is the id of the
+    transaction that spends it, mined or waiting.
+    """
+
+    script_pubkey: bytes
+    height: int | None
+    coinbase: bool
+    spent_by: str | None
+
+
+class Chain(Protocol):
+    """A Bitcoin chain that settles deals. Every method may raise SettlementError."""
+
+    @property
+    def name(self) -> str:
+        """`main`, `testnet`, `signet` or `regtest`: what addresses on this chain start from."""
+
+    def height(self) -> int:
+        """Height of the tip; the genesis block has height 0."""
+
+    def broadcast(self, tx: CTransaction) -> str:
+        """Submit a transaction and return its id; one already known is accepted again."""
+
+    def confirmations(self, txid: str) -> int:
+        """How many blocks bury the transaction, its own included; 0 if none or unknown."""
+
+    def get_transaction(self, txid: str) -> CTransaction | None:
+        """The transaction, mined or waiting."""
+
+    def find_output(self, script_pubkey: bytes) -> list[FoundOutput]:
+        """Every output that pays to the script, oldest first, spent and waiting ones included."""
+
+    def find_spendable(self, script_pubkey: bytes) -> list[FoundOutput]:
+        """The outputs that a transaction in the next block may spend and none known does."""
+
+    def find_spend(self, outpoint: Outpoint) -> CTransaction | None:
+        """The transaction that spends the output, mined or waiting."""
+
+    def close(self) -> None:
+        """Release what the chain holds; it cannot be used afterwards."""
+
+
+def txid_of(tx: CTransaction) -> str:
+    """The id under which a chain knows the transaction."""
+    return str(b2lx(tx.GetTxid()))

@@ -1,0 +1,73 @@
+"""secp256k1 keys as bytes: secret keys of 32, compressed public keys of 33, and P2WPKH scripts."""
+
+import secrets
+
+from bitcoin import segwit_addr
+from bitcoin.core import Hash160
+from bitcoin.core.script import OP_0, OP_CHECKSIG, OP_DUP, OP_EQUALVERIFY, OP_HASH160, CScript
+
+from bitcoin_scripts.ecdsa import FIELD_MODULUS, ORDER, base_multiple
+from bitcoin_scripts.errors import SettlementError
+
+BECH32_PREFIXES = {"main": "bc", "testnet": "tb", "signet": "tb", "regtest": "bcrt"}
+
+
+def generate_secret_key() -> bytes:
+    """A uniform secret key from the operating system's randomness."""
+    return (1 + secrets.randbelow(ORDER - 1)).to_bytes(32, "big")
+
+
+def check_secret_key(secret_key: bytes) -> None:
+    """Raises SettlementError unless 32 bytes encode a number in [1, order)."""
+    if len(secret_key) != 32 or not 0 < int.from_bytes(secret_key, "big") < ORDER:
+        raise SettlementError("not a secp256k1 secret key; restore the key file or start a new one")
+
+
+def check_public_key(public_key: bytes, owner: str = "public") -> None:
+    """Raises SettlementError unless the bytes are a compressed point of the curve.
+
+    A key off the curve would make its branch of a script unspendable for ever.
+    """
+    fault = ""
+    if len(public_key) != 33 or public_key[0] not in (2, 3):
+        fault = "is not 33 bytes starting with 02 or 03"
+    else:
+        x = int.from_bytes(public_key[1:], "big")
+        y_squared = (x**3 + 7) % FIELD_MODULUS
+        # A root exists exactly when Euler's criterion gives 1; y = 0 is impossible on this curve.
+        if x >= FIELD_MODULUS or pow(y_squared, (FIELD_MODULUS - 1) // 2, FIELD_MODULUS) != 1:
+            fault = "is not a point of secp256k1"
+    if fault:
+        raise SettlementError(f"the {owner} key {fault}; ask its owner for a compressed public key")
+
+
+def public_key(secret_key: bytes) -> bytes:
+    """The compressed public key of a secret key. Raises SettlementError for an invalid one."""
+    check_secret_key(secret_key)
+    x, y = base_multiple(int.from_bytes(secret_key, "big"))
+    return bytes([2 + (y & 1)]) + x.to_bytes(32, "big")
+
+
+def p2wpkh_script(public_key: bytes) -> CScript:
+    """The output script that pays to a public key: 0 <HASH160(public_key)>."""
+    check_public_key(public_key)
+    return CScript([OP_0, Hash160(public_key)])
+
+
+def p2wpkh_script_code(public_key: bytes) -> CScript:
+    """What a spend of `p2wpkh_script` signs in place of the script (BIP 143)."""
+    return CScript([OP_DUP, OP_HASH160, Hash160(public_key), OP_EQUALVERIFY, OP_CHECKSIG])
+
+
+def bech32_address(script_pubkey: bytes, chain_name: str) -> str:
+    """The address of a version 0 witness output script on `main`, `testnet`, `signet`, `regtest`.
+
+    Raises SettlementError for another script or chain.
+    """
+    if chain_name not in BECH32_PREFIXES:
+        known = ", ".join(BECH32_PREFIXES)
+        raise SettlementError(f"unknown chain {chain_name!r}; use one of {known}")
+    program = bytes(script_pubkey)[2:]
+    if len(program) not in (20, 32) or bytes(script_pubkey)[:2] != bytes([0, len(program)]):
+        raise SettlementError("only version 0 witness scripts have an address here")
+    return str(segwit_addr.encode(BECH32_PREFIXES[chain_name], 0, program))
