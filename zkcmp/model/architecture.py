@@ -215,5 +215,7 @@ def _layer_from_tree(tree: object) -> Layer:
     cls = LAYER_KINDS[kind]
     names = tuple(f.name for f in fields(cls))
     root = _require_keys(f"a {kind} layer", tree, ("kind", *names))
-    values = {k: tuple(root[k]) if isinstance(root[k], list) else root[k] for k in names}
+    values: dict[str, Any] = {
+        k: tuple(root[k]) if isinstance(root[k], list) else root[k] for k in names
+    }
     return cls(**values)

@@ -95,7 +95,8 @@ class Network:
         logits = self.forward(images)
         if len(logits) == 0:
             return np.zeros(0, dtype=np.int64)
-        return np.argmax(logits, axis=1).astype(np.int64)
+        labels: NDArray[np.int64] = np.argmax(logits, axis=1).astype(np.int64)
+        return labels
 
     def _check_images(self, images: IntArray) -> NDArray[np.int64]:
         array = np.asarray(images)
@@ -161,7 +162,8 @@ def _affine(
     limb_bits = _FLOAT_BITS - weight_bits - weight.shape[1].bit_length()
     if limb_bits < 4:  # weights so wide that limbs of the values alone do not help
         kind: Any = object if wide else np.int64
-        return value.astype(kind) @ weight.T.astype(kind) + bias.astype(kind)
+        product: IntArray = value.astype(kind) @ weight.T.astype(kind) + bias.astype(kind)
+        return product
     weight_float = weight.T.astype(np.float64)
     total: IntArray = np.broadcast_to(bias, (len(value), len(bias)))
     total = total.astype(object if wide else np.int64)
@@ -170,6 +172,6 @@ def _affine(
         limb = value >> (limb_bits * i)  # the top limb keeps the sign
         if i + 1 < n_limbs:
             limb = limb & ((1 << limb_bits) - 1)
-        product = (limb.astype(np.float64) @ weight_float).astype(np.int64)
-        total += product.astype(total.dtype) << (limb_bits * i)
+        part = (limb.astype(np.float64) @ weight_float).astype(np.int64)
+        total += part.astype(total.dtype) << (limb_bits * i)
     return total

@@ -1,0 +1,156 @@
+"""From a float network to the integer network that is sealed and proved.
+
+    W = clip(round(s_w · w)),   B = round(S' · b),   S' = S · s_w      (conv, dense)
+    S' = S²                                                             (square)
+
+S is the scale of the activations: integer value ≈ S · float value, 1/scale of the normalisation
+at the input. Nothing is rescaled between layers, so arg max needs no scale at the end, and a
+bias is as wide as its accumulator's scale makes it. Widths are fixed in the architecture and so
+public: bias widths are rounded up, that they say little about the values.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkcmp.errors import ZkcmpError
+from zkcmp.model.architecture import Architecture, Normalisation
+from zkcmp.model.dataset import TestSet
+from zkcmp.model.float_network import FloatArray, FloatConv, FloatDense, FloatLayer, FloatNetwork
+from zkcmp.model.layers import MAX_TENSOR_BITS, Dense, Layer, Square
+from zkcmp.model.network import Network
+
+DEFAULT_WEIGHT_BITS = 8
+BIAS_BITS_STEP = 4
+_CLIP_RATIOS = np.linspace(1.0, 0.3, 71)
+
+
+def quantize(
+    float_network: FloatNetwork,
+    weight_bits: int | Sequence[int] = DEFAULT_WEIGHT_BITS,
+    input_bits: int | None = None,
+    normalisation: Normalisation | None = None,
+) -> Network:
+    """The integer network with the given width for every weight tensor, or one for each in order.
+
+    An imported export of an integer network comes back as that very network.
+    Raises ZkcmpError when a width does not suffice or the input range is not known.
+    """
+    if float_network.integer is not None:
+        return float_network.integer
+    input_bits = input_bits or float_network.input_bits
+    if input_bits is None:
+        raise ZkcmpError("the file does not say how wide a pixel is; give input_bits")
+    normalisation = normalisation or float_network.normalisation
+    float_layers = _fold_offset(float_network.layers, float(normalisation.offset))
+    n_linear = sum(isinstance(layer, FloatConv | FloatDense) for layer in float_layers)
+    widths = [weight_bits] * n_linear if isinstance(weight_bits, int) else list(weight_bits)
+    if len(widths) != n_linear or not all(2 <= bits <= 32 for bits in widths):
+        raise ZkcmpError(f"weight_bits must be {n_linear} widths from 2 to 32, one a weight tensor")
+    scale = 1.0 / float(normalisation.scale)
+    layers: list[Layer] = []
+    tensors: list[NDArray[np.int64]] = []
+    remaining = iter(widths)
+    for index, layer in enumerate(float_layers):
+        if isinstance(layer, FloatConv | FloatDense):
+            bits = next(remaining)
+            weight_scale, weight = _quantize_weight(layer.weight, bits)
+            scale *= weight_scale
+            bias, bias_bits = _quantize_bias(index, layer.bias, scale)
+            layers.append(_integer_layer(layer, bits, bias_bits))
+            tensors += [weight, bias]
+        else:
+            scale = scale * scale if isinstance(layer, Square) else scale
+            layers.append(layer)
+    architecture = Architecture(float_network.input_shape, input_bits, tuple(layers), normalisation)
+    return Network(architecture, tensors)
+
+
+def _fold_offset(layers: tuple[FloatLayer, ...], offset: float) -> list[FloatLayer]:
+    """Move the input's offset into the first layer's bias, exact only where padding adds no 0s."""
+    folded = list(layers)
+    if offset == 0:
+        return folded
+    index = next((i for i, x in enumerate(folded) if isinstance(x, FloatConv | FloatDense)), None)
+    first = None if index is None else folded[index]
+    if any(isinstance(x, Square) for x in folded[:index]) or first is None or index is None:
+        raise ZkcmpError("an input offset can only be folded into a conv or dense layer")
+    if isinstance(first, FloatDense):
+        folded[index] = FloatDense(first.weight, first.bias + offset * first.weight.sum(axis=1))
+    elif isinstance(first, FloatConv) and not any(first.padding):
+        bias = first.bias + offset * first.weight.sum(axis=(1, 2, 3))
+        folded[index] = FloatConv(first.weight, bias, first.stride, first.padding)
+    else:
+        raise ZkcmpError("an input offset cannot pass a padded convolution; train with offset 0")
+    return folded
+
+
+def _quantize_weight(weight: FloatArray, bits: int) -> tuple[float, NDArray[np.int64]]:
+    """The scale, among some clipping ranges, with the least squared error, and the integers."""
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    largest = float(np.abs(weight).max())
+    if largest == 0 or not np.isfinite(largest):
+        if largest != 0:
+            raise ZkcmpError("a weight is not a finite number")
+        return 1.0, np.zeros(weight.shape, dtype=np.int64)
+    best_scale, best_error = 0.0, np.inf
+    for ratio in _CLIP_RATIOS:
+        scale = high / (float(ratio) * largest)
+        error = float(np.square(np.clip(np.rint(weight * scale), low, high) / scale - weight).sum())
+        if error < best_error * (1 - 1e-9):
+            best_scale, best_error = scale, error
+    return best_scale, np.clip(np.rint(weight * best_scale), low, high).astype(np.int64)
+
+
+def _quantize_bias(index: int, bias: FloatArray, scale: float) -> tuple[NDArray[np.int64], int]:
+    if not np.isfinite(bias).all() or not np.isfinite(scale):
+        raise ZkcmpError(f"layer {index}: a bias is not a finite number")
+    values = [round(float(b) * scale) for b in bias]
+    needed = 1 + max(max(v, -v - 1).bit_length() for v in values)
+    if needed > MAX_TENSOR_BITS:
+        raise ZkcmpError(
+            f"layer {index}: its bias needs {needed} bits at the scale of its accumulators, more "
+            f"than {MAX_TENSOR_BITS}; train this layer without bias or give fewer weight_bits"
+        )
+    rounded = max(2, -(-needed // BIAS_BITS_STEP) * BIAS_BITS_STEP) if any(values) else 2
+    return np.array(values, dtype=np.int64), min(rounded, MAX_TENSOR_BITS)
+
+
+def _integer_layer(layer: FloatConv | FloatDense, weight_bits: int, bias_bits: int) -> Layer:
+    if isinstance(layer, FloatConv):
+        return layer.integer_layer(weight_bits, bias_bits)
+    out_features, in_features = map(int, layer.weight.shape)
+    return Dense(in_features, out_features, weight_bits, bias_bits)
+
+
+@dataclass(frozen=True)
+class QuantisationReport:
+    """What quantisation cost on one labelled set; fractions of `n` samples."""
+
+    n: int
+    float_accuracy: float
+    integer_accuracy: float
+    agreement: float
+    widths: dict[str, int]
+
+    def __str__(self) -> str:
+        widths = ", ".join(f"{name} {bits}" for name, bits in self.widths.items())
+        return (
+            f"on {self.n} samples: float {self.float_accuracy:.2%}, integer "
+            f"{self.integer_accuracy:.2%}, same prediction {self.agreement:.2%} (bits: {widths})"
+        )
+
+
+def report(float_network: FloatNetwork, network: Network, samples: TestSet) -> QuantisationReport:
+    """Accuracy of the float network and of the integer one made from it."""
+    float_labels = float_network.predict(samples.images)
+    labels = network.predict(samples.images)
+    return QuantisationReport(
+        len(samples),
+        float(np.mean(float_labels == samples.labels)),
+        float(np.mean(labels == samples.labels)),
+        float(np.mean(float_labels == labels)),
+        {spec.name: spec.bits for spec in network.architecture.tensors()},
+    )
