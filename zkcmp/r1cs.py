@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.spmv import sparse_multiply
+from zkcmp.bn254.spmv import rows_by_length, sparse_multiply
 from zkcmp.errors import VerificationError
 
 Index = npt.NDArray[np.int64]
@@ -70,7 +70,13 @@ class SparseMatrix:
             self._largest_index >= len(z) or self._largest_id >= len(coefficients)
         ):
             raise ValueError("the vector or the coefficient table is shorter than the matrix needs")
-        return sparse_multiply(self.indptr, self.indices, self.coefficient_ids, coefficients, z)
+        return sparse_multiply(
+            self.indptr, self.indices, self.coefficient_ids, self._order, coefficients, z
+        )
+
+    @cached_property
+    def _order(self) -> Index:
+        return rows_by_length(self.indptr)
 
     @cached_property
     def _largest_index(self) -> int:
