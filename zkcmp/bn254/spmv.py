@@ -1,8 +1,10 @@
-"""Sparse matrix times vector over Fr: out[i] = Σ_e coefficient[id_e] · z[wire_e] over the row's entries.
+"""Sparse matrix times vector over Fr: out[i] = Σ_e coefficient[id_e] · z[wire_e], e in row i.
 
 Eight rows go in eight lanes (one row in the portable body). Rows are visited in order of length, so
 that the rows of a group end together whatever the shape of the matrix; nothing is padded in memory.
 """
+
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +16,18 @@ from zkcmp.bn254.threads import parallel_map, thread_count
 
 
 @kernel
-def _multiply_rows(indptr, indices, ids, table, zero_id, z, order, out, start, stop):
+def _multiply_rows(
+    indptr: Any,
+    indices: Any,
+    ids: Any,
+    table: Any,
+    zero_id: int,
+    z: Any,
+    order: Any,
+    out: Any,
+    start: int,
+    stop: int,
+) -> None:
     """Groups start … stop − 1 of `order`; `zero_id` is a column of `table` that holds 0."""
     wire = np.zeros(LANES, np.int64)
     coefficient = np.full(LANES, zero_id)
@@ -72,7 +85,7 @@ def sparse_multiply(
     # ranges of equal entries, not of equal rows: the longest rows come last
     entries = np.cumsum(np.diff(indptr)[order] + 1)
     n_ranges = max(1, min(8 * thread_count(), n_groups // 128))
-    targets = np.arange(1, n_ranges) * (int(entries[-1]) // n_ranges) if n_rows else []
+    targets = np.arange(1, n_ranges) * ((len(indices) + n_rows) // n_ranges)
     cuts = np.searchsorted(entries, targets) // LANES
     edges = [0, *(int(c) for c in cuts), n_groups]
     parallel_map(
