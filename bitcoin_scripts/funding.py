@@ -32,10 +32,11 @@ def build_lock(
     """
     key = public_key(secret_key)
     fees.check_not_dust(amount_sat, htlc.script_pubkey)
-    # Change of any size below the dust limit would be given away, so it bounds the excess.
     dust = fees.dust_limit_sat(change_script)
+    distinct = {(coin.txid, coin.vout): coin for coin in utxos}
+    available = sum(coin.amount_sat for coin in distinct.values())
     coins: list[Outpoint] = []
-    for coin in sorted(set(utxos), key=lambda c: (-c.amount_sat, c.txid, c.vout)):
+    for coin in sorted(distinct.values(), key=lambda c: (-c.amount_sat, c.txid, c.vout)):
         coins.append(coin)
         total = sum(c.amount_sat for c in coins)
         for with_change in (True, False):
@@ -46,9 +47,8 @@ def build_lock(
                 fees.check_fee(fee, amount_sat)
                 outputs = _outputs(htlc, amount_sat, change_script, change if with_change else 0)
                 return _signed(coins, outputs, key, secret_key)
-    available = sum(c.amount_sat for c in set(utxos))
     raise SettlementError(
-        f"{available} sat in {len(set(utxos))} coins do not cover {amount_sat} sat and the fee; "
+        f"{available} sat in {len(distinct)} coins do not cover {amount_sat} sat and the fee; "
         "send more coins to the deal's address"
     )
 

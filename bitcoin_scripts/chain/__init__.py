@@ -56,7 +56,7 @@ class Chain(Protocol):
         """Every output that pays to the script, oldest first, spent and waiting ones included."""
 
     def find_spendable(self, script_pubkey: bytes) -> list[FoundOutput]:
-        """The outputs that a transaction in the next block may spend and none known does."""
+        """Mined outputs of the script that the next block may spend and no known one does."""
 
     def find_spend(self, outpoint: Outpoint) -> CTransaction | None:
         """The transaction that spends the output, mined or waiting."""

@@ -1,0 +1,257 @@
+"""An embedded regtest chain in a directory: no node, no network, Bitcoin Core's own rules.
+
+    directory/journal   every accepted block and broadcast transaction, in order
+    directory/lock      one process at a time
+    directory/state     the consensus code's working files; rebuilt from the journal on opening
+    directory/trial     the same for a trial block
+
+A transaction is broadcast when a trial block with it and everything that waits is accepted by a
+second chain state replayed from the journal; only then is it written to the journal, synced, and
+answered. Blocks are written after the consensus code took them and synced before `mine` returns.
+So a process killed at any point has lost nothing that it had announced, and the directory opens.
+
+It has no relay policy, no reorganisations and no replacement of waiting transactions, and every
+block is mined by whoever asks: for demonstrations and tests, never for money.
+"""
+
+from pathlib import Path
+from types import TracebackType
+
+from bitcoin.core import CBlock, CTransaction, CTxOut, b2lx
+from bitcoin.core.script import CScript
+from bitcoin.core.serialize import SerializationError
+
+from bitcoin_scripts.chain import FoundOutput, Outpoint, txid_of
+from bitcoin_scripts.chain.block import COINBASE_MATURITY, mine_block
+from bitcoin_scripts.chain.consensus import MAX_MONEY_SAT, ConsensusChain, verify_input
+from bitcoin_scripts.chain.index import ChainIndex
+from bitcoin_scripts.chain.journal import Journal
+from bitcoin_scripts.chain.lock import DirectoryLock
+from bitcoin_scripts.errors import SettlementError
+
+DEFAULT_LOCK_TIMEOUT_S = 10.0
+
+MAX_BLOCKS_PER_CALL = 10_000
+
+_BLOCK, _TRANSACTION = b"B", b"T"
+_LOCKTIME_THRESHOLD = 500_000_000
+_SEQUENCE_FINAL = 0xFFFFFFFF
+
+
+class KernelChain:
+    """The chain in `directory`, created there if there is none.
+
+    Holds the directory until `close`: another process waits up to `lock_timeout_s`, then gets a
+    SettlementError, so close it between waits. Usable as a context manager.
+    """
+
+    name = "regtest"
+
+    def __init__(self, directory: Path | str, lock_timeout_s: float = DEFAULT_LOCK_TIMEOUT_S):
+        self._directory = Path(directory)
+        self._open = False
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._lock = DirectoryLock(self._directory, lock_timeout_s)
+        except OSError as error:
+            raise SettlementError(
+                f"cannot use {directory} for a chain: {error.strerror}; name another directory"
+            ) from error
+        try:
+            self._journal = Journal(self._directory / "journal")
+            self._state = ConsensusChain(self._directory / "state")
+            self._index = ChainIndex()
+            self._blocks: list[bytes] = []
+            for kind, payload in self._journal.replay():
+                self._apply(kind, payload)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._open = True
+
+    def __enter__(self) -> "KernelChain":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def height(self) -> int:
+        """Height of the tip; the genesis block has height 0."""
+        return self._opened().height
+
+    def broadcast(self, tx: CTransaction) -> str:
+        """Submit a transaction for the next block and return its id.
+
+        One that is already mined or waiting is accepted again. Raises SettlementError for one
+        that consensus would not take into the next block: lock time not reached included.
+        """
+        index = self._opened()
+        txid = txid_of(tx)
+        if txid in index.transactions:
+            return txid
+        spent = self._spent_outputs(tx, txid)
+        self._check_final(tx, txid)
+        outputs = [CTxOut(o.amount_sat, CScript(o.script_pubkey)) for o in spent]
+        for i in range(len(tx.vin)):
+            if not verify_input(tx, i, outputs):
+                raise SettlementError(
+                    f"transaction {txid} is invalid: consensus rejects the script of input {i}; "
+                    "check preimage, key and amount"
+                )
+        self._check_trial_block(tx, txid)
+        self._record(_TRANSACTION, tx.serialize())
+        self._sync()
+        index.add_to_mempool(tx)
+        return txid
+
+    def mine(self, n: int, to_script: bytes) -> list[str]:
+        """Mine `n` blocks paying to a script, the first with all that waits; their hashes."""
+        index = self._opened()
+        if not 0 < n <= MAX_BLOCKS_PER_CALL:
+            raise SettlementError(f"cannot mine {n} blocks; ask for 1 to {MAX_BLOCKS_PER_CALL}")
+        hashes = []
+        for _ in range(n):
+            block = self._next_block(list(index.mempool.values()), to_script)
+            raw = block.serialize()
+            if not self._state.submit(raw):
+                raise SettlementError("consensus rejects the mined block; report this defect")
+            self._record(_BLOCK, raw)
+            self._blocks.append(raw)
+            index.add_block(block)
+            hashes.append(str(b2lx(block.GetHash())))
+        self._sync()
+        return hashes
+
+    def confirmations(self, txid: str) -> int:
+        """How many blocks bury the transaction, its own included; 0 if none or unknown."""
+        mined_at = self._opened().height_of(txid)
+        return 0 if mined_at is None else self._index.height - mined_at + 1
+
+    def get_transaction(self, txid: str) -> CTransaction | None:
+        """The transaction, mined or waiting."""
+        return self._opened().transactions.get(txid)
+
+    def find_output(self, script_pubkey: bytes) -> list[FoundOutput]:
+        """Every output that pays to the script, oldest first, spent and waiting ones included."""
+        return list(self._opened().outputs(script_pubkey))
+
+    def find_spendable(self, script_pubkey: bytes) -> list[FoundOutput]:
+        """Mined outputs of the script that the next block may spend and no known one does."""
+        found = self._opened().outputs(script_pubkey)
+        return [o for o in found if o.spent_by is None and o.height and self._mature(o)]
+
+    def find_spend(self, outpoint: Outpoint) -> CTransaction | None:
+        """The transaction that spends the output, mined or waiting."""
+        output = self._opened().output(outpoint.txid, outpoint.vout)
+        spender = output.spent_by if output else None
+        return self._index.transactions[spender] if spender else None
+
+    def close(self) -> None:
+        """Release the directory. Closing twice is harmless."""
+        if self._open:
+            self._open = False
+            self._state.close()
+            self._journal.close()
+            self._lock.release()
+
+    def _opened(self) -> ChainIndex:
+        if not self._open:
+            raise SettlementError(f"the chain in {self._directory} is closed; open it again")
+        return self._index
+
+    def _record(self, kind: bytes, payload: bytes) -> None:
+        """Append to the journal. What could not be written is forgotten by closing the chain."""
+        try:
+            self._journal.append(kind, payload)
+        except SettlementError:
+            self.close()
+            raise
+
+    def _sync(self) -> None:
+        try:
+            self._journal.sync()
+        except SettlementError:
+            self.close()
+            raise
+
+    def _apply(self, kind: bytes, payload: bytes) -> None:
+        """Take one record of the journal into state and index."""
+        where = f"{self._directory / 'journal'}, after block {self._index.height}"
+        try:
+            if kind == _TRANSACTION:
+                self._index.add_to_mempool(CTransaction.deserialize(payload))
+                return
+            block = CBlock.deserialize(payload)
+        except (SerializationError, ValueError) as error:
+            raise SettlementError(f"{where}: not decodable; start a new chain") from error
+        if kind != _BLOCK or not self._state.submit(payload):
+            raise SettlementError(f"{where}: consensus rejects the record; start a new chain")
+        self._blocks.append(payload)
+        self._index.add_block(block)
+
+    def _spent_outputs(self, tx: CTransaction, txid: str) -> list[FoundOutput]:
+        """The outputs that `tx` spends: known, unspent, mature, and worth enough."""
+        fault, spent = "", []
+        for tx_input in tx.vin:
+            output = self._index.spent_output(tx_input)
+            if output is None:
+                fault = "spends an output that this chain does not have"
+            elif output.spent_by is not None:
+                fault = f"spends an output already spent by {output.spent_by}"
+            elif not self._mature(output):
+                fault = f"spends a coinbase before it is {COINBASE_MATURITY} blocks deep"
+            else:
+                spent.append(output)
+        if len({(o.txid, o.vout) for o in spent}) != len(tx.vin) or not tx.vin:
+            fault = fault or "does not spend one or more distinct outputs"
+        if not tx.vout or not all(0 <= output.nValue <= MAX_MONEY_SAT for output in tx.vout):
+            fault = fault or "has no outputs or amounts out of range"
+        if not fault and sum(o.nValue for o in tx.vout) > sum(o.amount_sat for o in spent):
+            fault = "pays out more than it spends"
+        if fault:
+            raise SettlementError(f"transaction {txid} {fault}; build it again from the chain")
+        return spent
+
+    def _check_final(self, tx: CTransaction, txid: str) -> None:
+        """Name the most common refusal; time locks are left to the trial block."""
+        heights = tx.nLockTime < _LOCKTIME_THRESHOLD
+        relaxed = all(i.nSequence == _SEQUENCE_FINAL for i in tx.vin)
+        if heights and not relaxed and tx.nLockTime > self._index.height:
+            raise SettlementError(
+                f"transaction {txid} is locked until height {tx.nLockTime}, the chain is at "
+                f"{self._index.height}; wait {tx.nLockTime - self._index.height} more blocks"
+            )
+
+    def _check_trial_block(self, tx: CTransaction, txid: str) -> None:
+        """Mine everything that waits and `tx` on a copy of the chain that is thrown away."""
+        trial = ConsensusChain(self._directory / "trial")
+        try:
+            replayed = all(trial.submit(raw) for raw in self._blocks)
+            block = self._next_block([*self._index.mempool.values(), tx], b"\x51")
+            accepted = replayed and trial.submit(block.serialize())
+        finally:
+            trial.close()
+        if not accepted:
+            raise SettlementError(
+                f"transaction {txid} is invalid: consensus rejects a block with it; build it again"
+            )
+
+    def _next_block(self, transactions: list[CTransaction], to_script: bytes) -> CBlock:
+        index = self._index
+        fees_sat = sum(self._fee_sat(tx) for tx in transactions)
+        height = index.height + 1
+        return mine_block(index.tip_hash, index.tip_time, height, transactions, fees_sat, to_script)
+
+    def _fee_sat(self, tx: CTransaction) -> int:
+        spent = (self._index.spent_output(tx_input) for tx_input in tx.vin)
+        return sum(o.amount_sat for o in spent if o) - sum(int(o.nValue) for o in tx.vout)
+
+    def _mature(self, output: FoundOutput) -> bool:
+        if not output.coinbase or output.height is None:
+            return not output.coinbase
+        return self._index.height + 1 - output.height >= COINBASE_MATURITY
