@@ -22,13 +22,14 @@ from zkcmp.bn254.lanes import (
     sub,
 )
 from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.bn254.power import exponent_bits, power
 
 # x·R² R⁻¹ = x·R: into Montgomery form; x·1·R⁻¹: out of it
 _into = integer_constant("Fr", pow(1 << BODY.radix_bits, 2, FR_MODULUS))
 _out_of = integer_constant("Fr", 1)
 _one = residue_constant("Fr", 1)
-# bits of r − 2, most significant first: Fermat inversion
-_EXPONENT = np.array([int(c) for c in bin(FR_MODULUS - 2)[2:]], np.uint8)
+# Fermat: 1/x = x^(r − 2)
+_EXPONENT = exponent_bits(FR_MODULUS - 2)
 
 
 @kernel
@@ -91,17 +92,6 @@ def outer_powers(block, scales, out, start, stop):
 
 
 @kernel
-def _invert(x, exponent):
-    """x^(r − 2); 0 gives 0."""
-    y = reduce(x)
-    for k in range(1, len(exponent)):
-        y = sqr(y)
-        if exponent[k] == 1:
-            y = mul(y, x)
-    return y
-
-
-@kernel
 def inverse(a, out, start, stop):
     """Montgomery's trick down the groups: one exponentiation for all of them, lane by lane."""
     running = reduce(_one())
@@ -109,7 +99,7 @@ def inverse(a, out, start, stop):
         store_fr(out, i, running)
         x = load_fr(a, i)
         running = mul(running, select(is_zero(x), _one(), x))
-    running = _invert(running, _EXPONENT)
+    running = power(running, _EXPONENT)
     for i in range(stop - 1, start - 1, -1):
         x = load_fr(a, i)
         zero = is_zero(x)

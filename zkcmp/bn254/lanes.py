@@ -17,7 +17,6 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.core.typeconv import Conversion
 from numba.extending import intrinsic, lower_cast, models, register_model
 
@@ -120,8 +119,9 @@ class Arithmetic:
         return Element(field, bound, make() if self.b is not None else None)
 
     def reduce(self, x: Element) -> Element:
+        """Bound 2, also for what is smaller already: a loop's carried value keeps one type."""
         if x.bound <= 2:
-            return x
+            return Element(x.field, 2, x.value)
         return self._new(x.field, 2, lambda: reduce_to_2p(BODY, self.b, x.p, x.value, x.bound))
 
     def canonical(self, x: Element) -> Element:
@@ -376,6 +376,16 @@ def any_lane(typingctx, mask):
 
 
 @intrinsic
+def mask_to_bits(typingctx, mask):
+    """The mask as an integer, bit j for lane j."""
+
+    def codegen(context, b, signature, args):
+        return b.zext(b.bitcast(args[0], ir.IntType(LANES)), I64)
+
+    return types.int64(mask), codegen
+
+
+@intrinsic
 def same_field_zero(typingctx, x):
     """0 in the field of x."""
     result = Lanes2Type(1) if isinstance(x, Lanes2Type) else LanesType(x.field, 1)
@@ -419,7 +429,7 @@ def _vector_pointer(b: Any, address: Any) -> Any:
     return b.bitcast(address, BODY.vector.as_pointer())
 
 
-def _load_soa(field: str) -> Any:
+def _load_soa(field: str, bound: int = 2) -> Any:
     def typer(typingctx, array, i):
         def codegen(context, b, signature, args):
             first = b.mul(args[1], I64(LANES))
@@ -429,7 +439,7 @@ def _load_soa(field: str) -> Any:
                 limbs.append(b.load(_vector_pointer(b, address), align=8))
             return BODY.pack(b, limbs)
 
-        return LanesType(field, 2)(array, types.intp), codegen
+        return LanesType(field, bound)(array, types.intp), codegen
 
     return typer
 
@@ -438,7 +448,78 @@ load_fr = intrinsic(_load_soa("Fr"))
 load_fq = intrinsic(_load_soa("Fq"))
 
 
-def _broadcast(field: str) -> Any:
+def load_fr_below(bound: int) -> Any:
+    """load_fr for an array whose elements are below bound·r, not 2r."""
+    return intrinsic(_load_soa("Fr", bound))
+
+
+def _multiples_below(bound: int, start: int) -> list[int]:
+    """bound, 2·bound, 4·bound, … below start, largest first: subtracting them ends below bound."""
+    steps = []
+    while bound < start:
+        steps.append(bound)
+        bound *= 2
+    return steps[::-1]
+
+
+def store_fr_below(bound: int) -> Any:
+    """store_fr that reduces only as far as below bound·r."""
+
+    def typer(typingctx, array, i, x):
+        def codegen(context, b, signature, args):
+            value = args[2]
+            for k in _multiples_below(bound, x.bound):
+                value = BODY.subtract_if_not_below(b, value, k * MODULUS["Fr"])
+            first = b.mul(args[1], I64(LANES))
+            for k, limb in enumerate(BODY.unpack(b, value)):
+                address = _address(context, b, array, args[0], [I64(k), first])
+                b.store(limb, _vector_pointer(b, address), align=8)
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp, x), codegen
+
+    return intrinsic(typer)
+
+
+def broadcast_fr_below(bound: int) -> Any:
+    """broadcast_fr for an array whose elements are below bound·r, not 2r."""
+    return intrinsic(_broadcast("Fr", bound))
+
+
+def load_fr_pattern(pattern: list[int], bound: int) -> Any:
+    """An intrinsic (array, j): lane l is element j + pattern[l], below bound·r (pattern[l] < LANES)."""
+
+    def typer(typingctx, array, j):
+        def codegen(context, b, signature, args):
+            limbs = []
+            for k in range(LIMBS):
+                address = _address(context, b, array, args[0], [I64(k), args[1]])
+                limbs.append(b.load(_vector_pointer(b, address), align=8))
+            if LANES > 1 and pattern != list(range(LANES)):
+                mask = ir.Constant(ir.VectorType(U32, LANES), pattern)
+                limbs = [b.shuffle_vector(limb, limb, mask) for limb in limbs]
+            return BODY.pack(b, limbs)
+
+        return LanesType("Fr", bound)(array, types.intp), codegen
+
+    return intrinsic(typer)
+
+
+def pick_lanes(pattern: list[int]) -> Any:
+    """An intrinsic (x, y): lane l is lane pattern[l] of x followed by y. Only where LANES > 1."""
+
+    def typer(typingctx, x, y):
+        def codegen(context, b, signature, args):
+            mask = ir.Constant(ir.VectorType(U32, LANES), pattern)
+            pairs = zip(BODY.unpack(b, args[0]), BODY.unpack(b, args[1]), strict=True)
+            return BODY.pack(b, [b.shuffle_vector(u, v, mask) for u, v in pairs])
+
+        return LanesType(x.field, max(x.bound, y.bound))(x, y), codegen
+
+    return intrinsic(typer)
+
+
+def _broadcast(field: str, bound: int = 2) -> Any:
     def typer(typingctx, array, j):
         def codegen(context, b, signature, args):
             limbs = []
@@ -448,7 +529,7 @@ def _broadcast(field: str) -> Any:
                 limbs.append(_splat_value(b, x))
             return BODY.pack(b, limbs)
 
-        return LanesType(field, 2)(array, types.intp), codegen
+        return LanesType(field, bound)(array, types.intp), codegen
 
     return typer
 
@@ -514,7 +595,7 @@ store_fq = store_fr
 
 def _load_words(field: str) -> Any:
     """Records LANES·i… of an (n, 4) array as integers: bound 2^256/p, not in Montgomery form."""
-    bound = 6
+    bound = 6  # 2^256 < 5.3p
 
     def typer(typingctx, array, i):
         def codegen(context, b, signature, args):
