@@ -1,4 +1,4 @@
-"""Encryption of a message's body to its reader: HPKE for the key, chunked AES-256-GCM for the bytes.
+"""Encryption of a message's body to its reader: HPKE for a key, chunked AES-256-GCM under it.
 
 key = HPKE-Export(reader, info, "zkcmp body key")       (RFC 9180, X25519, HKDF-SHA256, base mode)
 chunk_i = AES-256-GCM(key, nonce = i (11 bytes) ‖ last (1 byte), associated data, plaintext_i)

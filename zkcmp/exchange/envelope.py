@@ -98,12 +98,14 @@ def write(
     body_length: int,
     progress: Progress = silent,
 ) -> bytes:
-    """Write a signed message to `path`, which must not exist, mode 0600; return its digest."""
+    """Write a signed message to `path`, synced; return its digest.
+
+    Interrupted, it leaves half a message: `path` is a temporary name of `store.replacing`.
+    """
     if body_length > MAX_BODY_BYTES[kind] or len(header) > MAX_HEADER_BYTES:
         raise DecodeError(f"a {kind.title} of {body_length} bytes is too long to send")
     running = hashlib.sha256()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+    with path.open("wb") as file:
         for part in (_prefix(kind, sender.public_key, header), struct.pack(">Q", body_length)):
             running.update(part)
             file.write(part)

@@ -1,0 +1,88 @@
+"""Two ledgers that outlive every deal: samples a buyer has sent, requests a seller has answered.
+
+A test set is spent once sent: after an abort the seller has seen it and can train on it. An
+answered request tells its sender one bit about the weights, however often they are sealed again.
+Both are written durably *before* the message goes out, so a crash can only count too much.
+
+A sample is known by its image alone (shape and integer pixels): another label on the same image
+does not make it new. The same image quantised to other integers is not recognised.
+"""
+
+import hashlib
+import json
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from zkcmp.errors import DealError, DecodeError
+from zkcmp.exchange.store import write_atomic
+
+_RECORD_BYTES = 64
+
+
+def sample_digests(images: np.ndarray) -> list[bytes]:
+    """One digest for every image of an integer array (n, C, H, W)."""
+    values = np.ascontiguousarray(images, dtype="<i8")
+    shape = struct.pack(">3I", *values.shape[1:])
+    return [hashlib.sha256(b"zkcmp sample" + shape + v.tobytes()).digest() for v in values]
+
+
+class SpentSamples:
+    """File of records: sample digest (32) | digest of the request that sent it (32)."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def load(self) -> dict[bytes, bytes]:
+        data = self.path.read_bytes() if self.path.exists() else b""
+        if len(data) % _RECORD_BYTES:
+            raise DecodeError(f"{self.path} is damaged; restore it before you request again")
+        records = (data[i : i + _RECORD_BYTES] for i in range(0, len(data), _RECORD_BYTES))
+        return {record[:32]: record[32:] for record in records}
+
+    def spend(self, samples: list[bytes], request: bytes) -> None:
+        """Record `samples` as sent by `request`, durably.
+
+        Raises DealError when another request sent one of them.
+        """
+        spent = self.load()
+        reused = sum(spent.get(sample, request) != request for sample in samples)
+        if reused:
+            raise DealError(
+                f"{reused} of {len(samples)} samples were already sent to a seller, who can have "
+                "trained on them; use samples that no request contained"
+            )
+        spent.update(dict.fromkeys(samples, request))
+        write_atomic(self.path, b"".join(a + b for a, b in spent.items()))
+
+
+class AnsweredRequests:
+    """Weights digest -> digests of the requests answered about these weights."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def _load(self) -> dict[str, list[str]]:
+        if not self.path.exists():
+            return {}
+        try:
+            loaded: dict[str, list[str]] = json.loads(self.path.read_text("ascii"))
+            return loaded
+        except ValueError:
+            raise DecodeError(f"{self.path} is damaged; restore it before you answer") from None
+
+    def record(self, weights: bytes, request: bytes) -> int:
+        """Count `request` (once) as answered about `weights`, durably; return the total."""
+        answered = self._load()
+        requests = answered.setdefault(weights.hex(), [])
+        if request.hex() not in requests:
+            requests.append(request.hex())
+            write_atomic(
+                self.path, json.dumps(answered, sort_keys=True).encode() + os.linesep.encode()
+            )
+        return len(requests)
+
+    def count(self, weights: bytes) -> int:
+        return len(self._load().get(weights.hex(), []))
