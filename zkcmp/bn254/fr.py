@@ -32,7 +32,8 @@ def padded(n: int) -> int:
 
 def ints_to_words(values: Iterable[int]) -> Words:
     """Non-negative integers below 2^256 to (n, 4) uint64 little-endian words."""
-    blob = b"".join(v.to_bytes(32, "little") for v in values)
+    # a bytearray, so that the array is writable: kernels then see one array type only
+    blob = bytearray().join(v.to_bytes(32, "little") for v in values)
     return np.frombuffer(blob, np.uint64).reshape(-1, 4)
 
 
