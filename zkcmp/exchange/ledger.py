@@ -4,29 +4,17 @@ A test set is spent once sent: after an abort the seller has seen it and can tra
 answered request tells its sender one bit about the weights, however often they are sealed again.
 Both are written durably *before* the message goes out, so a crash can only count too much.
 
-A sample is known by its image alone (shape and integer pixels): another label on the same image
+A sample is known by its image alone (`TestSet.sample_digests`): another label on the same image
 does not make it new. The same image quantised to other integers is not recognised.
 """
 
-import hashlib
 import json
-import os
-import struct
 from pathlib import Path
-
-import numpy as np
 
 from zkcmp.errors import DealError, DecodeError
 from zkcmp.exchange.store import write_atomic
 
 _RECORD_BYTES = 64
-
-
-def sample_digests(images: np.ndarray) -> list[bytes]:
-    """One digest for every image of an integer array (n, C, H, W)."""
-    values = np.ascontiguousarray(images, dtype="<i8")
-    shape = struct.pack(">3I", *values.shape[1:])
-    return [hashlib.sha256(b"zkcmp sample" + shape + v.tobytes()).digest() for v in values]
 
 
 class SpentSamples:
@@ -42,11 +30,8 @@ class SpentSamples:
         records = (data[i : i + _RECORD_BYTES] for i in range(0, len(data), _RECORD_BYTES))
         return {record[:32]: record[32:] for record in records}
 
-    def spend(self, samples: list[bytes], request: bytes) -> None:
-        """Record `samples` as sent by `request`, durably.
-
-        Raises DealError when another request sent one of them.
-        """
+    def check(self, samples: list[bytes], request: bytes = b"") -> dict[bytes, bytes]:
+        """All records. Raises DealError when a request other than `request` sent a sample."""
         spent = self.load()
         reused = sum(spent.get(sample, request) != request for sample in samples)
         if reused:
@@ -54,8 +39,14 @@ class SpentSamples:
                 f"{reused} of {len(samples)} samples were already sent to a seller, who can have "
                 "trained on them; use samples that no request contained"
             )
-        spent.update(dict.fromkeys(samples, request))
-        write_atomic(self.path, b"".join(a + b for a, b in spent.items()))
+        return spent
+
+    def spend(self, samples: list[bytes], request: bytes) -> None:
+        """Record `samples` as sent by `request`, durably. Raises as `check` does."""
+        spent = self.check(samples, request)
+        if any(sample not in spent for sample in samples):
+            spent.update(dict.fromkeys(samples, request))
+            write_atomic(self.path, b"".join(a + b for a, b in spent.items()))
 
 
 class AnsweredRequests:
@@ -79,9 +70,7 @@ class AnsweredRequests:
         requests = answered.setdefault(weights.hex(), [])
         if request.hex() not in requests:
             requests.append(request.hex())
-            write_atomic(
-                self.path, json.dumps(answered, sort_keys=True).encode() + os.linesep.encode()
-            )
+            write_atomic(self.path, json.dumps(answered, sort_keys=True).encode())
         return len(requests)
 
     def count(self, weights: bytes) -> int:

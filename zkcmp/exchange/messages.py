@@ -130,7 +130,7 @@ class KeyMaterial:
 
 @dataclass(frozen=True)
 class Delivery:
-    """The seal's ciphertext (32 bytes a block, big-endian) and the proof about it."""
+    """The seal's ciphertext (see `statement`) and the proof about it."""
 
     sender: bytes
     digest: bytes

@@ -1,0 +1,71 @@
+"""What a proof of a deal is about: the ciphertext's bytes, the threshold, and the bound context.
+
+context = SHA-256 transcript(protocol version, A, c, E, D, T, mode, request, verifying key)
+
+The context is a public input of the circuit, so a proof made for one deal, request or key proves
+nothing in another. T = ⌈τ·n⌉ is exact: τ is read as a decimal rational, never as a float.
+"""
+
+import re
+from fractions import Fraction
+
+import numpy as np
+
+from zkcmp.bn254.fr import FrVector
+from zkcmp.errors import DecodeError, ZkcmpError
+from zkcmp.exchange.messages import PROTOCOL_VERSION
+from zkcmp.model.architecture import Architecture
+from zkcmp.model.dataset import TestSet
+from zkcmp.transcript import Transcript
+
+_BLOCK_BYTES = 32
+_DECIMAL = re.compile(r"[0-9]{1,3}(\.[0-9]{1,30})?(%?)")
+
+
+def parse_threshold(accuracy: str, n_images: int) -> int:
+    """T = ⌈τ·n⌉ for τ written as `0.95` or `95%`. Raises ZkcmpError unless 0 < τ <= 1."""
+    match = _DECIMAL.fullmatch(accuracy.strip())
+    if not match:
+        raise ZkcmpError(f"accuracy {accuracy!r} is not a number like 0.95 or 95%")
+    tau = Fraction(accuracy.strip().rstrip("%")) / (100 if match[2] else 1)
+    if not 0 < tau <= 1:
+        raise ZkcmpError(f"accuracy {accuracy} is not above 0 and at most 1 (100%)")
+    return -(-tau.numerator * n_images // tau.denominator)
+
+
+def ciphertext_bytes(words: np.ndarray) -> bytes:
+    """c as 32 little-endian bytes a block, from (blocks, 4) uint64 words."""
+    return words.astype("<u8").tobytes()
+
+
+def ciphertext_words(data: bytes, n_blocks: int) -> np.ndarray:
+    """The inverse of `ciphertext_bytes`. Raises DecodeError for a wrong length or a block >= r."""
+    if len(data) != n_blocks * _BLOCK_BYTES:
+        raise DecodeError(f"the ciphertext has {len(data)} bytes, not {n_blocks * _BLOCK_BYTES}")
+    words = np.frombuffer(data, "<u8").astype(np.uint64).reshape(n_blocks, 4)
+    FrVector.from_words(words)
+    return words
+
+
+def statement_context(
+    architecture: Architecture,
+    ciphertext: bytes,
+    commitment: bytes,
+    test_set: TestSet,
+    threshold: int,
+    mode: str,
+    request_digest: bytes,
+    verifying_key_digest: bytes,
+) -> bytes:
+    """The 32 bytes that tie a proof to its deal."""
+    transcript = Transcript(b"zkcmp statement")
+    transcript.absorb(b"protocol version", PROTOCOL_VERSION.to_bytes(4, "big"))
+    transcript.absorb(b"architecture", architecture.to_bytes())
+    transcript.absorb(b"ciphertext", ciphertext)
+    transcript.absorb(b"commitment", commitment)
+    transcript.absorb(b"test set", test_set.to_bytes())
+    transcript.absorb(b"threshold", threshold.to_bytes(4, "big"))
+    transcript.absorb(b"mode", mode.encode())
+    transcript.absorb(b"request", request_digest)
+    transcript.absorb(b"verifying key", verifying_key_digest)
+    return transcript.digest()
