@@ -63,6 +63,9 @@ class Normalisation:
                 raise ZkcmpError(f"normalisation {name} must be a plain decimal, scale above 0")
 
 
+RAW_PIXELS = Normalisation()
+
+
 @dataclass(frozen=True)
 class Architecture:
     """Layers, input range and normalisation of a network; everything but the weights.
@@ -74,7 +77,7 @@ class Architecture:
     input_shape: tuple[int, int, int]
     input_bits: int
     layers: tuple[Layer, ...]
-    normalisation: Normalisation = Normalisation()
+    normalisation: Normalisation = RAW_PIXELS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_shape", tuple(self.input_shape))

@@ -1,4 +1,4 @@
-"""Reading data sets from files: IDX (MNIST's format, gzipped or not), .npz, and the built-in digits.
+"""Data sets from files: IDX (MNIST's format, gzipped or not), .npz, and the built-in digits.
 
     IDX: 0 | 0 | type (8 = unsigned byte) | n_dims | dims u32 big-endian | bytes
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkcmp.errors import ZkcmpError
-from zkcmp.model.architecture import Normalisation
+from zkcmp.model.architecture import RAW_PIXELS, Normalisation
 from zkcmp.model.layers import Conv, Flatten, Square
 from zkcmp.model.network import Network, im2col
 
@@ -59,13 +59,15 @@ class FloatNetwork:
     """Layers and how raw pixels enter them.
 
     input_bits: width of the unsigned pixels, None when the file does not say.
+    weight_bits: widths the weight tensors were trained for, None when the file does not say.
     integer: the integer network itself, when the file is an export of one.
     """
 
     input_shape: tuple[int, int, int]
     layers: tuple[FloatLayer, ...]
     input_bits: int | None = None
-    normalisation: Normalisation = Normalisation()
+    normalisation: Normalisation = RAW_PIXELS
+    weight_bits: tuple[int, ...] | None = None
     integer: Network | None = None
 
     def forward(self, images: NDArray[Any]) -> FloatArray:

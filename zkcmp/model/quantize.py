@@ -29,12 +29,13 @@ _CLIP_RATIOS = np.linspace(1.0, 0.3, 71)
 
 def quantize(
     float_network: FloatNetwork,
-    weight_bits: int | Sequence[int] = DEFAULT_WEIGHT_BITS,
+    weight_bits: int | Sequence[int] | None = None,
     input_bits: int | None = None,
     normalisation: Normalisation | None = None,
 ) -> Network:
     """The integer network with the given width for every weight tensor, or one for each in order.
 
+    Without widths: those the file says it was trained for, else DEFAULT_WEIGHT_BITS.
     An imported export of an integer network comes back as that very network.
     Raises ZkcmpError when a width does not suffice or the input range is not known.
     """
@@ -46,6 +47,7 @@ def quantize(
     normalisation = normalisation or float_network.normalisation
     float_layers = _fold_offset(float_network.layers, float(normalisation.offset))
     n_linear = sum(isinstance(layer, FloatConv | FloatDense) for layer in float_layers)
+    weight_bits = weight_bits or float_network.weight_bits or DEFAULT_WEIGHT_BITS
     widths = [weight_bits] * n_linear if isinstance(weight_bits, int) else list(weight_bits)
     if len(widths) != n_linear or not all(2 <= bits <= 32 for bits in widths):
         raise ZkcmpError(f"weight_bits must be {n_linear} widths from 2 to 32, one a weight tensor")
@@ -56,7 +58,7 @@ def quantize(
     for index, layer in enumerate(float_layers):
         if isinstance(layer, FloatConv | FloatDense):
             bits = next(remaining)
-            weight_scale, weight = _quantize_weight(layer.weight, bits)
+            weight_scale, weight = quantize_weight(layer.weight, bits)
             scale *= weight_scale
             bias, bias_bits = _quantize_bias(index, layer.bias, scale)
             layers.append(_integer_layer(layer, bits, bias_bits))
@@ -87,7 +89,7 @@ def _fold_offset(layers: tuple[FloatLayer, ...], offset: float) -> list[FloatLay
     return folded
 
 
-def _quantize_weight(weight: FloatArray, bits: int) -> tuple[float, NDArray[np.int64]]:
+def quantize_weight(weight: FloatArray, bits: int) -> tuple[float, NDArray[np.int64]]:
     """The scale, among some clipping ranges, with the least squared error, and the integers."""
     low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
     largest = float(np.abs(weight).max())
@@ -96,7 +98,7 @@ def _quantize_weight(weight: FloatArray, bits: int) -> tuple[float, NDArray[np.i
             raise ZkcmpError("a weight is not a finite number")
         return 1.0, np.zeros(weight.shape, dtype=np.int64)
     best_scale, best_error = 0.0, np.inf
-    for ratio in _CLIP_RATIOS:
+    for ratio in (*_CLIP_RATIOS, high / -low):  # the last lets the largest weight be `low`
         scale = high / (float(ratio) * largest)
         error = float(np.square(np.clip(np.rint(weight * scale), low, high) / scale - weight).sum())
         if error < best_error * (1 - 1e-9):

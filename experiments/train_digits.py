@@ -1,0 +1,64 @@
+"""Train the small digits network that the demo sells, and choose its test set.
+
+8×8 handwritten digits from scikit-learn (pixels 0..16): conv 3×3 stride 2 with 5 maps,
+8×8 -> 4×4, square, dense 80 -> 10; 860 weights. One square only, so that every value of the integer
+network stays below 2^53 and its ONNX export is exact in doubles on any input.
+
+    python experiments/train_digits.py            (writes zkcmp/data/digits.onnx, digits_test.npz)
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_digits
+from training import Model, conv, dense, train
+
+from zkcmp.model.architecture import Normalisation
+from zkcmp.model.data_files import save_npz
+from zkcmp.model.dataset import TestSet
+from zkcmp.model.float_network import FloatNetwork
+from zkcmp.model.layers import Flatten, Square
+from zkcmp.model.onnx_io import export_float_onnx, import_onnx
+from zkcmp.model.quantize import quantize, report
+
+N_TEST = 360
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    default = Path(__file__).parent.parent / "zkcmp" / "data"
+    parser.add_argument("--output", type=Path, default=default, help="directory to write to")
+    parser.add_argument("--epochs", type=int, default=120)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+
+    digits = load_digits()
+    samples = TestSet(digits.images.astype(np.int64)[:, None], digits.target)
+    order = np.random.default_rng(7).permutation(len(samples))
+    test_set, train_set = samples.take(order[:N_TEST]), samples.take(order[N_TEST:])
+    rng = np.random.default_rng(options.seed)
+    first = conv(rng, (1, 5), 3, 2, (0, 0, 1, 1), 1.0)
+    model = Model([first, Square(), Flatten(), dense(rng, 80, 10, 1.0)])
+    train(
+        model,
+        (train_set.images / 16).astype(np.float32),
+        train_set.labels,
+        rng=rng,
+        epochs=options.epochs,
+        batch=64,
+        rate=0.01,
+        weight_decay=0.1,
+    )
+    data = export_float_onnx(
+        FloatNetwork((1, 8, 8), model.float_layers(), 5, Normalisation("0.0625"))
+    )
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "digits.onnx").write_bytes(data)
+    save_npz(options.output / "digits_test.npz", test_set)
+    imported = import_onnx(data)
+    print(report(imported, quantize(imported), test_set))
+
+
+if __name__ == "__main__":
+    main()
