@@ -14,6 +14,7 @@ It has no relay policy, no reorganisations and no replacement of waiting transac
 block is mined by whoever asks: for demonstrations and tests, never for money.
 """
 
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -50,23 +51,24 @@ class KernelChain:
     def __init__(self, directory: Path | str, lock_timeout_s: float = DEFAULT_LOCK_TIMEOUT_S):
         self._directory = Path(directory)
         self._open = False
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            self._lock = DirectoryLock(self._directory, lock_timeout_s)
-        except OSError as error:
-            raise SettlementError(
-                f"cannot use {directory} for a chain: {error.strerror}; name another directory"
-            ) from error
-        try:
-            self._journal = Journal(self._directory / "journal")
+        with ExitStack() as cleanup:
+            try:
+                self._directory.mkdir(parents=True, exist_ok=True)
+                lock = DirectoryLock(self._directory, lock_timeout_s)
+                cleanup.callback(lock.release)
+                self._journal = Journal(self._directory / "journal")
+                cleanup.callback(self._journal.close)
+            except OSError as error:
+                raise SettlementError(
+                    f"cannot use {directory} for a chain: {error.strerror}; name another directory"
+                ) from error
             self._state = ConsensusChain(self._directory / "state")
+            cleanup.callback(self._state.close)
             self._index = ChainIndex()
             self._blocks: list[bytes] = []
             for kind, payload in self._journal.replay():
                 self._apply(kind, payload)
-        except BaseException:
-            self._lock.release()
-            raise
+            self._cleanup = cleanup.pop_all()
         self._open = True
 
     def __enter__(self) -> "KernelChain":
@@ -155,9 +157,7 @@ class KernelChain:
         """Release the directory. Closing twice is harmless."""
         if self._open:
             self._open = False
-            self._state.close()
-            self._journal.close()
-            self._lock.release()
+            self._cleanup.close()
 
     def _opened(self) -> ChainIndex:
         if not self._open:
