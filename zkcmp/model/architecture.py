@@ -20,8 +20,12 @@ from zkcmp.errors import DecodeError, ZkcmpError
 from zkcmp.model.layers import (
     LAYER_KINDS,
     MAX_INPUT_BITS,
+    MAX_PATCHES,
+    MAX_PRODUCTS,
     MAX_VOLUME,
+    Conv,
     Dense,
+    Flatten,
     Layer,
     Shape,
     Square,
@@ -104,8 +108,10 @@ class Architecture:
                 require_shape("output", shape)
             except ZkcmpError as error:
                 raise ZkcmpError(f"{self.layer_name(index)}: {error}") from None
-        if sum(spec.size for spec in self.tensors()) > MAX_VOLUME:
+        if self.n_weights > MAX_VOLUME:
             raise ZkcmpError(f"a network has at most {MAX_VOLUME} weights")
+        if self.n_patches > MAX_PATCHES or self.n_products > MAX_PRODUCTS:
+            raise ZkcmpError(f"a network multiplies at most {MAX_PRODUCTS} times for an image")
 
     def layer_name(self, index: int) -> str:
         """Such as `dense3`: the kind and the position, counted from 0."""
@@ -136,6 +142,22 @@ class Architecture:
     def n_weights(self) -> int:
         """How many integers are sealed, biases included."""
         return sum(spec.size for spec in self.tensors())
+
+    @property
+    def n_products(self) -> int:
+        """Multiplications for one image, squares included."""
+        total = 0
+        for layer, shape in zip(self.layers, self.shapes()[1:], strict=True):
+            if not isinstance(layer, Flatten):
+                total += prod(shape) * (1 if isinstance(layer, Square) else layer.fan_in)
+        return total
+
+    @property
+    def n_patches(self) -> int:
+        """Values in the largest layer input once a convolution's patches are laid out."""
+        pairs = zip(self.layers, self.shapes()[1:], strict=True)
+        patches = [x.fan_in * prod(shape[1:]) for x, shape in pairs if isinstance(x, Conv)]
+        return max([self.n_inputs, *patches])
 
     @property
     def n_inputs(self) -> int:

@@ -19,6 +19,8 @@ Shape = tuple[int, ...]
 
 MAX_DIM = 1 << 16
 MAX_VOLUME = 1 << 24  # values in one layer's input, output or weight tensor
+MAX_PATCHES = 1 << 26  # values of one image's convolution patches (what evaluation allocates)
+MAX_PRODUCTS = 1 << 34  # multiplications a network may need for one image
 MAX_TENSOR_BITS = 62  # so that every tensor fits int64, and 2·value too
 MAX_INPUT_BITS = 16
 

@@ -35,7 +35,7 @@ IntArray = NDArray[Any]  # int64, or object holding Python ints
 
 _INT64_LIMIT = 1 << 62
 _FLOAT_BITS = 53
-_BATCH = 256
+_BATCH_VALUES = 1 << 23  # patches laid out at once
 
 
 class Network:
@@ -87,8 +87,9 @@ class Network:
     def forward(self, images: IntArray) -> IntArray:
         """Exact logits (n, n_classes) for images (n, C, H, W); int64 or object by static bound."""
         images = self._check_images(images)
-        starts = range(0, max(len(images), 1), _BATCH)
-        return np.concatenate([self.layer_outputs(images[i : i + _BATCH])[-1] for i in starts])
+        batch = max(1, _BATCH_VALUES // self.architecture.n_patches)
+        starts = range(0, max(len(images), 1), batch)
+        return np.concatenate([self.layer_outputs(images[i : i + batch])[-1] for i in starts])
 
     def predict(self, images: IntArray) -> NDArray[np.int64]:
         """Labels (n,); a tie goes to the smallest index."""

@@ -132,6 +132,8 @@ class OnnxGraph:
 
     def _read(self, node: onnx.NodeProto) -> None:
         attributes = self._attributes(node)
+        if not node.output:
+            raise _Unsupported("has no output")
         if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
             self._constants[node.output[0]] = _constant(attributes)
             return
@@ -183,13 +185,14 @@ class OnnxGraph:
             raise _Unsupported("only two-dimensional convolutions")
         _only(attributes, "kernel_shape strides pads dilations group auto_pad")
         kernel = weight.shape[2:]
-        if list(attributes.get("kernel_shape", kernel)) != list(kernel):
+        if _ints(attributes, "kernel_shape", kernel) != kernel:
             raise _Unsupported("kernel_shape differs from the weight")
         if attributes.get("group", 1) != 1:
             raise _Unsupported(f"group {attributes['group']}, only 1")
-        if any(d != 1 for d in attributes.get("dilations", ())):
-            raise _Unsupported(f"dilations {list(attributes['dilations'])}, only 1")
-        stride = tuple(int(s) for s in attributes.get("strides", (1, 1)))
+        dilations = _ints(attributes, "dilations", (1, 1))
+        if any(d != 1 for d in dilations):
+            raise _Unsupported(f"dilations {list(dilations)}, only 1")
+        stride = _ints(attributes, "strides", (1, 1))
         pads = self._padding(attributes, kernel, stride)
         bias = np.zeros(len(weight))
         if len(node.input) > 2 and node.input[2]:
@@ -209,10 +212,10 @@ class OnnxGraph:
     ) -> tuple[int, int, int, int]:
         mode = attributes.get("auto_pad", b"NOTSET")
         if mode in (b"NOTSET", b""):
-            pads = tuple(int(p) for p in attributes.get("pads", (0, 0, 0, 0)))
+            pads = _ints(attributes, "pads", (0, 0, 0, 0))
             if len(pads) != 4:
                 raise _Unsupported("pads must be four numbers")
-            return pads  # type: ignore[return-value]
+            return (pads[0], pads[1], pads[2], pads[3])
         if mode == b"VALID":
             return (0, 0, 0, 0)
         if mode not in (b"SAME_UPPER", b"SAME_LOWER") or len(stride) != 2 or min(stride) < 1:
@@ -236,7 +239,10 @@ class OnnxGraph:
         bias = np.zeros(1)
         if len(node.input) > 2 and node.input[2]:
             bias = _floats(self._constant_input(node, 2, "bias"))
-        self._dense(weight * attributes.get("alpha", 1.0), bias * attributes.get("beta", 1.0))
+        alpha, beta = attributes.get("alpha", 1.0), attributes.get("beta", 1.0)
+        if not isinstance(alpha, float) or not isinstance(beta, float):
+            raise _Unsupported("alpha and beta must be floats")
+        self._dense(_floats(weight * alpha), _floats(bias * beta))
 
     def matmul(self, node: onnx.NodeProto, attributes: dict[str, Any]) -> None:
         if node.input[0] in self._constants:
@@ -351,6 +357,13 @@ def _floats(array: np.ndarray) -> FloatArray:
     if array.dtype.kind != "f" or not np.isfinite(array).all():
         raise _Unsupported("a weight is not a finite float")
     return array.astype(np.float64)
+
+
+def _ints(attributes: dict[str, Any], name: str, default: Shape) -> Shape:
+    values = attributes.get(name, default)
+    if not isinstance(values, list | tuple) or not all(isinstance(v, int) for v in values):
+        raise _Unsupported(f"{name} must be integers")
+    return tuple(values)
 
 
 def _only(attributes: dict[str, Any], known: str) -> None:
