@@ -84,16 +84,22 @@ class ConstraintSystem:
         self, rows: IntArray, wires: IntArray, coefficients: Scalars | None, n: int
     ) -> LinearCombination:
         """n rows from entries (row, wire, coefficient); None means coefficients of 1."""
-        if self.with_values:
-            return LinearCombination(self.table, n, _NOTHING, _NOTHING, _NOTHING)
-        rows, wires = np.asarray(rows, np.int64).reshape(-1), wires.reshape(-1)
         if coefficients is None:
-            ids = np.full(len(wires), ONE_ID, np.int64)
+            ids = np.full(wires.size, ONE_ID, np.int64)
         elif isinstance(coefficients, int):
-            ids = np.full(len(wires), self.table.id_of(coefficients), np.int64)
+            ids = np.full(wires.size, self.table.id_of(coefficients), np.int64)
         else:
             ids = self.table.ids_of(coefficients)
-        return LinearCombination(self.table, n, rows, wires, ids)
+        return self.combination_of_ids(rows, wires, ids, n)
+
+    def combination_of_ids(
+        self, rows: IntArray, wires: IntArray, ids: IntArray, n: int
+    ) -> LinearCombination:
+        """n rows from entries (row, wire, id in `table`)."""
+        if self.with_values:
+            return LinearCombination(self.table, n, _NOTHING, _NOTHING, _NOTHING)
+        rows = np.asarray(rows, np.int64).reshape(-1)
+        return LinearCombination(self.table, n, rows, wires.reshape(-1), ids)
 
     def constant(self, values: Scalars, n: int) -> LinearCombination:
         """n constant rows."""

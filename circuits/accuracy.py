@@ -1,0 +1,52 @@
+"""Exactly T images are flagged correct (S5): correct_j · correct_j = correct_j, Σ_j correct_j = T.
+
+The sum is an equality. A prover with more than T correct images flags T of them, so the true count
+stays hidden and no comparison is needed.
+"""
+
+import re
+from fractions import Fraction
+
+import numpy as np
+
+from circuits.bits import boolean
+from circuits.signals import Signals
+from zkcmp.errors import ZkcmpError
+from zkcmp.linear_combination import IntArray
+from zkcmp.r1cs_builder import ConstraintSystem
+
+GADGET = "accuracy"
+
+
+def enforce_flags(system: ConstraintSystem, correct: Signals) -> None:
+    """Every flag is 0 or 1."""
+    boolean(system, f"{GADGET} flags", correct)
+
+
+def enforce_count(system: ConstraintSystem, correct: Signals, threshold: Signals) -> None:
+    """The flags sum to the one public wire `threshold`."""
+    total = system.wires(correct.wires).total()
+    system.enforce(f"{GADGET} threshold", total, 1, system.wires(threshold.wires))
+
+
+def choose_flags(is_correct: np.ndarray, threshold: int) -> IntArray:
+    """Flags of the first `threshold` correct images. Raises ZkcmpError when there are too few."""
+    chosen = np.flatnonzero(is_correct)[:threshold]
+    if len(chosen) < threshold:
+        raise ZkcmpError("the network does not reach the threshold; nothing can be proved")
+    flags = np.zeros(len(is_correct), np.int64)
+    flags[chosen] = 1
+    return flags
+
+
+def parse_threshold(text: str, n_images: int) -> int:
+    """T = ⌈τ·n⌉, exactly, for τ written as a plain decimal such as 0.97.
+
+    Raises ZkcmpError unless 0 < τ ≤ 1.
+    """
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,30})?", text, re.ASCII):
+        raise ZkcmpError(f"threshold {text!r} is not a plain decimal; write it like 0.97")
+    tau = Fraction(text)
+    if not 0 < tau <= 1:
+        raise ZkcmpError(f"threshold {text} is not above 0 and at most 1")
+    return -((-tau.numerator * n_images) // tau.denominator)

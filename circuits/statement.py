@@ -1,0 +1,304 @@
+"""The statement that is proved (DESIGN.md §2), S1–S5 as one constraint system in `full` mode.
+
+    S1  E = SHA-256(k ‖ salt)                       sha256, commitment, key
+    S2  c_i = pack_i(w) + MiMC7_k(i)                mimc7 rounds, ciphertext
+    S3  every weight has its declared width         range …
+    S4  correct_j ⇒ label_j = arg max F(w, x_j)     conv… dense… square…, argmax
+    S5  correct_j ∈ {0, 1}, Σ correct_j = T         accuracy
+
+(right: gadget names, as a failed check reports them). Public inputs, in this order:
+
+    context   two 128-bit halves, high first: the digest of everything a proof is bound to
+    E         two 128-bit halves, big-endian, high first
+    c         ℓ blocks
+    T         the threshold
+    x_j       all pixels of all images, row-major
+    L_j       all labels, one-hot
+
+The context wires occur in no constraint; a proof system must bind unconstrained public inputs too
+(Groth16's setup does). Soundness also rests on what the circuit takes for granted about public
+inputs (pixels in range, labels one-hot, bounds that cannot wrap), so a verifier computes them with
+`public_inputs` from its own data and never accepts them from a prover.
+
+k = 0 is not excluded: S1 and S2 hold for it as for any key and the buyer can open the seal
+(seal.open_seal). Only a seller who chose it loses, since such a ciphertext hides nothing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from circuits import accuracy
+from circuits.argmax import arg_max
+from circuits.bits import boolean
+from circuits.conv import conv
+from circuits.dense import dense
+from circuits.mimc7 import counter_mode
+from circuits.packing import enforce_widths, packed_blocks
+from circuits.sha256 import Sha256, compress_32_bytes
+from circuits.signals import Signals, private, public
+from circuits.square import square
+from zkcmp.bn254.fr import FrVector
+from zkcmp.errors import VerificationError, ZkcmpError
+from zkcmp.linear_combination import LinearCombination
+from zkcmp.model.bounds import bounds, check_no_wrap
+from zkcmp.model.dataset import MAX_IMAGES, TestSet
+from zkcmp.model.network import Architecture, Conv, Dense, Network, Square
+from zkcmp.r1cs import R1CS
+from zkcmp.r1cs_builder import ConstraintSystem
+from zkcmp.seal import KEY_BYTES, commit, key_of, n_blocks, pack_layout
+
+HALF_BITS = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """Everything a witness is made from, unchecked; `Statement.witness` makes honest ones."""
+
+    tensors: list[np.ndarray]
+    preimage: bytes
+    ciphertext: np.ndarray
+    commitment: bytes
+    images: np.ndarray
+    labels: np.ndarray
+    threshold: int
+    context: bytes
+    flags: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"Assignment({len(self.labels)} images)"  # the rest is secret
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """The constraint system for test sets of `n_images` under one architecture."""
+
+    architecture: Architecture
+    n_images: int
+    r1cs: R1CS
+
+    def public_inputs(
+        self,
+        ciphertext: np.ndarray,
+        commitment: bytes,
+        testset: TestSet,
+        threshold: int,
+        context: bytes,
+    ) -> FrVector:
+        """The public wires, without the leading 1.
+
+        ciphertext: (ℓ, 4) uint64 words; commitment, context: 32 bytes. Raises VerificationError
+        when a part does not fit the statement, DecodeError when a block is not below r.
+        """
+        self._check_public(ciphertext, commitment, testset, threshold, context)
+        one_hot = np.eye(self.architecture.n_classes, dtype=np.int64)[testset.labels]
+        rest = np.concatenate(
+            [[threshold], testset.images.reshape(-1), one_hot.reshape(-1)]
+        ).astype(np.int64)
+        return FrVector.concat(
+            [
+                FrVector.from_ints([*_halves(context), *_halves(commitment)]),
+                FrVector.from_words(ciphertext),
+                FrVector.from_int64(rest),
+            ]
+        )
+
+    def witness(
+        self,
+        network: Network,
+        preimage: bytes,
+        ciphertext: np.ndarray,
+        commitment: bytes,
+        testset: TestSet,
+        threshold: int,
+        context: bytes,
+    ) -> FrVector:
+        """All wires, the constant 1 first.
+
+        Raises VerificationError when a part does not fit, ZkcmpError when the network does not
+        reach the threshold. Run `check` on the result: that the ciphertext is this network's seal
+        is checked there.
+        """
+        self._check_public(ciphertext, commitment, testset, threshold, context)
+        if network.architecture != self.architecture:
+            raise VerificationError("network", "the statement's architecture", "another one")
+        if commit(preimage) != commitment:
+            raise VerificationError("commitment", commitment.hex(), "the hash of another preimage")
+        is_correct = network.predict(testset.images) == testset.labels
+        return self.assign(
+            Assignment(
+                network.tensors,
+                preimage,
+                ciphertext,
+                commitment,
+                testset.images,
+                testset.labels,
+                threshold,
+                context,
+                accuracy.choose_flags(is_correct, threshold),
+            )
+        )
+
+    def assign(self, assignment: Assignment) -> FrVector:
+        """The witness an assignment leads to, whether or not it satisfies the statement."""
+        system = ConstraintSystem(with_values=True)
+        _synthesise(system, self.architecture, self.n_images, assignment)
+        return system.witness()
+
+    def check(self, witness: FrVector) -> None:
+        """Raises a VerificationError that names the first violated gadget."""
+        self.r1cs.check(witness)
+
+    def _check_public(
+        self,
+        ciphertext: np.ndarray,
+        commitment: bytes,
+        testset: TestSet,
+        threshold: int,
+        context: bytes,
+    ) -> None:
+        check_no_wrap(self.architecture)
+        words = (n_blocks(self.architecture), 4)
+        if np.shape(ciphertext) != words:
+            raise VerificationError("ciphertext shape", words, np.shape(ciphertext))
+        for name, data in (("commitment", commitment), ("context", context)):
+            if len(data) != 32:
+                raise VerificationError(name, "32 bytes", f"{len(data)} bytes")
+        if len(testset) != self.n_images:
+            raise VerificationError("test set size", self.n_images, len(testset))
+        testset.check(self.architecture)
+        if type(threshold) is not int or not 1 <= threshold <= self.n_images:
+            raise VerificationError("threshold", f"1..{self.n_images}", threshold)
+
+
+def build(architecture: Architecture, n_images: int) -> Statement:
+    """The statement for any sealed network of this architecture and any test set of this size.
+
+    Depends on nothing else, so its constraint system may be kept and used again. Raises
+    VerificationError when an accumulator or a margin could wrap the field.
+    """
+    if type(n_images) is not int or not 1 <= n_images <= MAX_IMAGES:
+        raise ZkcmpError(f"a test set has 1 to {MAX_IMAGES} images, not {n_images}")
+    check_no_wrap(architecture)
+    system = ConstraintSystem()
+    _synthesise(system, architecture, n_images, None)
+    return Statement(architecture, n_images, system.build())
+
+
+def _halves(data: bytes) -> list[int]:
+    return [int.from_bytes(data[:16], "big"), int.from_bytes(data[16:], "big")]
+
+
+def _synthesise(
+    system: ConstraintSystem, architecture: Architecture, n: int, given: Assignment | None
+) -> None:
+    """Allocate every wire and enforce every relation; with `given`, compute the values too."""
+    shape, n_classes = architecture.input_shape, architecture.n_classes
+    length = n_blocks(architecture)
+    halves = one_hot_values = None
+    if given is not None:
+        halves = np.array([*_halves(given.context), *_halves(given.commitment)], object)
+        one_hot_values = np.eye(n_classes, dtype=np.int64)[given.labels]
+    public(system, "context", (2,), None if halves is None else halves[:2])
+    digest = public(system, "commitment", (2,), None if halves is None else halves[2:])
+    ciphertext = system.public(
+        length, "ciphertext", lambda: FrVector.from_words(_require(given).ciphertext)
+    )
+    threshold = public(
+        system, "threshold", (1,), None if given is None else np.array([given.threshold])
+    )
+    pixels = public(
+        system, "pixels", (n, *shape), None if given is None else given.images.astype(np.int64)
+    )
+    one_hot = public(system, "labels", (n, n_classes), one_hot_values)
+
+    key_wire = _commitment(system, digest, given)
+    tensors = _sealed_weights(system, architecture, key_wire, ciphertext, given)
+    logits = _network(system, architecture, pixels, tensors)
+    correct = private(system, "correct flags", (n,), None if given is None else given.flags)
+    accuracy.enforce_flags(system, correct)
+    arg_max(system, logits, one_hot, correct, bounds(architecture)[-1])
+    accuracy.enforce_count(system, correct, threshold)
+
+
+def _require(given: Assignment | None) -> Assignment:
+    if given is None:
+        raise ValueError("values are not available while constraints are recorded")
+    return given
+
+
+def _commitment(system: ConstraintSystem, digest: Signals, given: Assignment | None) -> np.ndarray:
+    """S1; returns the wire that carries k."""
+    values = None
+    if given is not None:
+        octets = np.frombuffer(given.preimage, np.uint8)
+        values = np.unpackbits(octets).reshape(8, 32)[:, ::-1].copy()  # words, low bit first
+    bits = private(system, "preimage bits", (8, 32), values)
+    boolean(system, "preimage bits", bits)
+    sha = Sha256(system)
+    message = [sha.from_signals(bits.take(np.arange(32 * i, 32 * i + 32))) for i in range(8)]
+    words = [word.bits for word in compress_32_bytes(system, message)]
+    for half in (0, 1):
+        system.enforce(
+            "commitment",
+            _big_endian(words[4 * half : 4 * half + 4]),
+            1,
+            system.wires(digest.wires[half : half + 1]),
+        )
+    key_wire = system.private(1, "key", lambda: [key_of(_require(given).preimage)])
+    key = _big_endian([word.bits for word in message[: KEY_BYTES // 4]])
+    system.enforce("key", key, 1, system.wires(key_wire))
+    return key_wire
+
+
+def _big_endian(words: list[LinearCombination]) -> LinearCombination:
+    """One row: the integer whose 32-bit words, most significant first, have these bits."""
+    total = None
+    for j, word in enumerate(words):
+        shift = HALF_BITS - 32 * (j + 1)
+        part = (word * [1 << (shift + i) for i in range(32)]).total()
+        total = part if total is None else total + part
+    if total is None:
+        raise ValueError("no words")
+    return total
+
+
+def _sealed_weights(
+    system: ConstraintSystem,
+    architecture: Architecture,
+    key_wire: np.ndarray,
+    ciphertext: np.ndarray,
+    given: Assignment | None,
+) -> list[Signals]:
+    """S2 and S3; returns the weights."""
+    tensors = []
+    for index, spec in enumerate(architecture.tensors()):
+        values = None if given is None else given.tensors[index].reshape(spec.shape)
+        tensors.append(private(system, spec.name, spec.shape, values))
+        enforce_widths(system, spec, tensors[-1])
+    blocks = packed_blocks(system, pack_layout(architecture), tensors)
+    key = None if given is None else key_of(given.preimage)
+    counter_mode(system, key_wire, blocks, ciphertext, key)
+    return tensors
+
+
+def _network(
+    system: ConstraintSystem, architecture: Architecture, pixels: Signals, tensors: list[Signals]
+) -> Signals:
+    """The network's arithmetic for every image; returns the logits (n, n_classes)."""
+    value, remaining = pixels, iter(tensors)
+    for index, (layer, bound) in enumerate(
+        zip(architecture.layers, bounds(architecture), strict=True)
+    ):
+        name = architecture.layer_name(index)
+        if isinstance(layer, Conv):
+            weight, bias = next(remaining), next(remaining)
+            value = conv(system, name, layer, value, weight, bias, bound)
+        elif isinstance(layer, Dense):
+            weight, bias = next(remaining), next(remaining)
+            value = dense(system, name, value, weight, bias, bound)
+        elif isinstance(layer, Square):
+            value = square(system, name, value, bound)
+        else:
+            value = value.reshape(len(value.wires), -1)
+    return value
