@@ -56,6 +56,8 @@ class BuyerState:
     seller: str
     commitment: str
     request: str = ""
+    threshold: int = 0
+    mode: str = ""
     verifying_key: str = ""
     key_material: str = ""
     delivery: str = ""

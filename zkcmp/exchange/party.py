@@ -1,0 +1,208 @@
+"""What seller and buyer share: keys, the deals in the private directory, messages in and out.
+
+A deal's private directory holds every message of the deal under its own name, the deal's keys,
+and the state. `taking_in` is the only way in for the other party's bytes, `publish` the only way
+out, and it copies files that are already durable.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Self
+
+from bitcoin.core import CTransaction
+from bitcoin.core.serialize import SerializationError
+
+from bitcoin_scripts.keys import bech32_address, generate_secret_key, p2wpkh_script, public_key
+from zkcmp.errors import DealError, DecodeError
+from zkcmp.exchange.deal import State, load_state, missing, save_state
+from zkcmp.exchange.envelope import Kind, max_file_bytes
+from zkcmp.exchange.identity import Identity, ReadingKey
+from zkcmp.exchange.messages import FILE_NAMES, Offer, read_offer
+from zkcmp.exchange.store import (
+    PRIVATE_FILE,
+    SHARED_FILE,
+    Home,
+    copy_durably,
+    make_private,
+    same_bytes,
+    sync_directory,
+    write_atomic,
+)
+
+
+@dataclass(frozen=True, repr=False)
+class DealKeys:
+    """One deal's secrets: the X25519 reading key and the secp256k1 key of its coins."""
+
+    reading: ReadingKey
+    coin_secret: bytes
+
+    @classmethod
+    def generate(cls) -> Self:
+        return cls(ReadingKey.generate(), generate_secret_key())
+
+    @property
+    def coin_public(self) -> bytes:
+        return public_key(self.coin_secret)
+
+    def save(self, path: Path) -> None:
+        plain = {"reading": self.reading.secret.hex(), "coin": self.coin_secret.hex()}
+        write_atomic(path, json.dumps(plain).encode())
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        try:
+            plain = json.loads(path.read_bytes())
+            return cls(ReadingKey(bytes.fromhex(plain["reading"])), bytes.fromhex(plain["coin"]))
+        except (ValueError, KeyError, TypeError):
+            raise DecodeError(f"{path} is damaged; restore the private directory") from None
+
+
+class Deal(Generic[State]):
+    """One deal's private directory and the shared folder that it talks through."""
+
+    def __init__(self, directory: Path, folder: Path, state: State):
+        self.directory = directory
+        self.folder = folder
+        self.state: State = state
+
+    def own(self, kind: Kind) -> Path:
+        """Where this party keeps its own copy of a message."""
+        return self.directory / FILE_NAMES[kind]
+
+    def save(self) -> None:
+        save_state(self.directory, self.state)
+
+    def offer(self) -> Offer:
+        return read_offer(self.own(Kind.OFFER))
+
+    def keys(self) -> DealKeys:
+        return DealKeys.load(self.directory / "keys")
+
+    def taking_in(self, kind: Kind) -> contextlib.AbstractContextManager[Path]:
+        return taking_in(self.folder, self.directory, kind)
+
+    def accept(self, kind: Kind, copy: Path) -> None:
+        """Keep a judged private copy as this party's own."""
+        os.replace(copy, self.own(kind))
+        sync_directory(self.directory)
+
+    def offered(self, kind: Kind) -> bool:
+        """Whether the shared folder has such a message now."""
+        return os.path.lexists(self.folder / FILE_NAMES[kind])
+
+    def publish(self, kind: Kind) -> Path:
+        """Put our message into the shared folder, unless it is there already."""
+        target = self.folder / FILE_NAMES[kind]
+        if not same_bytes(self.own(kind), target):
+            copy_durably(self.own(kind), target, SHARED_FILE, max_file_bytes(kind))
+        return target
+
+    def save_transaction(self, name: str, tx: CTransaction) -> None:
+        write_atomic(self.directory / name, tx.serialize())
+
+    def load_transaction(self, name: str) -> CTransaction:
+        path = self.directory / name
+        try:
+            return CTransaction.deserialize(path.read_bytes())
+        except (SerializationError, ValueError):
+            raise DecodeError(f"{path} is damaged; restore the private directory") from None
+
+
+class Party(Generic[State]):
+    """A seller or a buyer at work in its private directory."""
+
+    state_type: type[State]
+
+    def __init__(self, home: Home):
+        self.home = home
+        self.identity = Identity(
+            _secret(home.path / "identity.key", lambda: Identity.generate().seed)
+        )
+        self._coin_secret = _secret(home.path / "wallet.key", generate_secret_key)
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, path: Path) -> Iterator[Self]:
+        """The party in the private directory `path`, which no other command uses meanwhile."""
+        home = Home(path)
+        home.prepare()
+        with home.lock():
+            yield cls(home)
+
+    @property
+    def wallet_script(self) -> bytes:
+        """Where this party's coins come from (buyer) and go to (both)."""
+        return bytes(p2wpkh_script(public_key(self._coin_secret)))
+
+    def wallet_address(self, chain_name: str) -> str:
+        return bech32_address(self.wallet_script, chain_name)
+
+    def deals(self) -> list[Deal[State]]:
+        found = []
+        for directory in self.home.deal_directories():
+            state = load_state(directory, self.state_type)
+            found.append(Deal(directory, Path(state.folder), state))
+        return found
+
+    def find(self, folder: Path) -> Deal[State] | None:
+        """Our deal in this shared folder; a folder that was moved is known by its offer."""
+        place = folder.resolve()
+        deals = self.deals()
+        for deal in deals:
+            if deal.folder == place:
+                return deal
+        for deal in deals:
+            if same_bytes(deal.own(Kind.OFFER), place / FILE_NAMES[Kind.OFFER]):
+                deal.folder, deal.state.folder = place, str(place)
+                return deal
+        return None
+
+    def need(self, folder: Path) -> Deal[State]:
+        """Our deal in this folder. Raises DealError naming the command that begins one."""
+        deal = self.find(folder)
+        if deal is None:
+            raise self.not_begun(folder)
+        return deal
+
+    def not_begun(self, folder: Path) -> DealError:
+        return missing(Kind.OFFER, folder)
+
+    def begin(self, deal: bytes) -> Path:
+        """The private directory of a new deal."""
+        directory = self.home.deal_directory(deal)
+        make_private(directory)
+        return directory
+
+
+@contextlib.contextmanager
+def taking_in(folder: Path, directory: Path, kind: Kind) -> Iterator[Path]:
+    """A private copy of a message in the shared folder, gone afterwards unless it was accepted."""
+    source = folder / FILE_NAMES[kind]
+    if not os.path.lexists(source):
+        raise missing(kind, folder)
+    copy = directory / f"incoming.{FILE_NAMES[kind]}"
+    try:
+        copy_durably(source, copy, PRIVATE_FILE, max_file_bytes(kind))
+        yield copy
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def refuse_foreign(folder: Path, kind: Kind) -> None:
+    """Raise DealError rather than overwrite a message that this party did not write."""
+    if os.path.lexists(folder / FILE_NAMES[kind]):
+        raise DealError(
+            f"{folder} already has a {kind.title} that is not ours; use another deal folder"
+        )
+
+
+def _secret(path: Path, generate: Callable[[], bytes]) -> bytes:
+    """The 32 bytes in `path`, made on first use."""
+    if not path.exists():
+        write_atomic(path, generate())
+    return path.read_bytes()

@@ -1,0 +1,109 @@
+"""The proof of a deal: from its statement to keys, proof and verdict (backend Groth16, mode full).
+
+The only file of the exchange that knows circuit and proof system; numba and the kernels load when
+it is imported, so commands import it when they need it.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from circuits import statement as circuit
+from zkcmp import groth16
+from zkcmp.errors import DecodeError, VerificationError
+from zkcmp.exchange.statement import ciphertext_bytes, statement_context
+from zkcmp.model.architecture import Architecture
+from zkcmp.model.dataset import TestSet
+from zkcmp.model.network import Network
+from zkcmp.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class DealStatement:
+    """Everything public that a proof of this deal is about; ciphertext (blocks, 4) uint64 words."""
+
+    architecture: Architecture
+    ciphertext: np.ndarray
+    commitment: bytes
+    test_set: TestSet
+    threshold: int
+    mode: str
+    request_digest: bytes
+    verifying_key_digest: bytes
+
+    @property
+    def context(self) -> bytes:
+        return statement_context(
+            self.architecture,
+            ciphertext_bytes(self.ciphertext),
+            self.commitment,
+            self.test_set,
+            self.threshold,
+            self.mode,
+            self.request_digest,
+            self.verifying_key_digest,
+        )
+
+
+def key_digest(verifying_key: bytes) -> bytes:
+    """How messages name a verifying key: SHA-256 of its encoding."""
+    return hashlib.sha256(b"zkcmp verifying key" + verifying_key).digest()
+
+
+def setup(
+    architecture: Architecture, n_images: int, path: Path, progress: Progress = silent
+) -> bytes:
+    """Write a fresh proving key for so many images to `path`; return the encoded verifying key."""
+    built = circuit.build(architecture, n_images)
+    key = groth16.setup(built.r1cs, path, progress)
+    return bytes(key.verifying_key.to_bytes())
+
+
+def check_key(path: Path, architecture: Architecture, n_images: int) -> bytes:
+    """The encoded verifying key inside a proving key of unknown origin.
+
+    Raises DecodeError when the file is no proving key for this deal's circuit. That it has no
+    trapdoor against the prover's privacy is *not* checked.
+    """
+    key = groth16.ProvingKey.open(path)
+    if key.r1cs_digest != circuit.build(architecture, n_images).r1cs.digest:
+        raise DecodeError("the key material is for another circuit; the buyer must run setup again")
+    return bytes(key.verifying_key.to_bytes())
+
+
+def prove(
+    deal: DealStatement,
+    network: Network,
+    preimage: bytes,
+    proving_key: Path,
+    progress: Progress = silent,
+) -> bytes:
+    """128 bytes of proof, verified before they are returned. Raises VerificationError."""
+    built = circuit.build(deal.architecture, len(deal.test_set))
+    progress("computing the witness", 0, 1)
+    witness = built.witness(
+        network,
+        preimage,
+        deal.ciphertext,
+        deal.commitment,
+        deal.test_set,
+        deal.threshold,
+        deal.context,
+    )
+    progress("computing the witness", 1, 1)
+    key = groth16.ProvingKey.open(proving_key)
+    return bytes(groth16.prove(key, built.r1cs, witness, progress).to_bytes())
+
+
+def verify(deal: DealStatement, verifying_key: bytes, proof: bytes) -> None:
+    """Raise DecodeError or VerificationError unless `proof` proves the statement of this deal."""
+    if key_digest(verifying_key) != deal.verifying_key_digest:
+        raise VerificationError("proof", "our own verifying key", "another")
+    built = circuit.build(deal.architecture, len(deal.test_set))
+    inputs = built.public_inputs(
+        deal.ciphertext, deal.commitment, deal.test_set, deal.threshold, deal.context
+    )
+    key = groth16.VerifyingKey.from_bytes(verifying_key)
+    groth16.verify(key, inputs, groth16.Proof.from_bytes(proof))

@@ -1,0 +1,358 @@
+"""The seller's side of a deal: seal, prove, redeem.
+
+What must never happen twice, or out of order, and how it is prevented:
+- one seal serves one request of one buyer: the request is bound durably before it is proved;
+- the preimage is on disk before the offer exists, the claim before it is broadcast, and the key is
+  revealed only for a lock that the chain has, deep enough and long enough before its timeout;
+- every refusal after a request was read looks the same from outside: nothing is written to the
+  deal folder, and the reason is told on this side only. Silence, too, is an answer of sorts: a
+  seller that refuses should refuse for good.
+"""
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from bitcoin.core import CTransaction
+
+from bitcoin_scripts.chain import Chain, txid_of
+from bitcoin_scripts.claim import build_claim
+from zkcmp import seal as sealing
+from zkcmp.errors import DealError, VerificationError
+from zkcmp.exchange import checks, messages
+from zkcmp.exchange.deal import SellerState, missing
+from zkcmp.exchange.envelope import Kind
+from zkcmp.exchange.identity import fingerprint
+from zkcmp.exchange.ledger import AnsweredRequests
+from zkcmp.exchange.messages import Offer, Request
+from zkcmp.exchange.party import Deal, DealKeys, Party, refuse_foreign
+from zkcmp.exchange.statement import ciphertext_bytes, ciphertext_words
+from zkcmp.exchange.store import replacing, same_bytes, write_atomic
+from zkcmp.model.architecture import Architecture
+from zkcmp.model.bounds import check_no_wrap
+from zkcmp.model.dataset import TestSet
+from zkcmp.model.network import Network
+from zkcmp.progress import Progress, silent
+
+UNAUDITED_SETUP_RISK = (
+    "this version cannot check the buyer's key material: keys made in bad faith could let the "
+    "buyer learn about the weights from the proof without paying. Accept that risk with "
+    "--accept-unaudited-setup, or do not prove"
+)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the seller asks for; blocks and satoshi. `expires_in_s` counts from now."""
+
+    price_sat: int
+    chain: str = "regtest"
+    timeout_blocks: int = checks.DEFAULT_TIMEOUT_BLOCKS
+    min_blocks_left: int = checks.DEFAULT_MIN_BLOCKS_LEFT
+    confirmations: int | None = None
+    expires_in_s: int = 7 * 24 * 3600
+
+    @property
+    def depth(self) -> int:
+        return self.confirmations or checks.default_confirmations(self.chain, self.price_sat)
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What `prove` did: for whom, and how often these weights have answered by now."""
+
+    buyer: str
+    n_images: int
+    threshold: int
+    answered: int
+    repeated: bool
+
+
+@dataclass(frozen=True)
+class Redeemed:
+    """The claim on the chain."""
+
+    txid: str
+    confirmations: int
+    repeated: bool
+
+
+class Seller(Party[SellerState]):
+    state_type = SellerState
+
+    def seal(self, folder: Path, network: Network, terms: Terms) -> Offer:
+        """Encrypt the network under a fresh key and publish the offer."""
+        self.home.check_outside(folder)
+        check_no_wrap(network.architecture)
+        weights = weights_digest(network)
+        deal = self.find(folder)
+        if deal is None:
+            refuse_foreign(folder, Kind.OFFER)
+            deal = self._new_deal(folder, network, weights, terms)
+        offer = deal.offer()
+        kept = (offer.price_sat, offer.chain, offer.timeout_blocks, offer.min_blocks_left)
+        asked = (terms.price_sat, terms.chain, terms.timeout_blocks, terms.min_blocks_left)
+        if deal.state.weights != weights.hex() or (kept, offer.confirmations) != (
+            asked,
+            terms.depth,
+        ):
+            raise DealError(
+                f"{folder} already has an offer of another network or on other terms; "
+                "seal into a new deal folder"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        deal.save()
+        deal.publish(Kind.OFFER)
+        return offer
+
+    def _new_deal(
+        self, folder: Path, network: Network, weights: bytes, terms: Terms
+    ) -> Deal[SellerState]:
+        deal_id = secrets.token_bytes(16)
+        seal, preimage = sealing.seal(network)
+        directory = self.begin(deal_id)
+        write_atomic(directory / "preimage", preimage)
+        ciphertext = ciphertext_bytes(seal.ciphertext)
+        write_atomic(directory / "ciphertext", ciphertext)
+        keys = DealKeys.generate()
+        keys.save(directory / "keys")
+        fields: dict[str, int | str | bytes] = {
+            "deal": deal_id,
+            "claim_key": keys.coin_public,
+            "reading_key": keys.reading.public_key,
+            "commitment": seal.commitment,
+            "ciphertext_digest": hashlib.sha256(ciphertext).digest(),
+            "n_blocks": len(seal.ciphertext),
+            "chain": terms.chain,
+            "price_sat": terms.price_sat,
+            "timeout_blocks": terms.timeout_blocks,
+            "confirmations": terms.depth,
+            "min_blocks_left": terms.min_blocks_left,
+            "expires_at": int(time.time()) + terms.expires_in_s,
+        }
+        state = SellerState(deal_id.hex(), str(folder.resolve()), "", weights.hex())
+        deal = Deal(directory, folder.resolve(), state)
+        with replacing(deal.own(Kind.OFFER)) as path:
+            architecture = network.architecture.to_bytes()
+            state.offer = messages.write_offer(path, self.identity, fields, architecture).hex()
+        checks.check_offer(deal.offer())
+        return deal
+
+    def prove(
+        self,
+        folder: Path,
+        accept_unaudited_setup: bool,
+        buyer_fingerprint: str | None = None,
+        progress: Progress = silent,
+    ) -> Proved:
+        """Answer the request in the folder with ciphertext and proof, or refuse."""
+        deal = self.need(folder)
+        state, offer = deal.state, deal.offer()
+        if not state.delivery and not accept_unaudited_setup:
+            raise DealError(UNAUDITED_SETUP_RISK)
+        for kind, kept in (
+            (Kind.REQUEST, state.request),
+            (Kind.KEY_MATERIAL, state.key_material),
+        ):
+            if not kept and not deal.offered(kind):
+                raise missing(kind, deal.folder)
+        architecture = checks.check_offer(offer)
+        request = self._bind_request(deal, offer, architecture, buyer_fingerprint)
+        test_set = checks.check_request(request, offer, architecture)
+        repeated = bool(state.delivery)
+        if not repeated:
+            self._deliver(deal, offer, architecture, request, test_set, progress)
+        deal.publish(Kind.DELIVERY)
+        return Proved(
+            fingerprint(request.sender),
+            len(test_set),
+            request.threshold,
+            self._answered().count(bytes.fromhex(state.weights)),
+            repeated,
+        )
+
+    def _bind_request(
+        self,
+        deal: Deal[SellerState],
+        offer: Offer,
+        architecture: Architecture,
+        buyer_fingerprint: str | None,
+    ) -> Request:
+        """The one request of this seal, from our own copy."""
+        state, own, keys = deal.state, deal.own(Kind.REQUEST), deal.keys()
+        if deal.offered(Kind.REQUEST):
+            with deal.taking_in(Kind.REQUEST) as copy:
+                if not same_bytes(copy, own):
+                    request = messages.read_request(copy, offer, keys.reading)
+                    if state.request and request.digest.hex() != state.request:
+                        raise DealError(
+                            "this seal is bound to an earlier request and answers no other: a "
+                            "second holder of the ciphertext would get the network for nothing; "
+                            "seal again in a new deal folder"
+                        )
+                    checks.check_request(request, offer, architecture)
+                    if not state.request:
+                        self._check_new_request(request, offer, buyer_fingerprint)
+                        deal.accept(Kind.REQUEST, copy)
+        request = messages.read_request(own, offer, keys.reading)
+        if not state.request:
+            checks.check_request(request, offer, architecture)
+            self._check_new_request(request, offer, buyer_fingerprint)
+            state.request, state.buyer = request.digest.hex(), request.sender.hex()
+            deal.save()
+        return request
+
+    def _check_new_request(
+        self, request: Request, offer: Offer, buyer_fingerprint: str | None
+    ) -> None:
+        checks.check_not_expired(offer)
+        found = fingerprint(request.sender)
+        if buyer_fingerprint is not None and buyer_fingerprint.split() != found.split():
+            raise VerificationError("request: buyer's fingerprint", buyer_fingerprint, found)
+
+    def _deliver(
+        self,
+        deal: Deal[SellerState],
+        offer: Offer,
+        architecture: Architecture,
+        request: Request,
+        test_set: TestSet,
+        progress: Progress,
+    ) -> None:
+        from zkcmp.exchange import prover
+
+        preimage = (deal.directory / "preimage").read_bytes()
+        ciphertext = (deal.directory / "ciphertext").read_bytes()
+        words = ciphertext_words(ciphertext, offer.n_blocks)
+        network = sealing.open_seal(preimage, words, offer.commitment, architecture)
+        correct = int(np.sum(network.predict(test_set.images) == test_set.labels))
+        if correct < request.threshold:
+            raise DealError(
+                f"refused: the network gets {correct} of {len(test_set)} right and the buyer asks "
+                f"for {request.threshold}; nothing was sent, and the buyer is not told why"
+            )
+        verifying_key = self._accept_key(
+            deal, offer, architecture, request, len(test_set), progress
+        )
+        statement = prover.DealStatement(
+            architecture,
+            words,
+            offer.commitment,
+            test_set,
+            request.threshold,
+            request.mode,
+            request.digest,
+            prover.key_digest(verifying_key),
+        )
+        proof = prover.prove(statement, network, preimage, deal.directory / "proving.key", progress)
+        self._answered().record(bytes.fromhex(deal.state.weights), request.digest)
+        record: dict[str, int | str | bytes] = {
+            "proof": proof,
+            "request": request.digest,
+            "verifying_key_digest": statement.verifying_key_digest,
+        }
+        with replacing(deal.own(Kind.DELIVERY)) as path:
+            digest = messages.write_delivery(
+                path,
+                self.identity,
+                offer,
+                request,
+                bytes.fromhex(deal.state.key_material),
+                record,
+                ciphertext,
+            )
+        deal.state.delivery = digest.hex()
+        deal.save()
+        (deal.directory / "proving.key").unlink(missing_ok=True)
+
+    def _accept_key(
+        self,
+        deal: Deal[SellerState],
+        offer: Offer,
+        architecture: Architecture,
+        request: Request,
+        n_images: int,
+        progress: Progress,
+    ) -> bytes:
+        """Decrypt the proving key into the private directory; the encoded verifying key in it."""
+        from zkcmp.exchange import prover
+
+        proving_key = deal.directory / "proving.key"
+        if not deal.state.key_material:
+            with deal.taking_in(Kind.KEY_MATERIAL) as copy, replacing(proving_key) as path:
+                material = messages.read_key_material(
+                    copy, offer, request, deal.keys().reading, path, progress
+                )
+                verifying_key = prover.check_key(path, architecture, n_images)
+                if prover.key_digest(verifying_key) != material.verifying_key_digest:
+                    raise VerificationError(
+                        "key material: verifying key", "the announced one", "another"
+                    )
+            deal.state.key_material = material.digest.hex()
+            deal.save()
+            return verifying_key
+        return prover.check_key(proving_key, architecture, n_images)
+
+    def redeem(self, folder: Path, chain: Chain, fee_sat_per_vb: int) -> Redeemed:
+        """Claim the locked coins, which publishes the key, once that is safe."""
+        deal = self.need(folder)
+        state, offer = deal.state, deal.offer()
+        if not state.delivery:
+            raise missing(Kind.DELIVERY)
+        checks.check_chain(offer, chain)
+        known = state.claim_txid and chain.get_transaction(state.claim_txid) is not None
+        repeated = bool(state.claim_sent or known)
+        if repeated:
+            claim = deal.load_transaction("claim.tx")
+        else:
+            claim = self._build_claim(deal, offer, chain, fee_sat_per_vb)
+        txid = chain.broadcast(claim)
+        if not state.claim_sent:
+            state.claim_sent = True
+            deal.save()
+        return Redeemed(txid, chain.confirmations(txid), repeated)
+
+    def _build_claim(
+        self, deal: Deal[SellerState], offer: Offer, chain: Chain, fee_sat_per_vb: int
+    ) -> CTransaction:
+        """Check the lock message and the chain; the signed claim, already on disk."""
+        state, keys = deal.state, deal.keys()
+        request = messages.read_request(deal.own(Kind.REQUEST), offer, keys.reading)
+        answers = bytes.fromhex(state.delivery)
+        if deal.offered(Kind.LOCK) or not deal.own(Kind.LOCK).exists():
+            with deal.taking_in(Kind.LOCK) as copy:
+                lock = messages.read_lock(copy, offer.deal, request.sender, answers)
+                checks.lock_terms(lock, offer, request.refund_key)
+                deal.accept(Kind.LOCK, copy)
+        lock = messages.read_lock(deal.own(Kind.LOCK), offer.deal, request.sender, answers)
+        htlc, outpoint = checks.check_lock(lock, offer, request.refund_key, chain)
+        if chain.find_spend(outpoint) is not None:
+            raise DealError(
+                "the lock was spent already: the buyer took the refund; the deal is over"
+            )
+        preimage = (deal.directory / "preimage").read_bytes()
+        claim = build_claim(
+            htlc, outpoint, preimage, keys.coin_secret, self.wallet_script, fee_sat_per_vb
+        )
+        deal.save_transaction("claim.tx", claim)
+        state.lock, state.claim_txid = lock.digest.hex(), txid_of(claim)
+        deal.save()
+        return claim
+
+    def answered(self, deal: Deal[SellerState]) -> int:
+        """How many requests these weights have answered, in all deals."""
+        return self._answered().count(bytes.fromhex(deal.state.weights))
+
+    def _answered(self) -> AnsweredRequests:
+        return AnsweredRequests(self.home.path / "answered.json")
+
+
+def weights_digest(network: Network) -> bytes:
+    """Names a network in the seller's own ledger, whatever key seals it."""
+    state = hashlib.sha256(b"zkcmp weights" + network.architecture.digest)
+    for tensor in network.tensors:
+        state.update(np.ascontiguousarray(tensor, dtype="<i8").tobytes())
+    return state.digest()
