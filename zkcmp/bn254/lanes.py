@@ -593,6 +593,42 @@ store_fr = intrinsic(_store_soa)
 store_fq = store_fr
 
 
+@intrinsic
+def load_scratch(typingctx, scratch, i, like):
+    """Element i of a scratch array (n, limbs, LANES); its field is that of `like`."""
+    fields = _elements(like, None, None)
+    result = _type_of([Element(e.field, 2) for e in fields])
+
+    def codegen(context, b, signature, args):
+        loaded = []
+        for part, e in enumerate(fields):
+            limbs = []
+            for k in range(LIMBS):
+                row = I64(part * LIMBS + k)
+                address = _address(context, b, scratch, args[0], [args[1], row])
+                limbs.append(b.load(_vector_pointer(b, address), align=8))
+            loaded.append(Element(e.field, 2, BODY.pack(b, limbs)))
+        return _value_of(loaded, b)
+
+    return result(scratch, types.intp, like), codegen
+
+
+@intrinsic
+def store_scratch(typingctx, scratch, i, x):
+    """The inverse of load_scratch."""
+
+    def codegen(context, b, signature, args):
+        for part, e in enumerate(_elements(x, args[2], b)):
+            limbs = BODY.unpack(b, Arithmetic(b).reduce(e).value)
+            for k, limb in enumerate(limbs):
+                row = I64(part * LIMBS + k)
+                address = _address(context, b, scratch, args[0], [args[1], row])
+                b.store(limb, _vector_pointer(b, address), align=8)
+        return context.get_dummy_value()
+
+    return types.void(scratch, types.intp, x), codegen
+
+
 def _load_words(field: str) -> Any:
     """Records LANES·i… of an (n, 4) array as integers: bound 2^256/p, not in Montgomery form."""
     bound = 6  # 2^256 < 5.3p

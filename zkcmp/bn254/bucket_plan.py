@@ -1,0 +1,169 @@
+"""Which points meet in which bucket: signed digits, counting sort, and the pairs of a summation tree.
+
+Plain 64-bit integer kernels; nothing here touches the field.
+
+A scalar s ∈ [0, r) is taken as ±|s| with |s| ≤ r/2, so small negative numbers are small. |s| is cut
+into windows of c bits and recoded to signed digits d ∈ (−2^(c−1), 2^(c−1)]:  |s| = Σ_w d_w·2^(c·w).
+Point j goes to bucket |d| with the sign of d times the sign of s.
+"""
+
+import numpy as np
+
+from zkcmp.bn254.jit import kernel
+from zkcmp.bn254.params import FR_MODULUS
+
+_MODULUS = np.array([(FR_MODULUS >> (64 * k)) & (2**64 - 1) for k in range(4)], np.uint64)
+_HALF = np.array([((FR_MODULUS // 2) >> (64 * k)) & (2**64 - 1) for k in range(4)], np.uint64)
+SIGN = np.uint32(1 << 31)
+# groups of valid entries kept behind the last pair
+PAD_GROUPS = 16
+
+
+@kernel
+def to_sign_magnitude(words, negative, bit_lengths):
+    """Replace s by min(s, r − s) in place; negative[j] says which; bit_lengths of the magnitudes."""
+    zero, one = np.uint64(0), np.uint64(1)
+    for j in range(words.shape[0]):
+        above = False
+        for k in range(3, -1, -1):
+            if words[j, k] != _HALF[k]:
+                above = words[j, k] > _HALF[k]
+                break
+        negative[j] = above
+        if above:
+            borrow = zero
+            for k in range(4):
+                m, w = _MODULUS[k], words[j, k]
+                d = m - w
+                under = one if m < w else zero
+                e = d - borrow
+                under2 = one if d < borrow else zero
+                words[j, k] = e
+                borrow = under | under2
+        length = 0
+        for k in range(3, -1, -1):
+            if words[j, k] != zero:
+                w = words[j, k]
+                length = 64 * k
+                while w != zero:
+                    w = w >> one
+                    length += 1
+                break
+        bit_lengths[j] = length
+
+
+@kernel
+def signed_digits(words, index, start, stop, window_bits, digits):
+    """−d_w of words[index[j]] to digits[w, j − start]; window_bits ≤ 16.
+
+    Windows · window_bits must exceed the bit length. Negated, because 2^15 is no int16.
+    """
+    c = np.uint64(window_bits)
+    mask = (np.uint64(1) << c) - np.uint64(1)
+    half = np.int64(1) << np.int64(window_bits - 1)
+    full = half + half
+    low6 = np.uint64(63)
+    for j in range(start, stop):
+        s = index[j]
+        carry = np.int64(0)
+        for w in range(digits.shape[0]):
+            bit = np.uint64(w * window_bits)
+            k, shift = np.int64(bit >> np.uint64(6)), bit & low6
+            d = np.int64(carry)
+            if k < 4:
+                x = words[s, k] >> shift
+                if shift + c > np.uint64(64) and k < 3:
+                    x |= words[s, k + 1] << (np.uint64(64) - shift)
+                d += np.int64(x & mask)
+            carry = np.int64(0)
+            if d > half:
+                d -= full
+                carry = np.int64(1)
+            digits[w, j - start] = np.int16(-d)
+
+
+@kernel
+def sort_into_buckets(digits, index, start, negative, bucket_start, entries):
+    """Counting sort by |d| of one window's (negated) digits; bucket b holds entries bucket_start[b] … [b + 1] − 1.
+
+    Bucket 0 is left out. Returns the number of entries.
+    """
+    bucket_start[:] = 0
+    n = len(digits)
+    for j in range(n):
+        d = np.int64(digits[j])
+        bucket_start[abs(d)] += 1
+    total = 0
+    bucket_start[0] = 0
+    for b in range(1, len(bucket_start)):
+        count = bucket_start[b]
+        bucket_start[b] = total
+        total += count
+    for j in range(n):
+        d = np.int64(digits[j])
+        if d == 0:
+            continue
+        b = abs(d)
+        point = index[start + j]
+        entry = np.uint32(point)
+        if (d > 0) != negative[point]:
+            entry |= SIGN
+        entries[bucket_start[b]] = entry
+        bucket_start[b] += 1
+    for b in range(len(bucket_start) - 1, 0, -1):
+        bucket_start[b] = bucket_start[b - 1]
+    bucket_start[1] = 0
+    bucket_start[0] = 0
+    return total
+
+
+@kernel
+def plan_level(bucket_start, entries, left, right, singles, lanes):
+    """Pair neighbours of every bucket; rewrite bucket_start and entries for the sums.
+
+    Pair q's sum will be record q of the next level; a bucket's odd one out will be copied to record
+    P + s, P the number of pairs rounded up to whole groups. Returns (pairs, P, singles).
+    """
+    buckets = len(bucket_start) - 1
+    pairs = 0
+    for b in range(1, buckets):
+        pairs += (bucket_start[b + 1] - bucket_start[b]) >> 1
+    whole = (pairs + lanes - 1) // lanes * lanes
+    q, s, write = 0, 0, 0
+    read = bucket_start[1]
+    for b in range(1, buckets):
+        stop = bucket_start[b + 1]
+        bucket_start[b] = write
+        while read + 1 < stop:
+            left[q], right[q] = entries[read], entries[read + 1]
+            entries[write] = np.uint32(q)
+            read += 2
+            q += 1
+            write += 1
+        if read < stop:
+            singles[s] = entries[read]
+            entries[write] = np.uint32(whole + s)
+            read += 1
+            s += 1
+            write += 1
+    bucket_start[buckets] = write
+    # what whole groups and prefetches read beyond the end must be entries too
+    for k in range(q, whole + PAD_GROUPS * lanes):
+        left[k] = left[q - 1] if q else np.uint32(0)
+        right[k] = right[q - 1] if q else np.uint32(0)
+    singles[s : s + lanes] = np.uint32(0)
+    return q, whole, s
+
+
+@kernel
+def unsigned_digit_entries(words, start, stop, window, window_bits, first, entries):
+    """entries[j − start] = first + digit `window` of words[j], in windows of window_bits."""
+    c = np.uint64(window_bits)
+    mask = (np.uint64(1) << c) - np.uint64(1)
+    bit = window * window_bits
+    k, shift = bit >> 6, np.uint64(bit & 63)
+    for j in range(start, stop):
+        x = words[j, k] >> shift
+        if shift + c > np.uint64(64) and k < 3:
+            x |= words[j, k + 1] << (np.uint64(64) - shift)
+        entries[j - start] = np.uint32(first + np.int64(x & mask))

@@ -1,0 +1,90 @@
+"""From bucket sums to the multi-scalar product: Σ_b b·B_b for a window, Horner over the windows."""
+
+import numpy as np
+
+from zkcmp.bn254.body import LANES
+from zkcmp.bn254.curve import (
+    add_affine,
+    add_projective,
+    double_projective,
+    infinity_like,
+    lift,
+    select_point,
+    sum_lanes,
+    sum_lanes_weighted,
+    to_affine,
+)
+from zkcmp.bn254.jit import kernel
+from zkcmp.bn254.lane_points import (
+    load_entries,
+    load_strided,
+    store_points,
+    store_points_canonical,
+)
+from zkcmp.bn254.lanes import is_exact_zero
+
+
+@kernel
+def copy_entries(points, entries, count, out, first_group):
+    """Records of the given entries, signs applied, to groups first_group… of out."""
+    for i in range((count + LANES - 1) // LANES):
+        x, y = load_entries(points, entries, i * LANES)
+        store_points(out, first_group + i, x, y)
+
+
+@kernel
+def place_buckets(points, bucket_start, entries, buckets, numbers, staging):
+    """buckets[b − 1] = the one point of bucket b; buckets is zero (infinity) beforehand.
+
+    staging: a point array and `numbers` an index array, both with room for every bucket.
+    """
+    count = 0
+    for b in range(1, len(bucket_start) - 1):
+        if bucket_start[b] < bucket_start[b + 1]:
+            entries[count] = entries[bucket_start[b]]
+            numbers[count] = b - 1
+            count += 1
+    for k in range(count, count + LANES):
+        entries[k] = np.uint32(0)
+    copy_entries(points, entries, count, staging, 0)
+    for k in range(count):
+        buckets[numbers[k]] = staging[k]
+
+
+@kernel
+def weighted_bucket_sum(buckets, out):
+    """out[0] = Σ_b (b + 1)·buckets[b], affine; len(buckets) is LANES times a power of two.
+
+    Lane l runs down its segment of L buckets: R = Σ B, A = Σ (j + 1)·B_(l·L+j); in all
+    Σ_l A_l + L·Σ_l l·R_l.
+    """
+    segment = len(buckets) // LANES
+    x, _ = load_strided(buckets, 0, segment)
+    running = infinity_like(x)
+    total = infinity_like(x)
+    for j in range(segment - 1, -1, -1):
+        q = load_strided(buckets, j, segment)
+        running = select_point(is_exact_zero(q[0]), running, add_affine(running, q))
+        total = add_projective(total, running)
+    if LANES > 1:
+        total = sum_lanes(total)
+        spread = sum_lanes_weighted(running)
+        while segment > 1:
+            spread = double_projective(spread)
+            segment >>= 1
+        total = add_projective(total, spread)
+    x3, y3 = to_affine(total)
+    store_points(out, 0, x3, y3)
+
+
+@kernel
+def horner(points, count, doublings, out):
+    """out[0] = Σ_w 2^(doublings·w)·points[w], canonical affine."""
+    x, _ = load_strided(points, 0, 0)
+    acc = infinity_like(x)
+    for w in range(count - 1, -1, -1):
+        for _ in range(doublings):
+            acc = double_projective(acc)
+        acc = add_projective(acc, lift(load_strided(points, w, 0)))
+    x3, y3 = to_affine(acc)
+    store_points_canonical(out, 0, x3, y3)

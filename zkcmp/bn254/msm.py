@@ -1,0 +1,195 @@
+"""Multi-scalar multiplication Σ_j s_j·P_j in G1 and G2 (Pippenger's buckets).
+
+Scalars are partitioned by the bit length of min(s, r − s): zeros cost nothing, a bit costs a bit.
+In each class, windows of c bits; in each window, the points of a bucket are summed by a tree of
+batch-affine additions (pair_sums.py) whose pairs come from a counting sort (bucket_plan.py), so
+they are independent and no lane waits for another; then Σ_b b·B_b and Horner (bucket_sums.py).
+Windows are spread over the threads; c comes from a cost model in which an addition in a tree is the
+unit and a bucket costs about three.
+"""
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from zkcmp.bn254 import bucket_plan, bucket_sums
+from zkcmp.bn254.body import LANES, LIMBS
+from zkcmp.bn254.bucket_plan import PAD_GROUPS
+from zkcmp.bn254.fr import FrVector, padded
+from zkcmp.bn254.pair_sums import BATCH_GROUPS, add_pairs
+from zkcmp.bn254.point_arrays import from_kernel_form, is_infinity, to_kernel_form
+from zkcmp.bn254.threads import parallel_map, parallel_ranges, thread_count
+
+# bit lengths at which scalars are parted, and the fewest scalars worth a class of their own
+_CLASS_BITS = (1, 4, 8, 16, 32, 64, 128, 253)
+_CLASS_MINIMUM = 1024
+_CHUNK = 1 << 20
+_BUCKET_COST = 3.0
+_SLACK = (PAD_GROUPS + 2) * LANES
+
+
+def window_bits(n: int, bits: int) -> int:
+    """The c that minimises ⌈(bits + 1)/c⌉·(n + buckets)."""
+
+    def cost(c: int) -> float:
+        return -(-(bits + 1) // c) * (n + _BUCKET_COST * 2 ** (c - 1))
+
+    return min(range(2, 17), key=cost)
+
+
+class _Workspace:
+    """One thread's buffers, grown to what its largest task needs and used again."""
+
+    def __init__(self, point_shape: tuple[int, ...]):
+        self.point_shape = point_shape
+        self._arrays: dict[str, np.ndarray] = {}
+        rows = LIMBS * (len(point_shape) - 1)
+        self.scratch = np.empty((BATCH_GROUPS, rows, LANES), np.uint64)
+
+    def array(self, name: str, n: int, dtype: type = np.uint32) -> np.ndarray:
+        return self._get(name, (n,), dtype)
+
+    def points(self, name: str, n: int) -> np.ndarray:
+        return self._get(name, (padded(n) + 8, *self.point_shape), np.uint64)
+
+    def _get(self, name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+        have = self._arrays.get(name)
+        if have is None or len(have) < shape[0]:
+            self._arrays[name] = have = np.empty(shape, dtype)
+        return have
+
+
+@dataclass
+class _Window:
+    """One window of one chunk of a class: sum its points by buckets."""
+
+    digits: np.ndarray
+    index: np.ndarray
+    start: int
+    c: int
+
+
+def _sum_window(
+    bases: np.ndarray, negative: np.ndarray, task: _Window, space: _Workspace
+) -> np.ndarray:
+    """Σ_b b·(sum of bucket b), an affine record in kernel form."""
+    n, buckets = len(task.digits), 1 << (task.c - 1)
+    bucket_start = np.empty(buckets + 2, np.int64)
+    entries = space.array("entries", max(n, buckets) + _SLACK)
+    bucket_plan.sort_into_buckets(
+        task.digits, task.index, task.start, negative, bucket_start, entries
+    )
+    left = space.array("left", n // 2 + _SLACK)
+    right = space.array("right", n // 2 + _SLACK)
+    singles = space.array("singles", buckets + _SLACK)
+    points, level = bases, 0
+    while True:
+        pairs, whole, odd = bucket_plan.plan_level(
+            bucket_start, entries, left, right, singles, LANES
+        )
+        if pairs == 0:
+            # entries now name singles of an all-singles level: records 0 … odd − 1 of a copy
+            out = space.points(f"level{level % 2}", odd)
+            bucket_sums.copy_entries(points, singles, odd, out, 0)
+            points = out
+            break
+        out = space.points(f"level{level % 2}", whole + odd + LANES)
+        add_pairs(points, left, points, right, 0, whole // LANES, out, space.scratch)
+        bucket_sums.copy_entries(points, singles, odd, out, whole // LANES)
+        points, level = out, level + 1
+    table = np.zeros((max(buckets, LANES), *space.point_shape), np.uint64)
+    numbers = space.array("numbers", buckets + _SLACK, np.int64)
+    staging = space.points("staging", buckets)
+    bucket_sums.place_buckets(points, bucket_start, entries, table, numbers, staging)
+    result = np.zeros((LANES, *space.point_shape), np.uint64)
+    bucket_sums.weighted_bucket_sum(table, result)
+    return result[:1]
+
+
+def _horner(points: np.ndarray, doublings: int) -> np.ndarray:
+    out = np.zeros((LANES, *points.shape[1:]), np.uint64)
+    bucket_sums.horner(np.ascontiguousarray(points), len(points), doublings, out)
+    return out[:1]
+
+
+def _classes(lengths: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """(bits, indices) of the classes; a class too small to pay joins the next longer one."""
+    out: list[tuple[int, np.ndarray]] = []
+    low, top = 0, int(lengths.max(initial=0))
+    for bits in _CLASS_BITS:
+        members = np.flatnonzero((lengths > low) & (lengths <= bits)).astype(np.uint32)
+        if len(members) == 0 or (len(members) < _CLASS_MINIMUM and bits < top):
+            continue
+        out.append((min(bits, top), members))
+        low = bits
+    return out
+
+
+def msm(bases: np.ndarray, scalars: FrVector) -> np.ndarray:
+    """Σ_j scalars[j]·bases[j].
+
+    Args:
+        bases: affine points at rest, (n, 2, 4) for G1 or (n, 2, 2, 4) for G2; infinity is allowed.
+            Membership in the group is the caller's to check.
+        scalars: n elements of Fr.
+
+    Returns:
+        The sum as an array of one point, (1, 2, 4) or (1, 2, 2, 4).
+
+    Raises:
+        ValueError: when the lengths differ or bases has another shape.
+    """
+    bases = np.asarray(bases)
+    shape = bases.shape[1:]
+    if shape not in ((2, 4), (2, 2, 4)) or bases.dtype != np.uint64:
+        raise ValueError(f"bases must be (n, 2, 4) or (n, 2, 2, 4) uint64, not {bases.shape}")
+    if len(bases) != scalars.n:
+        raise ValueError(f"{len(bases)} bases and {scalars.n} scalars")
+    if len(bases) == 0:
+        return np.zeros((1, *shape), np.uint64)
+    words = np.ascontiguousarray(scalars.to_words())
+    negative = np.empty(len(words), np.bool_)
+    lengths = np.empty(len(words), np.uint8)
+    parallel_ranges(
+        lambda i, j: bucket_plan.to_sign_magnitude(words[i:j], negative[i:j], lengths[i:j]),
+        len(words),
+    )
+    lengths[is_infinity(bases)] = 0
+    bases = to_kernel_form(np.ascontiguousarray(bases))
+    spaces: dict[int, _Workspace] = {}
+
+    def run(task: _Window) -> np.ndarray:
+        space = spaces.setdefault(threading.get_ident(), _Workspace(shape))
+        return _sum_window(bases, negative, task, space)
+
+    partial = []
+    for bits, index in _classes(lengths):
+        c = window_bits(len(index), bits)
+        windows = -(-(bits + 1) // c)
+        for start, stop in _chunks(len(index), windows):
+            digits = np.empty((windows, stop - start), np.int16)
+            _fill_digits(words, index, start, stop, c, digits)
+            tasks = [_Window(digits[w], index, start, c) for w in range(windows)]
+            partial.append(_horner(np.concatenate(parallel_map(run, tasks)), c))
+    if not partial:
+        return np.zeros((1, *shape), np.uint64)
+    return from_kernel_form(_horner(np.concatenate(partial), 0))
+
+
+def _chunks(n: int, windows: int) -> list[tuple[int, int]]:
+    """Ranges of a class's points: bounded memory, and work for every thread."""
+    parts = max(-(-n // _CHUNK), 1)
+    return [(n * k // parts, n * (k + 1) // parts) for k in range(parts)]
+
+
+def _fill_digits(
+    words: np.ndarray, index: np.ndarray, start: int, stop: int, c: int, digits: np.ndarray
+) -> None:
+    def fill(i: int, j: int) -> None:
+        bucket_plan.signed_digits(words, index, start + i, start + j, c, digits[:, i:j])
+
+    parallel_ranges(fill, stop - start)
+
+
+__all__ = ["msm", "thread_count", "window_bits"]
