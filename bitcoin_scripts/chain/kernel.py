@@ -18,13 +18,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from bitcoin.core import CBlock, CTransaction, CTxOut, b2lx
-from bitcoin.core.script import CScript
+from bitcoin.core import CBlock, CTransaction, b2lx
 from bitcoin.core.serialize import SerializationError
 
 from bitcoin_scripts.chain import FoundOutput, Outpoint, txid_of
 from bitcoin_scripts.chain.block import COINBASE_MATURITY, mine_block
-from bitcoin_scripts.chain.consensus import MAX_MONEY_SAT, ConsensusChain, verify_input
+from bitcoin_scripts.chain.consensus import MAX_MONEY_SAT, ConsensusChain
 from bitcoin_scripts.chain.index import ChainIndex
 from bitcoin_scripts.chain.journal import Journal
 from bitcoin_scripts.chain.lock import DirectoryLock
@@ -36,7 +35,6 @@ MAX_BLOCKS_PER_CALL = 10_000
 
 _BLOCK, _TRANSACTION = b"B", b"T"
 _LOCKTIME_THRESHOLD = 500_000_000
-_SEQUENCE_FINAL = 0xFFFFFFFF
 
 
 class KernelChain:
@@ -96,15 +94,7 @@ class KernelChain:
         txid = txid_of(tx)
         if txid in index.transactions:
             return txid
-        spent = self._spent_outputs(tx, txid)
-        self._check_final(tx, txid)
-        outputs = [CTxOut(o.amount_sat, CScript(o.script_pubkey)) for o in spent]
-        for i in range(len(tx.vin)):
-            if not verify_input(tx, i, outputs):
-                raise SettlementError(
-                    f"transaction {txid} is invalid: consensus rejects the script of input {i}; "
-                    "check preimage, key and amount"
-                )
+        self._check_amounts(tx, txid)
         self._check_trial_block(tx, txid)
         self._record(_TRANSACTION, tx.serialize())
         self._sync()
@@ -121,7 +111,10 @@ class KernelChain:
             block = self._next_block(list(index.mempool.values()), to_script)
             raw = block.serialize()
             if not self._state.submit(raw):
-                raise SettlementError("consensus rejects the mined block; report this defect")
+                raise SettlementError(
+                    f"consensus rejects the mined block: {self._state.last_rejection}; "
+                    "report this defect"
+                )
             self._record(_BLOCK, raw)
             self._blocks.append(raw)
             index.add_block(block)
@@ -190,12 +183,12 @@ class KernelChain:
         except (SerializationError, ValueError) as error:
             raise SettlementError(f"{where}: not decodable; start a new chain") from error
         if kind != _BLOCK or not self._state.submit(payload):
-            raise SettlementError(f"{where}: consensus rejects the record; start a new chain")
+            raise SettlementError(f"{where}: consensus rejects the next record; start a new chain")
         self._blocks.append(payload)
         self._index.add_block(block)
 
-    def _spent_outputs(self, tx: CTransaction, txid: str) -> list[FoundOutput]:
-        """The outputs that `tx` spends: known, unspent, mature, and worth enough."""
+    def _check_amounts(self, tx: CTransaction, txid: str) -> None:
+        """What assembling a block needs: known, unspent, mature coins that cover the outputs."""
         fault, spent = "", []
         for tx_input in tx.vin:
             output = self._index.spent_output(tx_input)
@@ -215,17 +208,6 @@ class KernelChain:
             fault = "pays out more than it spends"
         if fault:
             raise SettlementError(f"transaction {txid} {fault}; build it again from the chain")
-        return spent
-
-    def _check_final(self, tx: CTransaction, txid: str) -> None:
-        """Name the most common refusal; time locks are left to the trial block."""
-        heights = tx.nLockTime < _LOCKTIME_THRESHOLD
-        relaxed = all(i.nSequence == _SEQUENCE_FINAL for i in tx.vin)
-        if heights and not relaxed and tx.nLockTime > self._index.height:
-            raise SettlementError(
-                f"transaction {txid} is locked until height {tx.nLockTime}, the chain is at "
-                f"{self._index.height}; wait {tx.nLockTime - self._index.height} more blocks"
-            )
 
     def _check_trial_block(self, tx: CTransaction, txid: str) -> None:
         """Mine everything that waits and `tx` on a copy of the chain that is thrown away."""
@@ -237,8 +219,12 @@ class KernelChain:
         finally:
             trial.close()
         if not accepted:
+            hint = "check key, preimage and amounts"
+            if self._index.height < tx.nLockTime < _LOCKTIME_THRESHOLD:
+                wait = tx.nLockTime - self._index.height
+                hint = f"it is locked until height {tx.nLockTime}, wait for {wait} more blocks"
             raise SettlementError(
-                f"transaction {txid} is invalid: consensus rejects a block with it; build it again"
+                f"consensus rejects transaction {txid}: {trial.last_rejection}; {hint}"
             )
 
     def _next_block(self, transactions: list[CTransaction], to_script: bytes) -> CBlock:

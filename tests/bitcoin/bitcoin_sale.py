@@ -59,8 +59,11 @@ class Sale:
         """The script interpreter alone."""
         return verify_input(tx, 0, [CTxOut(self.funding.amount_sat, self.htlc.script_pubkey)])
 
-    def block_accepts(self, tx: CTransaction, scratch: Path) -> bool:
-        """A block with `tx` on top of a replay of the chain, straight into consensus code."""
+    def block_rejection(self, tx: CTransaction, scratch: Path) -> str:
+        """Why consensus code refuses a block with `tx` on a replay of the chain; "" if it does not.
+
+        Nothing of `KernelChain` or the builders is asked.
+        """
         judge = ConsensusChain(scratch / "judge")
         try:
             assert all(judge.submit(raw) for raw in self.chain._blocks)
@@ -68,9 +71,14 @@ class Sale:
             fee_sat = self.funding.amount_sat - tx.vout[0].nValue
             height = index.height + 1
             block = mine_block(index.tip_hash, index.tip_time, height, [tx], fee_sat, ANYONE)
-            return judge.submit(block.serialize())
+            accepted = judge.submit(block.serialize())
+            assert accepted == (judge.height == height) == (judge.last_rejection == "")
+            return judge.last_rejection
         finally:
             judge.close()
+
+    def block_accepts(self, tx: CTransaction, scratch: Path) -> bool:
+        return self.block_rejection(tx, scratch) == ""
 
 
 def open_sale(chain: KernelChain, htlc: Htlc) -> Sale:

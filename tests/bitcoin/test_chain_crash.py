@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from bitcoin_sale import AMOUNT_SAT, ANYONE, BUYER, BUYER_SCRIPT, terms
@@ -20,12 +21,12 @@ from bitcoin_scripts.funding import build_lock
 HERE = Path(__file__).parent
 
 HOLDER = """
-import sys, time
+import sys
 from bitcoin_scripts.chain.kernel import KernelChain
 with KernelChain(sys.argv[1]) as chain:
     chain.mine(1, b"\\x51")
     print("open", flush=True)
-    time.sleep(float(sys.argv[2]))
+    sys.stdin.readline()
 """
 
 
@@ -93,9 +94,10 @@ def test_a_broadcast_that_was_answered_survives(funded: Path, tmp_path: Path):
 
 @pytest.fixture
 def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that has the chain in `tmp_path` open for a minute."""
-    command = [sys.executable, "-c", HOLDER, str(tmp_path), "60"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    """A process that mines a block in `tmp_path` and keeps the chain until it is written to."""
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "open\n"
         yield process
@@ -119,14 +121,12 @@ def test_the_lock_dies_with_its_holder_and_its_blocks_do_not(
         assert chain.height() == 1
 
 
-def test_second_process_waits_for_its_turn(tmp_path: Path):
-    command = [sys.executable, "-c", HOLDER, str(tmp_path), "0.5"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "open\n"
-        start = time.monotonic()
-        with KernelChain(tmp_path, lock_timeout_s=30) as chain:
-            waited_s = time.monotonic() - start
-            assert chain.height() == 1
-            chain.mine(1, ANYONE)
-    assert waited_s > 0.2
+def test_second_process_waits_for_its_turn(tmp_path: Path, holder: subprocess.Popen[str]):
+    assert holder.stdin is not None
+    start = time.monotonic()
+    Timer(0.3, holder.stdin.close).start()
+    with KernelChain(tmp_path, lock_timeout_s=60) as chain:
+        assert time.monotonic() - start >= 0.3
+        assert chain.height() == 1
+        chain.mine(1, ANYONE)
+    assert holder.wait() == 0
