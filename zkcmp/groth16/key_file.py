@@ -1,0 +1,203 @@
+"""The container of a proving key: a header, a table of sections, aligned sections that can be mapped.
+
+    offset 0   magic "zkcmp-pk", version u32, number of sections u32
+               circuit digest 32 bytes; n_public, n_wires, n_constraints, domain_size u64
+               per section: name 24 bytes (ASCII, zero padded), offset u64, length u64, SHA-256 32 bytes
+               SHA-256 of all the bytes above
+               sections, each at the next multiple of 64, in the table's order, zeros between
+
+All integers little-endian. Sections start on cache lines, so a point of 64 bytes is one line, and the
+arrays of a mapped file are used as they lie. The digest of the header covers the digests of the
+sections and so identifies the whole key; `check_digests` reads everything and compares.
+"""
+
+import hashlib
+import os
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from zkcmp.errors import DecodeError
+
+MAGIC = b"zkcmp-pk"
+VERSION = 1
+ALIGNMENT = 64
+MAX_SECTIONS = 32
+
+_FIXED = struct.Struct("<8sII32sQQQQ")
+_ENTRY = struct.Struct("<24sQQ32s")
+_ADVICE = "get the key again from whoever made it"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a key is for: the circuit and its sizes."""
+
+    circuit_digest: bytes
+    n_public: int
+    n_wires: int
+    n_constraints: int
+    domain_size: int
+
+
+@dataclass(frozen=True)
+class Section:
+    offset: int
+    length: int
+    digest: bytes
+
+
+def _header_size(n_sections: int) -> int:
+    return _FIXED.size + n_sections * _ENTRY.size + 32
+
+
+def _aligned(offset: int) -> int:
+    return -(-offset // ALIGNMENT) * ALIGNMENT
+
+
+class KeyWriter:
+    """Writes sections one after the other; the header comes last, so a torn file is no key."""
+
+    def __init__(self, file: IO[bytes], shape: Shape, n_sections: int):
+        self._file, self._shape, self._n_sections = file, shape, n_sections
+        self._table: list[tuple[str, Section]] = []
+        self._end = _header_size(n_sections)
+        file.write(bytes(self._end))
+
+    def section(self, name: str, chunks: Iterable[np.ndarray | bytes]) -> None:
+        """Append a section made of arrays or bytes, which are written as they come."""
+        start = _aligned(self._end)
+        self._file.write(bytes(start - self._end))
+        digest, length = hashlib.sha256(), 0
+        for chunk in chunks:
+            data = chunk if isinstance(chunk, bytes) else np.ascontiguousarray(chunk).data.cast("B")
+            digest.update(data)
+            self._file.write(data)
+            length += len(data)
+        self._end = start + length
+        self._table.append((name, Section(start, length, digest.digest())))
+
+    def finish(self) -> None:
+        s = self._shape
+        parts = [
+            _FIXED.pack(
+                MAGIC,
+                VERSION,
+                self._n_sections,
+                s.circuit_digest,
+                s.n_public,
+                s.n_wires,
+                s.n_constraints,
+                s.domain_size,
+            )
+        ]
+        for name, section in self._table:
+            parts.append(_ENTRY.pack(name.encode(), section.offset, section.length, section.digest))
+        header = b"".join(parts)
+        self._file.seek(0)
+        self._file.write(header + hashlib.sha256(header).digest())
+
+
+@contextmanager
+def create_key_file(path: Path, shape: Shape, n_sections: int) -> Iterator[KeyWriter]:
+    """A writer to `path`; the file appears there only when everything was written."""
+    partial = path.with_name(path.name + ".part")
+    try:
+        with open(partial, "wb") as file:
+            writer = KeyWriter(file, shape, n_sections)
+            yield writer
+            writer.finish()
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+class KeyFile:
+    """A mapped key file whose header and section table are consistent with its size."""
+
+    def __init__(self, path: Path, names: tuple[str, ...]):
+        """Map `path`, which must hold exactly the named sections.
+
+        Raises:
+            DecodeError: when it does not.
+        """
+        self.path = path
+        try:
+            size = path.stat().st_size
+            with open(path, "rb") as file:
+                header = file.read(_header_size(MAX_SECTIONS))
+        except OSError as error:
+            raise DecodeError(f"cannot read the proving key {path}: {error.strerror}") from error
+        self.shape, self.sections, self.digest = _parse_header(header, names)
+        self._check_layout(size, _header_size(len(names)))
+        # copy-on-write: kernels take writeable arrays, the file never changes
+        self._map = np.memmap(path, np.uint8, mode="c")
+        self._check_padding(_header_size(len(names)))
+
+    def _check_layout(self, size: int, end: int) -> None:
+        for name, section in self.sections.items():
+            if section.offset != _aligned(end) or section.length > size:
+                raise DecodeError(f"proving key section {name} is misplaced; {_ADVICE}")
+            end = section.offset + section.length
+        if end != size:
+            raise DecodeError(f"the proving key has {size} bytes, its header says {end}; {_ADVICE}")
+
+    def _check_padding(self, end: int) -> None:
+        for section in self.sections.values():
+            if self._map[end : section.offset].any():
+                raise DecodeError(f"the proving key has bytes between sections; {_ADVICE}")
+            end = section.offset + section.length
+
+    def bytes(self, name: str) -> bytes:
+        section = self.sections[name]
+        return self._map[section.offset : section.offset + section.length].tobytes()
+
+    def array(self, name: str, dtype: type, item_shape: tuple[int, ...]) -> np.ndarray:
+        """The section as an array of records of `item_shape`; a whole number of them."""
+        section = self.sections[name]
+        item = int(np.prod(item_shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        if section.length % item:
+            raise DecodeError(f"proving key section {name} ends inside an entry; {_ADVICE}")
+        raw = np.asarray(self._map[section.offset : section.offset + section.length])
+        return raw.view(dtype).reshape(-1, *item_shape)
+
+    def check_digests(self) -> None:
+        """Read every section and compare its SHA-256 with the table's.
+
+        Raises:
+            DecodeError: naming the first section that was changed.
+        """
+        for name, section in self.sections.items():
+            content = self._map[section.offset : section.offset + section.length]
+            if hashlib.sha256(content.data).digest() != section.digest:
+                raise DecodeError(f"proving key section {name} is damaged; {_ADVICE}")
+
+
+def _parse_header(header: bytes, names: tuple[str, ...]) -> tuple[Shape, dict[str, Section], bytes]:
+    if len(header) < _FIXED.size or not header.startswith(MAGIC):
+        raise DecodeError(f"this is not a proving key; {_ADVICE}")
+    _, version, n_sections, circuit, n_public, n_wires, n_constraints, domain = _FIXED.unpack(
+        header[: _FIXED.size]
+    )
+    if version != VERSION:
+        raise DecodeError(f"proving key of version {version}, this tool reads {VERSION}; upgrade")
+    if n_sections != len(names) or len(header) < _header_size(n_sections):
+        raise DecodeError(f"the proving key's section table is incomplete; {_ADVICE}")
+    end = _header_size(n_sections) - 32
+    if hashlib.sha256(header[:end]).digest() != header[end : end + 32]:
+        raise DecodeError(f"the proving key's header is damaged; {_ADVICE}")
+    sections = {}
+    for k, name in enumerate(names):
+        raw, offset, length, digest = _ENTRY.unpack_from(header, _FIXED.size + k * _ENTRY.size)
+        if raw != name.encode().ljust(24, b"\0"):
+            raise DecodeError(f"the proving key lacks section {name}; {_ADVICE}")
+        sections[name] = Section(offset, length, digest)
+    shape = Shape(circuit, n_public, n_wires, n_constraints, domain)
+    return shape, sections, hashlib.sha256(header[: end + 32]).digest()

@@ -1,0 +1,121 @@
+"""Groth16 proofs.
+
+Source: Groth 2016, §3.2, Prove; r, s uniform blinders, query names as in keys.py:
+
+    A = [α]₁ + Σ z_i·a_query[i] + r·[δ]₁
+    B = [β]₂ + Σ z_i·b_g2_query[i] + s·[δ]₂          B₁ the same in G1
+    C = Σ_{i > ℓ} z_i·l_query[i] + Σ h_j·h_query[j] + s·A + r·B₁ − rs·[δ]₁
+
+The proof is zero-knowledge for an honestly made key only: `ProvingKey.check_points` does not show
+that a key is honest. `prove` verifies its proof before it returns it.
+"""
+
+import secrets
+
+import numpy as np
+
+from zkcmp.bn254 import g1, g2
+from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.msm import msm
+from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.bn254.reference import G1, G2
+from zkcmp.errors import VerificationError
+from zkcmp.groth16.keys import ProvingKey
+from zkcmp.groth16.proof import Proof
+from zkcmp.groth16.quotient import consistency_rows, quotient
+from zkcmp.groth16.verify import verify
+from zkcmp.progress import Progress, silent
+from zkcmp.r1cs import R1CS
+
+_STAGES = ("constraints", "quotient", "A", "B in G1", "B in G2", "L", "H", "self-check")
+
+
+def prove(key: ProvingKey, r1cs: R1CS, witness: FrVector, progress: Progress = silent) -> Proof:
+    """Prove that the prover knows `witness`, all n_wires scalars with 1 first.
+
+    Raises:
+        VerificationError: when the key is of another circuit, or the witness breaks a constraint
+            (the error names the gadget), or the finished proof does not verify.
+    """
+    if key.shape.circuit_digest != r1cs.digest:
+        raise VerificationError(
+            "proving key",
+            f"circuit {r1cs.digest.hex()[:16]}",
+            key.shape.circuit_digest.hex()[:16],
+            "use the key that was made for this circuit",
+        )
+    if len(witness) != r1cs.n_wires:
+        raise VerificationError("witness length", r1cs.n_wires, len(witness))
+    if witness[0] != 1:
+        raise VerificationError("constant wire", 1, "another value")
+    steps = iter(range(1, len(_STAGES) + 1))
+
+    def done() -> None:
+        k = next(steps)
+        progress(f"prove: {_STAGES[k - 1]}", k, len(_STAGES))
+
+    a, bz, cz = _evaluations(key, r1cs, witness)
+    done()
+    h = quotient(a, bz, cz)
+    del a, bz, cz
+    done()
+    a_sum = g1.to_affine_ints(_partial_sum(key.a_query, key.a_wires, witness))[0]
+    done()
+    b_g1_sum = g1.to_affine_ints(_partial_sum(key.b_g1_query, key.b_wires, witness))[0]
+    done()
+    b_g2_sum = g2.to_affine_ints(_partial_sum(key.b_g2_query, key.b_wires, witness))[0]
+    done()
+    l_sum = g1.to_affine_ints(_partial_sum(key.l_query, key.l_wires, witness))[0]
+    done()
+    # the coefficient of X^(N−1) is zero, at the last place in either order, and has no base
+    h_sum = g1.to_affine_ints(_sum(key.h_query, FrVector(h.data, len(h) - 1)))[0]
+    done()
+    proof = _blind(key, a_sum, b_g1_sum, b_g2_sum, G1.add(l_sum, h_sum))
+    try:
+        verify(key.verifying_key, witness.slice(1, r1cs.n_public + 1), proof)
+    except VerificationError as error:
+        raise VerificationError(
+            "self-check of the new proof",
+            hint=f"{error}; the proving key is damaged or forged, get it again",
+        ) from error
+    done()
+    return proof
+
+
+def _evaluations(
+    key: ProvingKey, r1cs: R1CS, witness: FrVector
+) -> tuple[FrVector, FrVector, FrVector]:
+    """Az with the consistency rows, Bz, Cz; refuses a witness that is none."""
+    az, bz, cz = r1cs.products(witness)
+    if (az * bz - cz).to_words().any():
+        r1cs.check(witness)
+        raise VerificationError("witness", "all constraints to hold", "a violated one")
+    public_wires = witness.slice(0, r1cs.n_public + 1)
+    return consistency_rows(az, public_wires, key.shape.domain_size), bz, cz
+
+
+def _partial_sum(query: np.ndarray, wires: np.ndarray, witness: FrVector) -> np.ndarray:
+    """Σ z_w·query over the listed wires."""
+    return _sum(query, witness if len(wires) == len(witness) else witness.take(wires))
+
+
+def _sum(query: np.ndarray, scalars: FrVector) -> np.ndarray:
+    if len(query) == 0:
+        return np.zeros((1, *query.shape[1:]), np.uint64)
+    return msm(query, scalars)
+
+
+def _blind(
+    key: ProvingKey, a_sum: object, b_g1_sum: object, b_g2_sum: object, c_sum: object
+) -> Proof:
+    """A, B and C from the four sums, with fresh r and s."""
+    r, s = secrets.randbelow(FR_MODULUS), secrets.randbelow(FR_MODULUS)
+    (alpha, beta, delta), (beta_g2, delta_g2) = (
+        g1.to_affine_ints(np.concatenate([key.alpha_g1, key.beta_g1, key.delta_g1])),
+        g2.to_affine_ints(np.concatenate([key.beta_g2, key.delta_g2])),
+    )
+    a = G1.sum([alpha, a_sum, G1.mul(delta, r)])
+    b_g1 = G1.sum([beta, b_g1_sum, G1.mul(delta, s)])
+    b = G2.sum([beta_g2, b_g2_sum, G2.mul(delta_g2, s)])
+    c = G1.sum([c_sum, G1.mul(a, s), G1.mul(b_g1, r), G1.mul(delta, -r * s)])
+    return Proof(g1.from_affine_ints([a]), g2.from_affine_ints([b]), g1.from_affine_ints([c]))

@@ -1,0 +1,58 @@
+"""The quotient H of a satisfied system: A(X)·B(X) − C(X) = H(X)·(X^N − 1).
+
+A, B, C are the polynomials of degree below N whose values on the N-th roots of unity are Az, Bz, Cz
+(and, in A, the consistency rows). The coset g·⟨w⟩ has X^N = g^N throughout, so a product computed
+there is known modulo X^N − g^N. H and C have degrees below N, hence
+
+    P = interpolation of A·B on the coset,     H = (P − C) / (g^N − 1)      coefficient by coefficient
+
+and C is never evaluated on the coset: six transforms. All coefficients stay in bit-reversed order.
+"""
+
+from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.ntt import COSET_SHIFT, from_reversed, scale_reversed, to_reversed
+from zkcmp.bn254.params import FR_MODULUS
+
+
+def consistency_rows(az: FrVector, public_wires: FrVector, n: int) -> FrVector:
+    """Az with z_0 … z_ℓ below it, filled with zeros to n rows.
+
+    The rows are z_i·0 = 0. They hold always, and make A_0 … A_ℓ linearly independent of each other
+    and nonzero. Without them a public input that occurs in no constraint has A_i = B_i = C_i = 0 and
+    gamma_abc_g1[i] = O, and a proof would verify for every value of that input; inputs whose columns
+    are proportional could be traded against each other.
+    """
+    out = FrVector.zeros(n)
+    out.assign(0, az)
+    out.assign(len(az), public_wires)
+    return out
+
+
+def quotient(a: FrVector, bz: FrVector, cz: FrVector) -> FrVector:
+    """Coefficients of H in bit-reversed order, the last (of X^(N−1)) 0.
+
+    a: N values with the consistency rows; bz, cz: values of the constraints only. `a` is destroyed.
+    Memory: four vectors of N beside the inputs.
+    """
+    n = len(a)
+    _to_coset(a)
+    b = FrVector.zeros(n)
+    b.assign(0, bz)
+    _to_coset(b)
+    product = a * b
+    del b
+    # 1/(g^N − 1), and the factor 1/N that the transforms leave out
+    scale = pow((pow(COSET_SHIFT, n, FR_MODULUS) - 1) * n, -1, FR_MODULUS)
+    to_reversed(product, inverse=True)
+    scale_reversed(product, pow(COSET_SHIFT, -1, FR_MODULUS), scale)
+    c = FrVector.zeros(n)
+    c.assign(0, cz)
+    to_reversed(c, inverse=True)
+    return product - c * scale
+
+
+def _to_coset(v: FrVector) -> None:
+    """Values on the roots of unity to values on the coset, in place."""
+    to_reversed(v, inverse=True)
+    scale_reversed(v, COSET_SHIFT, pow(len(v), -1, FR_MODULUS))
+    from_reversed(v)

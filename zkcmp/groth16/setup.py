@@ -1,0 +1,160 @@
+"""Groth16 setup: a trapdoor, the QAP evaluated at τ, and all multiples of the generators.
+
+Source: Groth 2016, §3.2, Setup. With L_j the Lagrange basis of the N-th roots of unity w^j,
+
+    L_j(τ) = Z(τ)/N · w^j/(τ − w^j),     A_i(τ) = Σ_j A[j, i]·L_j(τ)    (B, C alike)
+
+so column sums are one product of the transposed matrix with (L_j(τ))_j. Rows n … n + ℓ of the domain
+are the consistency rows z_i·0 = 0 for the constant one and the public inputs; quotient.py says what
+they prevent.
+
+Whoever knows the trapdoor can prove anything. It is drawn from `secrets`, used, and forgotten here;
+Python cannot promise that no copy stays in memory until the process ends.
+"""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from zkcmp.bn254.fixed_base import Group, fixed_base_mul
+from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.ntt import permute, root_of_unity
+from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.groth16.columns import column_sums
+from zkcmp.groth16.key_file import KeyWriter, Shape, create_key_file
+from zkcmp.groth16.keys import KEY_NAME, MAX_DOMAIN, SECTIONS, ProvingKey, VerifyingKey, domain_size
+from zkcmp.progress import Progress, silent
+from zkcmp.r1cs import R1CS
+
+_CHUNK = 1 << 17
+
+
+@dataclass(frozen=True)
+class Trapdoor:
+    """The toxic waste; never printed, logged or stored."""
+
+    alpha: int = field(repr=False)
+    beta: int = field(repr=False)
+    gamma: int = field(repr=False)
+    delta: int = field(repr=False)
+    tau: int = field(repr=False)
+
+    @classmethod
+    def random(cls, n: int) -> "Trapdoor":
+        """Nonzero scalars, tau outside the domain of size n."""
+        values = [secrets.randbelow(FR_MODULUS - 1) + 1 for _ in range(5)]
+        while pow(values[4], n, FR_MODULUS) == 1:
+            values[4] = secrets.randbelow(FR_MODULUS - 1) + 1
+        return cls(*values)
+
+
+@dataclass(frozen=True)
+class QapAtTau:
+    """A_i(τ), B_i(τ), C_i(τ) for every wire, and Z(τ)."""
+
+    a: FrVector
+    b: FrVector
+    c: FrVector
+    z: int = field(repr=False)
+
+
+def setup(r1cs: R1CS, path: Path | str, progress: Progress = silent) -> ProvingKey:
+    """Make a fresh key for the circuit and write it to the file `path` (or into that directory).
+
+    Raises:
+        ValueError: when the circuit needs a domain above 2^26.
+    """
+    n = domain_size(r1cs.n_constraints, r1cs.n_public)
+    if n > MAX_DOMAIN:
+        raise ValueError(f"{r1cs.n_constraints} constraints need a domain above {MAX_DOMAIN}")
+    return setup_with(r1cs, path, Trapdoor.random(n), progress)
+
+
+def setup_with(
+    r1cs: R1CS, path: Path | str, trapdoor: Trapdoor, progress: Progress = silent
+) -> ProvingKey:
+    """The key of a given trapdoor (for ceremonies and tests; `setup` draws one)."""
+    path = Path(path)
+    path = path / KEY_NAME if path.is_dir() else path
+    n = domain_size(r1cs.n_constraints, r1cs.n_public)
+    shape = Shape(r1cs.digest, r1cs.n_public, r1cs.n_wires, r1cs.n_constraints, n)
+    qap = evaluate_qap(r1cs, n, trapdoor.tau)
+    progress("setup: polynomials at tau", 1, 1)
+    with create_key_file(path, shape, len(SECTIONS)) as writer:
+        _write_sections(writer, shape, qap, trapdoor, progress)
+    return ProvingKey.open(path)
+
+
+def lagrange_basis(n: int, tau: int) -> tuple[FrVector, int]:
+    """(L_0(τ), …, L_{n−1}(τ)) and Z(τ), for τ outside the domain."""
+    z = (pow(tau, n, FR_MODULUS) - 1) % FR_MODULUS
+    points = FrVector.powers(root_of_unity(n), n)
+    basis = points * (FrVector.from_ints([tau] * n) - points).inverse()
+    return basis.scale(z * pow(n, -1, FR_MODULUS)), z
+
+
+def evaluate_qap(r1cs: R1CS, n: int, tau: int) -> QapAtTau:
+    """All polynomials of the circuit at τ, the consistency rows included."""
+    basis, z = lagrange_basis(n, tau)
+    m, table = r1cs.n_constraints, r1cs.coefficient_vector
+    rows = basis.slice(0, m)
+    a, b, c = (column_sums(matrix, table, rows, r1cs.n_wires) for matrix in r1cs.matrices)
+    stop = r1cs.n_public + 1
+    a.assign(0, a.slice(0, stop) + basis.slice(m, m + stop))
+    return QapAtTau(a, b, c, z)
+
+
+def _write_sections(
+    writer: KeyWriter, shape: Shape, qap: QapAtTau, t: Trapdoor, progress: Progress
+) -> None:
+    stop = shape.n_public + 1
+    k = qap.a.scale(t.beta) + qap.b.scale(t.alpha) + qap.c
+    inverse_gamma, inverse_delta = (pow(x, -1, FR_MODULUS) for x in (t.gamma, t.delta))
+    elements_g1 = fixed_base_mul("g1", FrVector.from_ints([t.alpha, t.beta, t.delta]))
+    elements_g2 = fixed_base_mul("g2", FrVector.from_ints([t.beta, t.delta, t.gamma]))
+    gamma_abc = fixed_base_mul("g1", k.slice(0, stop).scale(inverse_gamma))
+    verifying_key = VerifyingKey(
+        shape.circuit_digest,
+        elements_g1[0:1],
+        elements_g2[0:1],
+        elements_g2[2:3],
+        elements_g2[1:2],
+        gamma_abc,
+    )
+    a_wires, b_wires, l_wires = _nonzero(qap.a), _nonzero(qap.b), _nonzero(k)
+    l_wires = l_wires[l_wires >= stop]
+    # a point in G2 costs about three in G1
+    h_count = shape.domain_size - 1
+    total = len(a_wires) + 4 * len(b_wires) + len(l_wires) + h_count
+    done = 0
+
+    def multiples(group: Group, scalars: FrVector) -> Iterator[np.ndarray]:
+        nonlocal done
+        for start in range(0, len(scalars), _CHUNK):
+            end = min(start + _CHUNK, len(scalars))
+            yield fixed_base_mul(group, scalars.slice(start, end))
+            done += (end - start) * (3 if group == "g2" else 1)
+            progress("setup: points", done, total)
+
+    writer.section("verifying_key", [verifying_key.to_bytes()])
+    writer.section("elements_g1", [elements_g1])
+    writer.section("elements_g2", [elements_g2[0:2]])
+    writer.section("a_wires", [a_wires])
+    writer.section("a_query", multiples("g1", qap.a.take(a_wires)))
+    b = qap.b.take(b_wires)
+    writer.section("b_wires", [b_wires])
+    writer.section("b_g1_query", multiples("g1", b))
+    writer.section("b_g2_query", multiples("g2", b))
+    writer.section("l_wires", [l_wires])
+    writer.section("l_query", multiples("g1", k.take(l_wires).scale(inverse_delta)))
+    powers = FrVector.powers(t.tau, shape.domain_size).scale(qap.z * inverse_delta)
+    permute(powers)
+    writer.section("h_query", multiples("g1", powers.slice(0, h_count)))
+
+
+def _nonzero(values: FrVector) -> np.ndarray:
+    """Positions of the nonzero scalars, uint32."""
+    return np.flatnonzero(values.to_words().any(axis=1)).astype(np.uint32)
