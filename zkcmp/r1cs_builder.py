@@ -134,19 +134,28 @@ class ConstraintSystem:
     # --- results --------------------------------------------------------------------------
 
     def build(self) -> R1CS:
-        """The finished system. Raises ValueError when values were collected instead."""
+        """The finished system, its table cut to the coefficients in use.
+
+        Raises ValueError when values were collected instead.
+        """
         if self.with_values:
             raise ValueError("this system collected a witness; build one without values")
-        a, b, c = (_matrix(blocks) for blocks in self._blocks)
+        n_values = len(self.table.values)
+        used = np.zeros(n_values, bool)
+        for blocks in self._blocks:
+            for block in blocks:
+                used |= np.bincount(block.ids, minlength=n_values) > 0
+        renumbered = (np.cumsum(used) - 1).astype(np.uint32)
+        a, b, c = (_matrix(blocks, renumbered) for blocks in self._blocks)
         return R1CS(
             self.n_public,
             self.n_wires,
             a,
             b,
             c,
-            list(self.table.values),
-            self._gadget_spans,
-            self._wire_spans,
+            [self.table.values[i] for i in np.flatnonzero(used)],
+            list(self._gadget_spans),
+            list(self._wire_spans),
         )
 
     def witness(self) -> FrVector:
@@ -165,13 +174,13 @@ class _Block:
         self.ids = side.ids.astype(np.uint32)
 
 
-def _matrix(blocks: list[_Block]) -> SparseMatrix:
+def _matrix(blocks: list[_Block], renumbered: np.ndarray) -> SparseMatrix:
     counts = np.concatenate([_NOTHING, *(block.counts for block in blocks)])
     empty = np.zeros(0, np.uint32)
     return SparseMatrix(
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         np.concatenate([empty, *(block.indices for block in blocks)]),
-        np.concatenate([empty, *(block.ids for block in blocks)]),
+        renumbered[np.concatenate([empty, *(block.ids for block in blocks)])],
     )
 
 
