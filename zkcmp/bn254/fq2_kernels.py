@@ -1,9 +1,9 @@
 # mypy: ignore-errors
 """One small kernel that runs recorded programs over Fq² (fq2_program.py), LANES at a time.
 
-A pairing is 26,000 operations in Fq², far too many to compile as straight code. As
-data for this interpreter they cost about a second of compilation, once, and at some 30 ns an
-operation the dispatch is lost in the arithmetic.
+A pairing is 26,000 operations in Fq², far too many to compile as straight code. As data for this
+interpreter they cost about a second of compilation, once, and at some 30 ns an operation the
+dispatch is lost in the arithmetic.
 
 Memory: `registers` is (n, 2·LIMBS, LANES) uint64, limbs of c0, then limbs of c1, each coefficient
 below 2p in Montgomery form. `code` is (m, 4) int64, rows (operation, out, a, b).

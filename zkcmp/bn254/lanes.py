@@ -2,8 +2,8 @@
 
 A kernel computes on opaque values of type `Lanes(field, bound)`: LANES residues at once, each an
 integer below bound·p in Montgomery form (body.py). Elements of Fq² are `Lanes2(bound)`, pairs of
-those; `mul`, `sqr`, `add`, `sub`, `neg`, `double`, `select`, … take either. Bounds are tracked by the
-type system: an operation whose inputs are too large for it reduces them first, so no kernel can
+those; `mul`, `sqr`, `add`, `sub`, `neg`, `double`, `select`, … take either. Bounds are tracked by
+the type system: an operation whose inputs are too large for it reduces them first, so no kernel can
 overflow. In a loop, give a carried value a fixed bound with `reduce`.
 
 Memory:
@@ -159,8 +159,10 @@ class Arithmetic:
 
     def neg(self, x: Element) -> Element:
         def make():
+            # 0 stays 0: bound·p − 0 would not be below bound·p
             zero = BODY.constant(self.b, 0)
-            return BODY.sub_plus(self.b, zero, x.value, x.bound * x.p)
+            difference = BODY.sub_plus(self.b, zero, x.value, x.bound * x.p)
+            return BODY.select(self.b, BODY.equals_zero(self.b, x.value), zero, difference)
 
         return self._new(x.field, x.bound, make)
 
