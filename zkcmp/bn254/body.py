@@ -5,9 +5,9 @@ A *lane value* holds `lanes` residues modulo a 254-bit prime p in Montgomery for
     ifma      8 lanes, five <8 x i64> vectors of 52-bit limbs, R = 2^260, products by vpmadd52
     portable  1 lane, one i256, R = 2^256, products of 64-bit limbs through i128
 
-Values are kept lazily: a value with bound K is an integer in [0, K·p), limbs normalised. The bound is
-known at compile time (it is part of the numba type, see lanes.py), so every operation below can be
-told the smallest reduction that keeps it exact:
+Values are kept lazily: a value with bound K is an integer in [0, K·p), limbs normalised. The bound
+is known at compile time (it is part of the numba type, see lanes.py), so every operation below can
+be told the smallest reduction that keeps it exact:
 
     mul   needs K·L·p < R, which makes (K·p·L·p + R·p)/R < 2p, so the result has bound 2
     add   K + L          sub   x − y + L·p, bound K + L          neg   K·p − x, bound K

@@ -1,4 +1,4 @@
-"""Which points meet in which bucket: signed digits, counting sort, and the pairs of a summation tree.
+"""Which points meet in which bucket: signed digits, counting sort, pairs of a summation tree.
 
 Plain 64-bit integer kernels; nothing here touches the field.
 
@@ -21,7 +21,7 @@ PAD_GROUPS = 16
 
 @kernel
 def to_sign_magnitude(words, negative, bit_lengths):
-    """Replace s by min(s, r − s) in place; negative[j] says which; bit_lengths of the magnitudes."""
+    """Replace s by min(s, r − s) in place; negative[j] says which, bit_lengths[j] how long."""
     zero, one = np.uint64(0), np.uint64(1)
     for j in range(words.shape[0]):
         above = False
@@ -84,9 +84,10 @@ def signed_digits(words, index, start, stop, window_bits, digits):
 
 @kernel
 def sort_into_buckets(digits, index, start, negative, bucket_start, entries):
-    """Counting sort by |d| of one window's (negated) digits; bucket b holds entries bucket_start[b] … [b + 1] − 1.
+    """Counting sort by |d| of one window's (negated) digits.
 
-    Bucket 0 is left out. Returns the number of entries.
+    Bucket b holds entries bucket_start[b] … bucket_start[b + 1] − 1; bucket 0 is left out. Returns
+    the number of entries.
     """
     bucket_start[:] = 0
     n = len(digits)

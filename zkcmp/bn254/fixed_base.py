@@ -10,7 +10,7 @@ one batch-affine addition a window and no special case for digit zero.
 
 import threading
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -69,11 +69,8 @@ def _table(group: Group) -> np.ndarray:
 
 def _window_bases(group: Group) -> np.ndarray:
     """2^(c·w)·G for every window, by doubling in plain integers."""
-    curve, encode = (
-        (reference.G1, g1.from_affine_ints)
-        if group == "g1"
-        else (reference.G2, g2.from_affine_ints)
-    )
+    curve: Any = reference.G1 if group == "g1" else reference.G2
+    encode: Any = g1.from_affine_ints if group == "g1" else g2.from_affine_ints
     point, bases = curve.generator, []
     for _ in range(_WINDOWS):
         bases.append(point)

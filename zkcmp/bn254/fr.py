@@ -1,9 +1,9 @@
 """Vectors over the scalar field Fr: the witness, polynomials, keystreams.
 
-An `FrVector` of n scalars is one array of shape (LIMBS, n') uint64, limb k of element j at [k, j], in
-Montgomery form x·R mod r below 2r, with n' the next multiple of 8 (padding elements are 0 or
-unspecified and never read back). R and LIMBS depend on the lane body (body.py), so vectors are never
-written to disk as they are: `to_words` gives (n, 4) uint64 little-endian canonical integers.
+An `FrVector` of n scalars is one array of shape (LIMBS, n') uint64, limb k of element j at [k, j],
+in Montgomery form x·R mod r below 2r, with n' the next multiple of 8 (padding elements are 0 or
+unspecified and never read back). R and LIMBS depend on the lane body (body.py), so vectors are
+never written to disk as they are: `to_words` gives (n, 4) uint64 little-endian canonical integers.
 """
 
 import secrets

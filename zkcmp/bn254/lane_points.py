@@ -1,11 +1,12 @@
 """Affine points in and out of lanes: 64-byte G1 and 128-byte G2 records, and lane permutations.
 
-A G1 array has shape (n, 2, 4), a G2 array (n, 2, 2, 4), dtype uint64, C order: x then y, for G2 each
-as (c0, c1), every coordinate four little-endian words below 2^256 in the lane body's Montgomery form.
-Infinity is all zero. No point of either group has x = 0 (y² = b would give it order 3), so
-`is_exact_zero(x)` recognises it.
+A G1 array has shape (n, 2, 4), a G2 array (n, 2, 2, 4), dtype uint64, C order: x then y, for G2
+each as (c0, c1), every coordinate four little-endian words below 2^256 in the lane body's
+Montgomery form. Infinity is all zero. No point of either group has x = 0 (y² = b would give it
+order 3), so `is_exact_zero(x)` recognises it.
 
-An *entry* is a uint32: point index in the low 31 bits, the top bit set when the point is to be negated.
+An *entry* is a uint32: point index in the low 31 bits, the top bit set when the point is to be
+negated.
 """
 
 from typing import Any
@@ -20,7 +21,6 @@ from zkcmp.bn254.lanes import (
     U32,
     Arithmetic,
     Element,
-    LanesType,
     _address,
     _elements,
     _type_of,
@@ -255,16 +255,3 @@ def lane_bit_mask(bit: int) -> Any:
         return mask_type(), codegen
 
     return intrinsic(typer)
-
-
-__all__ = [
-    "LanesType",
-    "lane_bit_mask",
-    "load_entries",
-    "load_points",
-    "load_strided",
-    "prefetch_entries",
-    "rotate",
-    "store_points",
-    "store_points_canonical",
-]

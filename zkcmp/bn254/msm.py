@@ -19,7 +19,7 @@ from zkcmp.bn254.bucket_plan import PAD_GROUPS
 from zkcmp.bn254.fr import FrVector, padded
 from zkcmp.bn254.pair_sums import BATCH_GROUPS, add_pairs
 from zkcmp.bn254.point_arrays import from_kernel_form, is_infinity, to_kernel_form
-from zkcmp.bn254.threads import parallel_map, parallel_ranges, thread_count
+from zkcmp.bn254.threads import parallel_map, parallel_ranges
 
 # bit lengths at which scalars are parted, and the fewest scalars worth a class of their own
 _CLASS_BITS = (1, 4, 8, 16, 32, 64, 128, 253)
@@ -190,6 +190,3 @@ def _fill_digits(
         bucket_plan.signed_digits(words, index, start + i, start + j, c, digits[:, i:j])
 
     parallel_ranges(fill, stop - start)
-
-
-__all__ = ["msm", "thread_count", "window_bits"]

@@ -2,11 +2,11 @@
 
 For P ≠ ±Q, both finite:  λ = (y2 − y1)/(x2 − x1),  x3 = λ² − x1 − x2,  y3 = λ(x1 − x3) − y1.
 
-The denominators of a batch are inverted together (Montgomery's trick: running products forward, one
-exponentiation, products backward), which makes six products an addition. The batch is first added as
-if no pair were exceptional; an infinite operand or a zero product of denominators shows that one is,
-and then the same batch is done again with every case distinguished. So the result is right for every
-input, and the price is paid only where it is due.
+The denominators of a batch are inverted together (Montgomery's trick: running products forward,
+one exponentiation, products backward), which makes six products an addition. The batch is first
+added as if no pair were exceptional; an infinite operand or a zero product of denominators shows
+that one is, and then the same batch is done again with every case distinguished. So the result is
+right for every input, and the price is paid only where it is due.
 """
 
 from zkcmp.bn254.body import LANES

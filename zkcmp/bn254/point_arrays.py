@@ -1,8 +1,9 @@
 """Arrays of affine points: the form on disk and in memory, and the form inside kernels.
 
-At rest, every coordinate is x·2^260 mod p, canonical, four little-endian words, whatever the machine;
-infinity is all zero. The IFMA body computes on exactly these bytes. The portable body has R = 2^256, so
-it works on a converted copy (`to_kernel_form`) and converts results back (`from_kernel_form`).
+At rest, every coordinate is x·2^260 mod p, canonical, four little-endian words, whatever the
+machine; infinity is all zero. The IFMA body computes on exactly these bytes. The portable body has
+R = 2^256, so it works on a converted copy (`to_kernel_form`) and converts results back
+(`from_kernel_form`).
 """
 
 from collections.abc import Sequence
@@ -65,4 +66,4 @@ def from_kernel_form(points: np.ndarray) -> np.ndarray:
 
 def is_infinity(points: np.ndarray) -> np.ndarray:
     """Bool array (n,): which points are infinity."""
-    return ~points.reshape(len(points), -1).any(axis=1)
+    return np.logical_not(points.reshape(len(points), -1).any(axis=1))

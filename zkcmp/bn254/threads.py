@@ -1,4 +1,4 @@
-"""Two threads and more: kernels release the GIL, so a plain pool of threads runs them side by side."""
+"""Kernels release the GIL, so a plain pool of threads runs them side by side."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
