@@ -54,6 +54,23 @@ def test_cut_anywhere_it_keeps_every_whole_record_and_takes_new_ones(tmp_path: P
         assert read(path) == [*kept, (b"T", b"new")]
 
 
+def test_nothing_of_a_long_torn_record_is_left_behind_a_short_new_one(tmp_path: Path):
+    path = tmp_path / "j"
+    whole = write(path)
+    journal = Journal(path)
+    list(journal.replay())
+    journal.append(b"B", bytes(1000))
+    journal.close()
+    path.write_bytes(path.read_bytes()[:-1])
+    assert read(path) == RECORDS
+    assert path.read_bytes() == whole
+    journal = Journal(path)
+    list(journal.replay())
+    journal.append(b"T", b"short")
+    journal.close()
+    assert read(path) == [*RECORDS, (b"T", b"short")]
+
+
 def test_any_changed_byte_is_an_error(tmp_path: Path):
     whole = write(tmp_path / "j")
     for position in range(len(whole)):

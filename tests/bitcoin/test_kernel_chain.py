@@ -218,7 +218,7 @@ def test_judge_refuses_garbage_blocks(tmp_path: Path):
 
 def test_missing_kernel_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(consensus, "pbk", None)
-    with pytest.raises(SettlementError, match="py-bitcoinkernel .* is missing here"):
+    with pytest.raises(SettlementError, match=r"py-bitcoinkernel .* is missing here"):
         KernelChain(tmp_path)
     monkeypatch.undo()
     KernelChain(tmp_path, lock_timeout_s=0).close()
