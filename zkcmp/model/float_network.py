@@ -5,6 +5,7 @@
 Weights are float64 whatever the file stores; layer conventions are those of layers.py.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,7 +91,7 @@ class FloatNetwork:
             elif isinstance(layer, Square):
                 value = value * value
             else:
-                value = value.reshape(len(value), -1)
+                value = value.reshape(len(value), math.prod(value.shape[1:]))
         return value
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.int64]:

@@ -40,7 +40,7 @@ def _require_ints(name: str, values: object, length: int, low: int, high: int) -
 
 def require_shape(name: str, shape: Shape) -> None:
     """Raises ZkcmpError when a dimension or the volume is out of the accepted range."""
-    _require_ints(name, shape, len(shape), 1, MAX_DIM)
+    _require_ints(name, shape, len(shape), 1, MAX_VOLUME)
     if prod(shape) > MAX_VOLUME:
         raise ZkcmpError(f"{name} {shape} holds more than {MAX_VOLUME} values")
 

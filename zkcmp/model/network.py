@@ -8,6 +8,7 @@ products run as float64 BLAS calls on limbs small enough that every sum stays be
 """
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ class Network:
                 value = _widen(value, bound_out)
                 value = value * value
             else:
-                value = value.reshape(len(value), -1)
+                value = value.reshape(len(value), prod(value.shape[1:]))
             outputs.append(value)
         return outputs
 
@@ -137,7 +138,7 @@ def _conv(
     n, height, width, _ = patches.shape
     rows = patches.reshape(-1, layer.fan_in)
     out = _affine(rows, weight.reshape(len(weight), -1), bias, bound_in, bound_out)
-    return np.ascontiguousarray(out.reshape(n, height, width, -1).transpose(0, 3, 1, 2))
+    return np.ascontiguousarray(out.reshape(n, height, width, len(bias)).transpose(0, 3, 1, 2))
 
 
 def im2col(value: IntArray, layer: Conv) -> IntArray:

@@ -11,7 +11,7 @@ A supported graph is a chain: every node reads the output of the one before it, 
 Files are not trusted: sizes are checked before arrays are made, tensors outside the file refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any
 
@@ -57,7 +57,22 @@ def parse_model(data: bytes) -> onnx.ModelProto:
         raise DecodeError(f"the ONNX file must use one standard opset, {_MIN_OPSET} or later")
     if len(model.functions) or len(model.graph.sparse_initializer):
         raise DecodeError("ONNX functions and sparse tensors are not supported; inline them")
+    if not all(isinstance(text, str) for text in _texts(model)):  # bytes when not UTF-8
+        raise DecodeError("the ONNX file has a name that is not text")
     return model
+
+
+def _texts(model: onnx.ModelProto) -> Iterator[object]:
+    """Every name in the file that this module reads."""
+    graph = model.graph
+    for entry in model.metadata_props:
+        yield from (entry.key, entry.value)
+    for named in (*graph.input, *graph.output, *graph.initializer):
+        yield named.name
+    for node in graph.node:
+        yield from (node.op_type, node.name, node.domain, *node.input, *node.output)
+        for attribute in node.attribute:
+            yield from (attribute.name, attribute.t.name)
 
 
 def metadata(model: onnx.ModelProto) -> dict[str, str]:
@@ -103,7 +118,7 @@ class OnnxGraph:
                 self._read(node)
             except _Unsupported as reason:
                 detail = f": {reason}" if str(reason) else ""
-                problems.append(f"{_node_name(index, node)} {_quote(node.op_type)}{detail}")
+                problems.append(f"{_node_name(index, node)} {_operator(node)}{detail}")
                 self._shape = None
                 self._value = node.output[0] if node.output else ""
         if problems:
@@ -379,3 +394,8 @@ def _quote(text: str) -> str:
 
 def _node_name(index: int, node: onnx.NodeProto) -> str:
     return _quote(node.name) if node.name else f"node {index}"
+
+
+def _operator(node: onnx.NodeProto) -> str:
+    plain = node.op_type.isidentifier() and len(node.op_type) <= 60
+    return node.op_type if plain else _quote(node.op_type)

@@ -53,13 +53,7 @@ def import_onnx(data: bytes) -> FloatNetwork:
     Raises DecodeError when the bytes are not an ONNX model, ZkcmpError that lists every
     unsupported node at once when they are.
     """
-    try:
-        return _import(parse_model(data))
-    except UnicodeDecodeError:
-        raise DecodeError("the ONNX file has a name that is not text") from None
-
-
-def _import(model: onnx.ModelProto) -> FloatNetwork:
+    model = parse_model(data)
     entries = metadata(model)
     if ARCHITECTURE_KEY in entries:
         return _exact(_import_integer(model, entries[ARCHITECTURE_KEY]))

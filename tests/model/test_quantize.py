@@ -1,0 +1,148 @@
+"""Quantisation: scales through squares, widths, and the committed digits network."""
+
+import numpy as np
+import pytest
+
+from zkcmp.errors import ZkcmpError
+from zkcmp.model.architecture import Normalisation
+from zkcmp.model.bounds import check_no_wrap
+from zkcmp.model.data_files import digits_onnx, load_digits_test
+from zkcmp.model.dataset import TestSet
+from zkcmp.model.float_network import FloatConv, FloatDense, FloatNetwork
+from zkcmp.model.network import Flatten, Square
+from zkcmp.model.onnx_io import read_onnx
+from zkcmp.model.quantize import quantize, quantize_weight, report
+
+
+def _float_network(seed: int = 1, bias: float = 0.1, **fields) -> FloatNetwork:
+    rng = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> np.ndarray:
+        return rng.normal(0, 0.3, shape)
+
+    layers = (
+        FloatConv(normal(2, 1, 3, 3), bias * normal(2), (1, 2), (1, 0, 1, 1)),
+        Square(),
+        Flatten(),
+        FloatDense(normal(6, 24), bias * normal(6)),
+        Square(),
+        FloatDense(normal(3, 6), np.zeros(3)),
+    )
+    fields = {"input_bits": 8, "normalisation": Normalisation("0.00390625")} | fields
+    return FloatNetwork((1, 4, 6), layers, **fields)
+
+
+def _images(n: int = 200, bits: int = 8) -> np.ndarray:
+    return np.random.default_rng(2).integers(0, 1 << bits, (n, 1, 4, 6))
+
+
+def _assert_proportional(exact: np.ndarray, approximate: np.ndarray) -> None:
+    exact = exact.astype(np.float64)
+    scale = (exact * approximate).sum() / np.square(approximate).sum()
+    assert scale > 0
+    assert np.abs(exact / scale - approximate).max() < 0.003 * np.abs(approximate).max()
+
+
+@pytest.mark.parametrize("widths", [13, [14, 12, 15]])
+def test_integer_logits_are_the_float_logits_times_one_scale(widths):
+    float_network = _float_network()
+    network = quantize(float_network, widths)
+    _assert_proportional(network.forward(_images()), float_network.forward(_images()))
+
+
+def test_eight_bits_keep_the_predictions_of_a_random_network():
+    float_network = _float_network()
+    network = quantize(float_network)
+    samples = TestSet(_images(), float_network.predict(_images()))
+    result = report(float_network, network, samples)
+    assert result.float_accuracy == 1.0
+    assert result.integer_accuracy == result.agreement > 0.95
+    assert [s.bits for s in network.architecture.tensors()][::2] == [8, 8, 8]
+    assert "integer 9" in str(result) or "integer 100" in str(result)
+    coarse = report(float_network, quantize(float_network, 2), samples)
+    assert coarse.integer_accuracy < result.integer_accuracy
+
+
+def test_offset_is_folded_into_the_first_bias():
+    layers = _float_network().layers
+    assert isinstance(layers[0], FloatConv)
+    first = FloatConv(layers[0].weight, layers[0].bias, (1, 2), (0, 0, 0, 0))
+    dense = FloatDense(np.random.default_rng(3).normal(0, 1, (4, 8)), np.zeros(4))
+    scaling = Normalisation("0.0078125", "-1")
+    float_network = FloatNetwork((1, 4, 6), (first, Square(), Flatten(), dense), 8, scaling)
+    network = quantize(float_network, 20)
+    _assert_proportional(network.forward(_images()), float_network.forward(_images()))
+
+
+def test_an_offset_that_padding_would_make_wrong_is_refused():
+    with pytest.raises(ZkcmpError, match="padded convolution"):
+        quantize(_float_network(normalisation=Normalisation("1", "-0.5")))
+
+
+@pytest.mark.parametrize("widths", [1, 33, [8, 8], [8, 8, 8, 8], [8, 0, 8]])
+def test_widths_out_of_range_are_refused(widths):
+    with pytest.raises(ZkcmpError, match="weight_bits must be 3 widths"):
+        quantize(_float_network(), widths)
+
+
+def test_unknown_input_range_is_refused_and_can_be_given():
+    float_network = _float_network(input_bits=None)
+    with pytest.raises(ZkcmpError, match="give input_bits"):
+        quantize(float_network)
+    assert quantize(float_network, input_bits=6).architecture.input_bits == 6
+
+
+def test_widths_that_the_file_asks_for_are_the_default():
+    float_network = _float_network(weight_bits=(7, 3, 5))
+    widths = [s.bits for s in quantize(float_network).architecture.tensors()]
+    assert widths[::2] == [7, 3, 5]
+    assert [s.bits for s in quantize(float_network, 6).architecture.tensors()][::2] == [6] * 3
+
+
+def test_a_bias_too_wide_for_its_scale_is_refused_by_layer():
+    layers = list(_float_network().layers)
+    assert isinstance(layers[5], FloatDense)
+    layers[5] = FloatDense(layers[5].weight, np.ones(3))
+    wide = FloatNetwork((1, 4, 6), tuple(layers), 8, Normalisation("0.00390625"))
+    with pytest.raises(ZkcmpError, match=r"layer 5: its bias needs \d+ bits .*without bias"):
+        quantize(wide)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_numbers_are_refused(value):
+    dense = FloatDense(np.array([[1.0], [value]]), np.zeros(2))
+    with pytest.raises(ZkcmpError, match="not a finite number"):
+        quantize(FloatNetwork((1, 1, 1), (Flatten(), dense), 8))
+    dense = FloatDense(np.ones((2, 1)), np.array([0, value]))
+    with pytest.raises(ZkcmpError, match="not a finite number"):
+        quantize(FloatNetwork((1, 1, 1), (Flatten(), dense), 8))
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 5, 8])
+@pytest.mark.parametrize("ends", ["symmetric", "full"])
+def test_weights_on_a_grid_come_back_as_they_are(bits, ends):
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    low = -high if ends == "symmetric" else low
+    grid = np.random.default_rng(1).integers(low, high, (30, 20), endpoint=True)
+    grid[0, :2] = low, high
+    scale, integers = quantize_weight(np.float32(grid * 0.0371).astype(np.float64), bits)
+    assert (integers == grid).all()
+    assert abs(scale * 0.0371 - 1) < 1e-5
+
+
+def test_all_zero_weights_are_fine():
+    dense = FloatDense(np.zeros((2, 1)), np.array([0.0, 1.0]))
+    network = quantize(FloatNetwork((1, 1, 1), (Flatten(), dense), 8))
+    assert network.predict(np.zeros((1, 1, 1, 1), int)).tolist() == [1]
+
+
+def test_the_committed_digits_network():
+    float_network, samples = read_onnx(digits_onnx()), load_digits_test()
+    network = quantize(float_network)
+    samples.check(network.architecture)
+    check_no_wrap(network.architecture)
+    result = report(float_network, network, samples)
+    assert result.n == 360
+    assert result.integer_accuracy >= 0.96
+    assert result.float_accuracy - result.integer_accuracy <= 0.002
+    assert network.architecture.n_weights == 860
