@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zkcmp.r1cs import R1CS, SparseMatrix, Span
+from zkcmp.r1cs import R1CS, Span, SparseMatrix
 
 Row = dict[int, int]
 

@@ -1,7 +1,7 @@
 """Column sums of a sparse matrix: out_i = Σ_j M[j, i]·x_j, the transposed product.
 
-The columns of a circuit are very uneven (the constant one may occur in every row), so long ones are cut
-into pieces of at most PIECE entries, summed side by side, and the pieces added up.
+The columns of a circuit are very uneven (the constant one may occur in every row), so long ones are
+cut into pieces of at most PIECE entries, summed side by side, and the pieces added up.
 """
 
 import numpy as np

@@ -1,14 +1,15 @@
-"""The container of a proving key: a header, a table of sections, aligned sections that can be mapped.
+"""The container of a proving key: a header, a table of sections, sections that can be mapped.
 
     offset 0   magic "zkcmp-pk", version u32, number of sections u32
                circuit digest 32 bytes; n_public, n_wires, n_constraints, domain_size u64
-               per section: name 24 bytes (ASCII, zero padded), offset u64, length u64, SHA-256 32 bytes
+               per section: name 24 bytes (ASCII, zero padded), offset u64, length u64, SHA-256
                SHA-256 of all the bytes above
                sections, each at the next multiple of 64, in the table's order, zeros between
 
-All integers little-endian. Sections start on cache lines, so a point of 64 bytes is one line, and the
-arrays of a mapped file are used as they lie. The digest of the header covers the digests of the
-sections and so identifies the whole key; `check_digests` reads everything and compares.
+All integers little-endian. Sections start on cache lines, so a point of 64 bytes is one line, and
+the arrays of a mapped file are used as they lie. The digest of the header covers the digests of the
+sections and so identifies the whole key; `check_digests` reads everything and compares. A later
+version adds sections (an audit needs the powers of τ) by a longer table.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """Groth16 keys: what the prover and the verifier know of the trapdoor, as group elements.
 
-Source: Groth 2016, §3.2; [x]₁ = x·G1, [x]₂ = x·G2. With A_i, B_i, C_i the QAP polynomials of wire i,
-the domain the N-th roots of unity, Z = X^N − 1, wires 0 … ℓ the constant one and the public inputs:
+Source: Groth 2016, §3.2; [x]₁ = x·G1, [x]₂ = x·G2. With A_i, B_i, C_i the QAP polynomials of wire
+i, the domain the N-th roots of unity, Z = X^N − 1, wires 0 … ℓ the constant one and the public
+inputs:
 
     paper                               here
     [α]₁ [β]₁ [δ]₁, [β]₂ [δ]₂ [γ]₂      alpha_g1 beta_g1 delta_g1, beta_g2 delta_g2 gamma_g2
@@ -12,8 +13,8 @@ the domain the N-th roots of unity, Z = X^N − 1, wires 0 … ℓ the constant 
     [τ^i·Z(τ)/δ]₁, i < N − 1            h_query, at position bitrev(i)
 
 Arrays of points are (n, 2, 4) or (n, 2, 2, 4) uint64 at rest (point_arrays.py); no query contains
-infinity. Opening a key checks its form. Whether the points are points is `check_points`; whether they
-come from one trapdoor (which zero-knowledge needs and the prover cannot see) is an audit of its own.
+infinity. Opening a key checks its form. Whether the points are points is `check_points`; whether
+they come from one trapdoor (zero-knowledge needs it, a prover cannot see it) is an audit of its own.
 """
 
 import hashlib
@@ -78,7 +79,7 @@ def check_points(points: np.ndarray, name: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class VerifyingKey:
-    """alpha_g1: (1, 2, 4); beta_g2, gamma_g2, delta_g2: (1, 2, 2, 4); gamma_abc_g1: (ℓ + 1, 2, 4)."""
+    """alpha_g1: (1, 2, 4); beta_g2, gamma_g2, delta_g2: (1, 2, 2, 4); gamma_abc_g1: (ℓ+1, 2, 4)."""
 
     circuit_digest: bytes
     alpha_g1: np.ndarray
@@ -191,8 +192,11 @@ class ProvingKey:
         key = cls(
             file,
             verifying_key,
-            *(elements_g1[k : k + 1] for k in range(3)),
-            *(elements_g2[k : k + 1] for k in range(2)),
+            alpha_g1=elements_g1[0:1],
+            beta_g1=elements_g1[1:2],
+            delta_g1=elements_g1[2:3],
+            beta_g2=elements_g2[0:1],
+            delta_g2=elements_g2[1:2],
             a_wires=file.array("a_wires", np.uint32, ()),
             a_query=file.array("a_query", np.uint64, (2, 4)),
             b_wires=file.array("b_wires", np.uint32, ()),

@@ -68,7 +68,7 @@ def prove(key: ProvingKey, r1cs: R1CS, witness: FrVector, progress: Progress = s
     l_sum = g1.to_affine_ints(_partial_sum(key.l_query, key.l_wires, witness))[0]
     done()
     # the coefficient of X^(N−1) is zero, at the last place in either order, and has no base
-    h_sum = g1.to_affine_ints(_sum(key.h_query, FrVector(h.data, len(h) - 1)))[0]
+    h_sum = g1.to_affine_ints(msm(key.h_query, FrVector(h.data, len(h) - 1)))[0]
     done()
     proof = _blind(key, a_sum, b_g1_sum, b_g2_sum, G1.add(l_sum, h_sum))
     try:
@@ -96,13 +96,7 @@ def _evaluations(
 
 def _partial_sum(query: np.ndarray, wires: np.ndarray, witness: FrVector) -> np.ndarray:
     """Σ z_w·query over the listed wires."""
-    return _sum(query, witness if len(wires) == len(witness) else witness.take(wires))
-
-
-def _sum(query: np.ndarray, scalars: FrVector) -> np.ndarray:
-    if len(query) == 0:
-        return np.zeros((1, *query.shape[1:]), np.uint64)
-    return msm(query, scalars)
+    return msm(query, witness if len(wires) == len(witness) else witness.take(wires))
 
 
 def _blind(

@@ -4,7 +4,7 @@ A, B, C are the polynomials of degree below N whose values on the N-th roots of 
 (and, in A, the consistency rows). The coset g·⟨w⟩ has X^N = g^N throughout, so a product computed
 there is known modulo X^N − g^N. H and C have degrees below N, hence
 
-    P = interpolation of A·B on the coset,     H = (P − C) / (g^N − 1)      coefficient by coefficient
+    P = interpolation of A·B on the coset,     H = (P − C) / (g^N − 1)   coefficient by coefficient
 
 and C is never evaluated on the coset: six transforms. All coefficients stay in bit-reversed order.
 """
@@ -17,10 +17,10 @@ from zkcmp.bn254.params import FR_MODULUS
 def consistency_rows(az: FrVector, public_wires: FrVector, n: int) -> FrVector:
     """Az with z_0 … z_ℓ below it, filled with zeros to n rows.
 
-    The rows are z_i·0 = 0. They hold always, and make A_0 … A_ℓ linearly independent of each other
-    and nonzero. Without them a public input that occurs in no constraint has A_i = B_i = C_i = 0 and
-    gamma_abc_g1[i] = O, and a proof would verify for every value of that input; inputs whose columns
-    are proportional could be traded against each other.
+    The rows are z_i·0 = 0. They hold always, and make A_0 … A_ℓ nonzero and linearly independent.
+    Without them a public input that occurs in no constraint has A_i = B_i = C_i = 0, so that
+    gamma_abc_g1[i] = O, and a proof verifies for every value of that input; inputs whose columns
+    are proportional can be traded against each other.
     """
     out = FrVector.zeros(n)
     out.assign(0, az)

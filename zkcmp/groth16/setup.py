@@ -4,7 +4,7 @@ Source: Groth 2016, §3.2, Setup. With L_j the Lagrange basis of the N-th roots 
 
     L_j(τ) = Z(τ)/N · w^j/(τ − w^j),     A_i(τ) = Σ_j A[j, i]·L_j(τ)    (B, C alike)
 
-so column sums are one product of the transposed matrix with (L_j(τ))_j. Rows n … n + ℓ of the domain
+so column sums are one product of the transposed matrix with (L_j(τ))_j. Of the N rows, n … n + ℓ
 are the consistency rows z_i·0 = 0 for the constant one and the public inputs; quotient.py says what
 they prevent.
 

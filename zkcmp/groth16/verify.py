@@ -1,11 +1,11 @@
-"""Groth16 verification: e(A, B) = e(α, β) · e(IC, γ) · e(C, δ), IC = Σ_{i ≤ ℓ} z_i·gamma_abc_g1[i].
+"""Groth16 verification: e(A, B) = e(α, β) · e(IC, γ) · e(C, δ), IC = Σ_i z_i·gamma_abc_g1[i].
 
-Source: Groth 2016, §3.2, Vfy. Checked as one product, e(−A, B)·e(α, β)·e(IC, γ)·e(C, δ) = 1, with one
-final exponentiation.
+Source: Groth 2016, §3.2, Vfy. Checked as one product, e(−A, B)·e(α, β)·e(IC, γ)·e(C, δ) = 1, with
+one final exponentiation.
 
-What the caller must still check: that the verifying key is of the intended circuit (its digest), that
-it was made by somebody who gains nothing from forging proofs, and that the public inputs are those of
-the statement. Soundness rests on BN254 (about 100 bits) and the generic group model.
+What the caller must still check: that the verifying key is of the intended circuit (its digest),
+that it was made by somebody who gains nothing from forging proofs, and that the public inputs are
+those of the statement. Soundness rests on BN254 (about 100 bits) and the generic group model.
 """
 
 import numpy as np
