@@ -1,0 +1,133 @@
+"""Convolution, dense and square circuits against the integer network."""
+
+import numpy as np
+import pytest
+from gadget_harness import changed, free_wires, named_wires, record_and_assign, violated_gadgets
+
+from circuits.conv import conv, taps
+from circuits.dense import dense
+from circuits.inner_product import inner_products, partial_sums
+from circuits.signals import Signals, private, public
+from circuits.square import square
+from zkcmp.bn254.params import FR_MODULUS as MODULUS
+from zkcmp.model.layers import Conv
+
+HUGE = 1 << 200  # a bound that forces Python integers
+
+
+def signals(system, name, array, with_values):
+    return private(system, name, array.shape, array if with_values else None)
+
+
+def plain_conv(layer: Conv, x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """The definition, loop by loop."""
+    top, left = layer.padding[:2]
+    out = np.zeros((len(x), *layer.output_shape(x.shape[1:])), object)
+    for j, o, h, w in np.ndindex(*out.shape):
+        total = int(bias[o])
+        for c, a, b in np.ndindex(*weight.shape[1:]):
+            row, column = layer.stride[0] * h + a - top, layer.stride[1] * w + b - left
+            if 0 <= row < x.shape[2] and 0 <= column < x.shape[3]:
+                total += int(weight[o, c, a, b]) * int(x[j, c, row, column])
+        out[j, o, h, w] = total
+    return out
+
+
+CONVOLUTIONS = [
+    Conv(1, 1, (1, 1), (1, 1), (0, 0, 0, 0), 8, 8),
+    Conv(2, 3, (3, 2), (1, 2), (1, 0, 2, 1), 8, 8),
+    Conv(1, 5, (3, 3), (2, 2), (1, 1, 0, 0), 8, 8),
+    Conv(3, 2, (5, 4), (3, 1), (4, 3, 4, 3), 8, 8),
+]
+
+
+@pytest.mark.parametrize("layer", CONVOLUTIONS)
+@pytest.mark.parametrize("bound", [1 << 40, HUGE])
+def test_conv_is_its_definition(layer, bound):
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, 256, (2, layer.in_channels, 5, 4))
+    weight = rng.integers(-128, 128, layer.weight_shape)
+    bias = rng.integers(-128, 128, layer.out_channels)
+    expected = plain_conv(layer, x, weight, bias)
+    found = []
+
+    def make(system, with_values):
+        pixels = public(system, "x", x.shape, x if with_values else None)
+        w = signals(system, "weight", weight, with_values)
+        b = signals(system, "bias", bias, with_values)
+        found.append(conv(system, "conv", layer, pixels, w, b, bound))
+
+    r1cs, witness = record_and_assign(make)
+    assert (found[1].values == expected).all()
+    outputs = witness.take(found[0].wires.reshape(-1)).to_ints()
+    assert outputs == [int(v) % MODULUS for v in expected.reshape(-1)]
+    r1cs.check(witness)
+    products = int((taps(layer, x.shape[1:])[0] >= 0).sum()) * layer.out_channels * len(x)
+    assert r1cs.n_constraints == products
+    assert r1cs.n_wires == 1 + x.size + weight.size + bias.size + products
+
+
+def test_conv_leaves_no_product_for_padding():
+    layer = CONVOLUTIONS[2]
+    pixel, _ = taps(layer, (1, 4, 4))
+    assert pixel.shape == (4, 9)
+    assert (pixel[0] == [-1, -1, -1, -1, 0, 1, -1, 4, 5]).all()
+
+
+@pytest.mark.parametrize("bound", [1 << 40, HUGE])
+def test_dense_is_a_matrix_product(bound):
+    rng = np.random.default_rng(4)
+    x, weight = rng.integers(-99, 99, (3, 7)), rng.integers(-8, 8, (4, 7))
+    bias = rng.integers(-1000, 1000, 4)
+    found = []
+
+    def make(system, with_values):
+        inputs = public(system, "x", x.shape, x if with_values else None)
+        w = signals(system, "weight", weight, with_values)
+        b = signals(system, "bias", bias, with_values)
+        found.append(dense(system, "dense", inputs, w, b, bound))
+
+    r1cs, witness = record_and_assign(make)
+    assert (found[1].values == x @ weight.T + bias).all()
+    r1cs.check(witness)
+    assert r1cs.n_constraints == x.size * 4
+    sums = named_wires(r1cs, "dense sums")
+    assert free_wires(r1cs, witness, range(int(sums[0]), int(sums[-1]) + 1)) == []
+    for wire in (int(named_wires(r1cs, "bias")[2]), int(named_wires(r1cs, "weight")[5])):
+        assert violated_gadgets(r1cs, changed(witness, wire, 10**6)) == {"dense"}
+
+
+def test_square_costs_one_constraint_an_element():
+    x = np.array([[0, 1, -5], [1 << 31, -(1 << 31), 7]])
+
+    def make(system, with_values):
+        square(system, "square", signals(system, "x", x, with_values), 1 << 62)
+
+    r1cs, witness = record_and_assign(make)
+    r1cs.check(witness)
+    assert r1cs.n_constraints == 6
+    squares = named_wires(r1cs, "square squares")
+    assert witness.take(squares).to_ints() == [int(v) ** 2 for v in x.reshape(-1)]
+    assert violated_gadgets(r1cs, changed(witness, int(squares[2]), -25)) == {"square"}
+
+
+def test_partial_sums_of_uneven_groups():
+    left, right = np.arange(1, 7), np.array([1, -1, 1, 10, 10, 10])
+    counts = np.array([1, 2, 3])
+    offset = Signals(np.zeros(3, np.int64), np.array([100, 200, 300]))
+    for bound in (1000, HUGE):
+        sums = partial_sums(left, right, counts, offset, bound)
+        assert sums.tolist() == [101, 198, 201, 340, 390, 450]
+
+
+def test_inner_products_without_offset():
+    def make(system, with_values):
+        left = signals(system, "left", np.array([3, 4, 5]), with_values)
+        right = signals(system, "right", np.array([7, 8, 9]), with_values)
+        out = inner_products(system, "products", left, right, np.array([1, 2]), None, 1000)
+        if with_values:
+            assert out.values.tolist() == [21, 77]
+
+    r1cs, witness = record_and_assign(make)
+    r1cs.check(witness)
+    assert r1cs.n_constraints == 3
