@@ -4,6 +4,9 @@
 8×8 -> 4×4, square, dense 80 -> 10; 860 weights. One square only, so that every value of the integer
 network stays below 2^53 and its ONNX export is exact in doubles on any input.
 
+The data: Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI Machine Learning
+Repository, CC BY 4.0. A fifth of it (360 images, never trained on) is the committed test set.
+
     python experiments/train_digits.py            (writes zkcmp/data/digits.onnx, digits_test.npz)
 """
 
