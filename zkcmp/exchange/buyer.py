@@ -226,7 +226,7 @@ class Buyer(Party[BuyerState]):
                 state.funding_txid, state.timeout_height = "", 0
                 deal.save()
             raise
-        htlc, outpoint = self._locked(deal, offer)
+        htlc, outpoint = self.locked(deal)
         if not state.lock:
             self._write_lock(deal, offer, htlc, outpoint)
         deal.publish(Kind.LOCK)
@@ -339,10 +339,11 @@ class Buyer(Party[BuyerState]):
         if not deal.state.funding_txid:
             raise missing(Kind.LOCK)
         checks.check_chain(offer, chain)
-        return self._locked(deal, offer)
+        return self.locked(deal)
 
-    def _locked(self, deal: Deal[BuyerState], offer: Offer) -> tuple[Htlc, Outpoint]:
+    def locked(self, deal: Deal[BuyerState]) -> tuple[Htlc, Outpoint]:
         """Terms and place of our lock, from our own records."""
+        offer = deal.offer()
         refund_key = deal.keys().coin_public
         htlc = Htlc(offer.commitment, offer.claim_key, refund_key, deal.state.timeout_height)
         return htlc, lock_outpoint(deal.load_transaction("funding.tx"), htlc)

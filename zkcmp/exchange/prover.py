@@ -11,9 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from circuits import statement as circuit
-from zkcmp import groth16
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.exchange.statement import ciphertext_bytes, statement_context
+from zkcmp.groth16.keys import ProvingKey, VerifyingKey
+from zkcmp.groth16.proof import Proof
+from zkcmp.groth16.prove import prove as groth16_prove
+from zkcmp.groth16.setup import setup as groth16_setup
+from zkcmp.groth16.verify import verify as groth16_verify
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Network
@@ -48,8 +52,8 @@ class DealStatement:
 
 
 def key_digest(verifying_key: bytes) -> bytes:
-    """How messages name a verifying key: SHA-256 of its encoding."""
-    return hashlib.sha256(b"zkcmp verifying key" + verifying_key).digest()
+    """How messages name a verifying key: SHA-256 of its encoding (`VerifyingKey.digest`)."""
+    return hashlib.sha256(verifying_key).digest()
 
 
 def setup(
@@ -57,19 +61,22 @@ def setup(
 ) -> bytes:
     """Write a fresh proving key for so many images to `path`; return the encoded verifying key."""
     built = circuit.build(architecture, n_images)
-    key = groth16.setup(built.r1cs, path, progress)
+    key = groth16_setup(built.r1cs, path, progress)
+    path.chmod(0o600)
     return bytes(key.verifying_key.to_bytes())
 
 
 def check_key(path: Path, architecture: Architecture, n_images: int) -> bytes:
     """The encoded verifying key inside a proving key of unknown origin.
 
-    Raises DecodeError when the file is no proving key for this deal's circuit. That it has no
-    trapdoor against the prover's privacy is *not* checked.
+    Raises DecodeError when the file is no proving key for this deal's circuit, with every point
+    in its group. That the points come from one trapdoor, on which the prover's privacy rests, is
+    *not* checked.
     """
-    key = groth16.ProvingKey.open(path)
-    if key.r1cs_digest != circuit.build(architecture, n_images).r1cs.digest:
+    key = ProvingKey.open(path)
+    if key.verifying_key.circuit_digest != circuit.build(architecture, n_images).r1cs.digest:
         raise DecodeError("the key material is for another circuit; the buyer must run setup again")
+    key.check_points()
     return bytes(key.verifying_key.to_bytes())
 
 
@@ -93,8 +100,8 @@ def prove(
         deal.context,
     )
     progress("computing the witness", 1, 1)
-    key = groth16.ProvingKey.open(proving_key)
-    return bytes(groth16.prove(key, built.r1cs, witness, progress).to_bytes())
+    key = ProvingKey.open(proving_key)
+    return bytes(groth16_prove(key, built.r1cs, witness, progress).to_bytes())
 
 
 def verify(deal: DealStatement, verifying_key: bytes, proof: bytes) -> None:
@@ -105,5 +112,5 @@ def verify(deal: DealStatement, verifying_key: bytes, proof: bytes) -> None:
     inputs = built.public_inputs(
         deal.ciphertext, deal.commitment, deal.test_set, deal.threshold, deal.context
     )
-    key = groth16.VerifyingKey.from_bytes(verifying_key)
-    groth16.verify(key, inputs, groth16.Proof.from_bytes(proof))
+    key = VerifyingKey.from_bytes(verifying_key)
+    groth16_verify(key, inputs, Proof.from_bytes(proof))

@@ -1,0 +1,184 @@
+"""`zkcmp buyer`: request, setup, verify, lock, open, refund, status."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zkcmp.cli.console import progress_bars, say
+from zkcmp.cli.options import (
+    BUYER_HOME,
+    CHAIN_DIR,
+    DEFAULT_FEE_SAT_PER_VB,
+    BuyerHome,
+    ChainDir,
+    DealFolder,
+    FeeRate,
+    open_chain,
+)
+
+if TYPE_CHECKING:
+    from zkcmp.exchange.deal import BuyerState
+    from zkcmp.model.dataset import TestSet
+
+app = typer.Typer(help="Buy a network.", no_args_is_help=True)
+
+
+@app.command()
+def request(
+    deal: DealFolder,
+    test_set: Annotated[
+        str, typer.Option(help="A .npz file with `images` and `labels`; or digits, or mnist.")
+    ],
+    home: BuyerHome = BUYER_HOME,
+    accuracy: Annotated[
+        str, typer.Option(help="Share that must be right, like 0.95 or 95%, as an exact decimal.")
+    ] = "",
+    threshold: Annotated[int, typer.Option(min=0, help="Or: how many must be right.")] = 0,
+    images: Annotated[int, typer.Option(min=0, help="Use so many of the set; 0: all.")] = 0,
+    skip: Annotated[int, typer.Option(min=0, help="Leave out so many at its start.")] = 0,
+    data: Annotated[
+        Path | None, typer.Option(envvar="ZKCMP_DATA", help="Where MNIST's files are.")
+    ] = None,
+    seller: Annotated[
+        str | None, typer.Option(help="Refuse an offer of any other fingerprint.")
+    ] = None,
+) -> None:
+    """Accept the offer and send the seller a test set, which is spent from then on."""
+    from zkcmp.exchange.buyer import Buyer
+    from zkcmp.exchange.identity import fingerprint
+    from zkcmp.exchange.statement import parse_threshold
+
+    if bool(accuracy) == bool(threshold):
+        raise typer.BadParameter("give one of --accuracy and --threshold")
+    samples = _load(test_set, images, skip, data)
+    wanted = threshold or parse_threshold(accuracy, len(samples))
+    with Buyer.opened(home) as buyer:
+        offer = buyer.request(deal, samples, wanted, seller)
+        say(f"seller     {fingerprint(offer.sender)}   (compare by another channel)")
+        say(
+            f"offer      {offer.price_sat} sat on {offer.chain}, hash-lock {offer.commitment.hex()}"
+        )
+        say(f"asked      at least {wanted} of {len(samples)} images right; these are spent now")
+        say(f"buyer      {buyer.identity.fingerprint}   (tell the seller by another channel)")
+    say("next       `zkcmp buyer setup`")
+
+
+@app.command()
+def setup(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
+    """Make the keys of the proof system and send the seller the proving key."""
+    from zkcmp.exchange.buyer import Buyer
+
+    with Buyer.opened(home) as buyer, progress_bars() as progress:
+        size_bytes = buyer.setup(deal, progress)
+    say(f"key        {size_bytes / 1e6:.1f} MB of key material, made and trusted by us alone")
+    say("next       the seller runs `zkcmp seller prove`")
+
+
+@app.command()
+def verify(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
+    """Check ciphertext and proof against the offer and the request."""
+    from zkcmp.exchange.buyer import Buyer
+
+    with Buyer.opened(home) as buyer:
+        offer, threshold, n_images = buyer.verify(deal)
+    say(f"verified   the sealed network gets at least {threshold} of {n_images} images right,")
+    say(f"           and the key that opens it is the preimage of {offer.commitment.hex()}")
+    say("soundness  error below 2^-200 statistically; BN254, about 100 bits computationally")
+    say("next       `zkcmp buyer lock`")
+
+
+@app.command()
+def lock(
+    deal: DealFolder,
+    home: BuyerHome = BUYER_HOME,
+    chain_dir: ChainDir = CHAIN_DIR,
+    fee: FeeRate = DEFAULT_FEE_SAT_PER_VB,
+) -> None:
+    """Lock the price so that only the key, or the timeout, releases it."""
+    from zkcmp.exchange.buyer import Buyer
+
+    with Buyer.opened(home) as buyer, open_chain(chain_dir) as chain:
+        locked = buyer.lock(deal, chain, fee)
+    done = "already locked" if locked.repeated else "locked"
+    say(f"{done}     {locked.outpoint.amount_sat} sat in {locked.outpoint.txid}")
+    say(f"refund     possible from height {locked.timeout_height} on")
+    say(f"depth      {locked.confirmations} confirmations; on regtest: `zkcmp chain mine 1`")
+    say("next       the seller runs `zkcmp seller redeem`, then we `zkcmp buyer open`")
+
+
+@app.command("open")
+def open_(
+    deal: DealFolder,
+    out: Annotated[Path, typer.Option(help="Where to write the network, an ONNX file.")],
+    home: BuyerHome = BUYER_HOME,
+    chain_dir: ChainDir = CHAIN_DIR,
+) -> None:
+    """Read the key off the chain, open the seal and write the network."""
+    from zkcmp.exchange.buyer import Buyer
+
+    with Buyer.opened(home) as buyer, open_chain(chain_dir) as chain:
+        network = buyer.open(deal, chain, out)
+    say(f"opened     {network.architecture.n_weights} weights, written to {out}")
+
+
+@app.command()
+def refund(
+    deal: DealFolder,
+    home: BuyerHome = BUYER_HOME,
+    chain_dir: ChainDir = CHAIN_DIR,
+    fee: FeeRate = DEFAULT_FEE_SAT_PER_VB,
+) -> None:
+    """Take the coins back after the timeout."""
+    from zkcmp.exchange.buyer import Buyer
+
+    with Buyer.opened(home) as buyer, open_chain(chain_dir) as chain:
+        txid = buyer.refund(deal, chain, fee)
+        say(f"refunded   transaction {txid}, {chain.confirmations(txid)} confirmations")
+
+
+@app.command()
+def status(home: BuyerHome = BUYER_HOME) -> None:
+    """What has been done in every deal, and what comes next."""
+    from zkcmp.exchange.buyer import Buyer
+    from zkcmp.exchange.identity import fingerprint
+
+    with Buyer.opened(home) as buyer:
+        say(f"buyer      {buyer.identity.fingerprint}")
+        say(f"wallet     {buyer.wallet_address('regtest')} (regtest)")
+        for deal in buyer.deals():
+            say()
+            say(f"deal       {deal.state.deal} in {deal.state.folder}")
+            say(f"seller     {fingerprint(bytes.fromhex(deal.state.seller))}")
+            say(f"step       {_step(deal.state)}")
+
+
+def _step(state: "BuyerState") -> str:
+    steps = (
+        (state.opened, f"opened, network in {state.opened}"),
+        (state.refund_txid, f"refunded by {state.refund_txid}"),
+        (
+            state.funding_txid,
+            f"locked in {state.funding_txid}; next: zkcmp buyer open, "
+            f"or zkcmp buyer refund from height {state.timeout_height}",
+        ),
+        (state.delivery, "verified; next: zkcmp buyer lock"),
+        (state.key_material, "key material sent; next: zkcmp buyer verify"),
+        (state.request, "requested; next: zkcmp buyer setup"),
+    )
+    return next((text for done, text in steps if done), "begun")
+
+
+def _load(name: str, images: int, skip: int, data: Path | None) -> "TestSet":
+    from zkcmp.model import data_files
+
+    if name == "digits":
+        samples = data_files.load_digits_test()
+    elif name == "mnist":
+        samples = data_files.load_mnist("t10k", data)
+    else:
+        samples = data_files.load_npz(name)
+    stop = skip + images if images else len(samples)
+    if not skip < stop <= len(samples):
+        raise typer.BadParameter(f"the set has {len(samples)} images, not {skip} to {stop}")
+    return samples.take(slice(skip, stop))

@@ -1,0 +1,43 @@
+"""`zkcmp chain`: the embedded regtest chain, where whoever asks mines."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zkcmp.cli.console import say
+from zkcmp.cli.options import CHAIN_DIR, ChainDir, open_chain
+
+app = typer.Typer(help="The embedded regtest chain, for trying things out.", no_args_is_help=True)
+_ANYONE_CAN_SPEND = b"\x51"
+
+
+@app.command()
+def mine(
+    blocks: Annotated[int, typer.Argument(min=1, max=10_000, help="How many blocks.")],
+    to: Annotated[str, typer.Option(help="The regtest address that gets the new coins.")] = "",
+    chain_dir: ChainDir = CHAIN_DIR,
+) -> None:
+    """Mine blocks, the first with every transaction that waits."""
+    script = _script(to) if to else _ANYONE_CAN_SPEND
+    with open_chain(chain_dir) as chain:
+        chain.mine(blocks, script)
+        say(f"the chain has {chain.height()} blocks")
+
+
+@app.command()
+def height(chain_dir: ChainDir = CHAIN_DIR) -> None:
+    """How many blocks the chain has."""
+    path: Path = chain_dir
+    with open_chain(path) as chain:
+        say(str(chain.height()))
+
+
+def _script(address: str) -> bytes:
+    """The output script of a regtest address, version 0."""
+    from bitcoin import segwit_addr
+
+    version, program = segwit_addr.decode("bcrt", address)
+    if version != 0:
+        raise typer.BadParameter(f"{address} is not a regtest address", param_hint="--to")
+    return bytes([0, len(program), *program])

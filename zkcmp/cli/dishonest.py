@@ -1,0 +1,108 @@
+"""Dishonest acts, for the demo and the tests: each goes around the honest commands' own checks.
+
+Nothing here weakens a party; a cheat can of course run any code. What matters is that the other
+side, or the chain, refuses the result.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from bitcoin_scripts.chain import Chain
+from bitcoin_scripts.refund import build_refund
+from zkcmp import seal as sealing
+from zkcmp.exchange import checks, messages
+from zkcmp.exchange.buyer import Buyer
+from zkcmp.exchange.deal import SellerState
+from zkcmp.exchange.envelope import Kind
+from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.party import Deal
+from zkcmp.exchange.seller import Seller
+from zkcmp.exchange.statement import ciphertext_bytes, ciphertext_words
+from zkcmp.exchange.store import replacing
+from zkcmp.model.network import Network
+
+FORGERIES = ("another network's ciphertext", "a proof of something else")
+
+
+def altered(network: Network) -> Network:
+    """The same network with its first weight moved by one."""
+    tensors = [tensor.copy() for tensor in network.tensors]
+    spec = network.architecture.tensors()[0]
+    first = tensors[0].reshape(-1)
+    first[0] += 1 if first[0] < spec.high else -1
+    return Network(network.architecture, tensors)
+
+
+def _sealed(deal: Deal[SellerState], offer: Offer) -> tuple[Network, bytes]:
+    """The sealed network and its preimage."""
+    preimage = (deal.directory / "preimage").read_bytes()
+    words = ciphertext_words((deal.directory / "ciphertext").read_bytes(), offer.n_blocks)
+    architecture = checks.check_offer(offer)
+    return sealing.open_seal(preimage, words, offer.commitment, architecture), preimage
+
+
+def prove_another_network(seller: Seller, folder: Path) -> None:
+    """Try to make the proof that the request asks for with a network that was not sealed.
+
+    Raises VerificationError naming the constraint that cannot be met.
+    """
+    from circuits.statement import build
+
+    deal = seller.need(folder)
+    offer = deal.offer()
+    request = messages.read_request(
+        folder / messages.FILE_NAMES[Kind.REQUEST], offer, deal.keys().reading
+    )
+    test_set = checks.check_request(request, offer, checks.check_offer(offer))
+    network, preimage = _sealed(deal, offer)
+    words = ciphertext_words((deal.directory / "ciphertext").read_bytes(), offer.n_blocks)
+    statement = build(network.architecture, len(test_set))
+    # an easy threshold: what fails must be the seal, not the accuracy of the altered network
+    witness = statement.witness(
+        altered(network), preimage, words, offer.commitment, test_set, 1, bytes(32)
+    )
+    statement.check(witness)
+
+
+@contextlib.contextmanager
+def forge_delivery(seller: Seller, buyer: Buyer, folder: Path, forgery: str) -> Iterator[None]:
+    """Put a forged delivery, validly signed, in place of the honest one meanwhile.
+
+    The forger is given the honest delivery in plain, so that only one thing in it is false.
+    """
+    deal, bought = seller.need(folder), buyer.need(folder)
+    offer, target = deal.offer(), folder / messages.FILE_NAMES[Kind.DELIVERY]
+    key_material = bytes.fromhex(deal.state.key_material)
+    request = messages.read_request(deal.own(Kind.REQUEST), offer, deal.keys().reading)
+    honest = messages.read_delivery(
+        target, offer, request.sender, request.digest, key_material, bought.keys().reading
+    )
+    ciphertext, proof = honest.ciphertext, honest.proof
+    if forgery == FORGERIES[0]:
+        network, preimage = _sealed(deal, offer)
+        ciphertext = ciphertext_bytes(sealing.encrypt(altered(network), preimage).ciphertext)
+    else:
+        # A and C are both points of G1: well-formed, and a proof of nothing
+        proof = proof[96:] + proof[32:96] + proof[:32]
+    record: dict[str, int | str | bytes] = {
+        "proof": proof,
+        "request": request.digest,
+        "verifying_key_digest": honest.verifying_key_digest,
+    }
+    with replacing(target) as path:
+        messages.write_delivery(
+            path, seller.identity, offer, request, key_material, record, ciphertext
+        )
+    try:
+        yield
+    finally:
+        target.unlink()
+        deal.publish(Kind.DELIVERY)
+
+
+def refund_now(buyer: Buyer, folder: Path, chain: Chain) -> None:
+    """Broadcast the refund without waiting. Raises SettlementError when the chain refuses it."""
+    deal = buyer.need(folder)
+    htlc, outpoint = buyer.locked(deal)
+    chain.broadcast(build_refund(htlc, outpoint, deal.keys().coin_secret, buyer.wallet_script, 2))

@@ -1,0 +1,106 @@
+"""The command `zkcmp`: mounts the sub-commands and turns every error into one line.
+
+Nothing heavy is imported here; commands import the exchange when they run.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from zkcmp import __version__
+from zkcmp.cli import buyer, chain, demo, seller
+from zkcmp.cli.console import fail, say
+from zkcmp.errors import ZkcmpError
+
+_CLICK_ERROR = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+
+app = typer.Typer(
+    help="Sell a trained network, or buy one, with a proof of its accuracy before payment and "
+    "payment only against the key. Experimental: do not use it with money.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(seller.app, name="seller")
+app.add_typer(buyer.app, name="buyer")
+app.add_typer(chain.app, name="chain")
+app.command(name="demo")(demo.demo)
+
+
+@app.command(
+    name="bench",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def bench(context: typer.Context) -> None:
+    """Measure the engine: see `zkcmp bench --help`."""
+    from zkcmp.cli import bench as benchmarks
+
+    benchmarks.app(args=list(context.args), prog_name="zkcmp bench", standalone_mode=False)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        say(f"zkcmp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point of the command."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; its exit code: 0 when it was done, 2 when it was refused."""
+    try:
+        code = app(args=arguments, prog_name="zkcmp", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    except KeyboardInterrupt:
+        return _failed("interrupted; repeat the command to go on", 130)
+    except Exception as error:
+        text = _one_line(error)
+        if text is None:
+            raise
+        return _failed(text, 2)
+
+
+def _one_line(error: Exception) -> str | None:
+    """What to tell a user about an error that is no defect of ours."""
+    if isinstance(error, ZkcmpError):
+        return str(error)
+    if isinstance(error, _CLICK_ERROR):
+        return f"{error.format_message()}; see --help"  # type: ignore[attr-defined]
+    if isinstance(error, typer.Abort):
+        return "aborted"
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or error}; check the path and its permissions"
+    if isinstance(error, MemoryError):
+        return "not enough memory; use fewer test images"
+    from bitcoin_scripts.errors import SettlementError
+
+    return str(error) if isinstance(error, SettlementError) else None
+
+
+def _failed(text: str, code: int) -> int:
+    try:
+        fail(text)
+    except SystemExit:
+        return code
+
+
+if __name__ == "__main__":
+    main()

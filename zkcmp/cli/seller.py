@@ -1,0 +1,140 @@
+"""`zkcmp seller`: seal, prove, redeem, status."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zkcmp.cli.console import progress_bars, say
+from zkcmp.cli.options import (
+    CHAIN_DIR,
+    DEFAULT_FEE_SAT_PER_VB,
+    SELLER_HOME,
+    ChainDir,
+    DealFolder,
+    FeeRate,
+    SellerHome,
+    open_chain,
+)
+
+app = typer.Typer(help="Sell a network.", no_args_is_help=True)
+
+
+@app.command()
+def seal(
+    model: Annotated[Path, typer.Argument(help="The trained network, an ONNX file.")],
+    deal: DealFolder,
+    price_sat: Annotated[int, typer.Option("--price-sat", min=1000, help="Price in satoshi.")],
+    home: SellerHome = SELLER_HOME,
+    weight_bits: Annotated[
+        int | None,
+        typer.Option(
+            min=2, max=32, help="Width of a weight.", show_default="what the file names, else 8"
+        ),
+    ] = None,
+    timeout_blocks: Annotated[
+        int, typer.Option(min=2, max=2016, help="Blocks until the buyer may take a refund.")
+    ] = 144,
+    min_blocks_left: Annotated[
+        int, typer.Option(min=1, max=2015, help="Redeem only with so many blocks left.")
+    ] = 36,
+    confirmations: Annotated[
+        int, typer.Option(min=0, max=1000, help="Depth of the lock; 0 chooses by price.")
+    ] = 0,
+    expires_in_hours: Annotated[
+        int, typer.Option(min=1, max=8760, help="How long a buyer may ask.")
+    ] = 168,
+) -> None:
+    """Encrypt the network under a fresh key and put an offer into the deal folder."""
+    from zkcmp.exchange.seller import Seller, Terms
+    from zkcmp.model.onnx_io import read_onnx
+    from zkcmp.model.quantize import quantize
+
+    network = quantize(read_onnx(model), weight_bits)
+    terms = Terms(
+        price_sat,
+        timeout_blocks=timeout_blocks,
+        min_blocks_left=min_blocks_left,
+        confirmations=confirmations or None,
+        expires_in_s=expires_in_hours * 3600,
+    )
+    with Seller.opened(home) as seller:
+        offer = seller.seal(deal, network, terms)
+        say(f"sealed     {offer.n_blocks} blocks, {network.architecture.n_weights} weights")
+        say(f"hash-lock  {offer.commitment.hex()}")
+        say(f"price      {offer.price_sat} sat on {offer.chain}")
+        say(f"seller     {seller.identity.fingerprint}   (tell the buyer by another channel)")
+        say(f"next       the buyer runs `zkcmp buyer request` on {deal}")
+
+
+@app.command()
+def prove(
+    deal: DealFolder,
+    home: SellerHome = SELLER_HOME,
+    accept_unaudited_setup: Annotated[
+        bool,
+        typer.Option(
+            "--accept-unaudited-setup",
+            help="Use the buyer's key material although nothing here can tell whether it was "
+            "made in bad faith, in which case the proof may reveal the weights.",
+        ),
+    ] = False,
+    buyer: Annotated[
+        str | None, typer.Option(help="Refuse a request of any other fingerprint.")
+    ] = None,
+) -> None:
+    """Answer the request in the deal folder with a proof, or refuse it silently."""
+    from zkcmp.exchange.seller import Seller
+
+    with Seller.opened(home) as seller, progress_bars() as progress:
+        proved = seller.prove(deal, accept_unaudited_setup, buyer, progress)
+    say(f"buyer      {proved.buyer}   (compare by another channel)")
+    done = "already proved" if proved.repeated else "proved"
+    say(f"{done}     at least {proved.threshold} of {proved.n_images} images right")
+    say(f"answered   {proved.answered} requests about these weights so far, one bit each")
+    say("next       the buyer runs `zkcmp buyer verify` and `zkcmp buyer lock`")
+
+
+@app.command()
+def redeem(
+    deal: DealFolder,
+    home: SellerHome = SELLER_HOME,
+    chain_dir: ChainDir = CHAIN_DIR,
+    fee: FeeRate = DEFAULT_FEE_SAT_PER_VB,
+) -> None:
+    """Check the lock on the chain, then claim the coins, which publishes the key."""
+    from zkcmp.exchange.seller import Seller
+
+    with Seller.opened(home) as seller, open_chain(chain_dir) as chain:
+        redeemed = seller.redeem(deal, chain, fee)
+    done = "already redeemed" if redeemed.repeated else "redeemed"
+    say(f"{done}   transaction {redeemed.txid}, {redeemed.confirmations} confirmations")
+    if not redeemed.confirmations:
+        say("next       a block must confirm it; on regtest: `zkcmp chain mine 1`")
+
+
+@app.command()
+def status(home: SellerHome = SELLER_HOME) -> None:
+    """What has been done in every deal, and what comes next."""
+    from zkcmp.exchange.identity import fingerprint
+    from zkcmp.exchange.seller import Seller
+
+    with Seller.opened(home) as seller:
+        say(f"seller     {seller.identity.fingerprint}")
+        say(f"wallet     {seller.wallet_address('regtest')} (regtest)")
+        for deal in seller.deals():
+            state = deal.state
+            say()
+            say(f"deal       {state.deal} in {state.folder}")
+            if state.buyer:
+                say(f"buyer      {fingerprint(bytes.fromhex(state.buyer))}")
+            say(f"answered   {seller.answered(deal)} requests about these weights")
+            say(f"step       {_step(state.delivery, state.claim_txid, state.claim_sent)}")
+
+
+def _step(delivery: str, claim_txid: str, claim_sent: bool) -> str:
+    if claim_sent:
+        return f"redeemed by {claim_txid}"
+    if delivery:
+        return "proved; next: zkcmp seller redeem, once the buyer has locked"
+    return "sealed; next: zkcmp seller prove, once the buyer has sent request and key material"
