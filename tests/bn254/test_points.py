@@ -48,11 +48,21 @@ def test_membership_of_each_point_is_its_own(module, curve, name):
         assert np.flatnonzero(~module.is_on_curve(bad)).tolist() == [where]
 
 
-def test_twist_point_of_another_order_is_not_in_g2():
+def test_twist_points_of_another_order_are_not_in_g2():
+    """A random one, one of order 10069, and members of G2 shifted by that one."""
     outsider = twist_point_outside_g2()
-    array = g2.from_affine_ints([reference.G2.generator, outsider, None] * 3)
+    cofactor = 2 * FQ_MODULUS - FR_MODULUS
+    assert cofactor % 10069 == 0
+    multiply = reference.G2._mul_jacobian
+    small = reference.G2._affine(multiply(outsider, FR_MODULUS * (cofactor // 10069)))
+    assert small is not None
+    generator = reference.G2.generator
+    shifted = reference.G2.add(generator, small)
+    array = g2.from_affine_ints([generator, outsider, None, small, shifted] * 3)
     assert g2.is_on_curve(array).all()
-    assert g2.in_subgroup(array).tolist() == [True, False, True] * 3
+    assert g2.in_subgroup(array).tolist() == [True, False, True, False, False] * 3
+    members = fixed_base_mul("g2", FrVector.random(50))
+    assert g2.in_subgroup(members).all()
 
 
 @pytest.mark.parametrize(("module", "curve", "name"), GROUPS, ids=IDS)

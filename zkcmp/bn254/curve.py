@@ -36,7 +36,7 @@ from zkcmp.bn254.lanes import (
     sqr,
     sub,
 )
-from zkcmp.bn254.params import CURVE_B, FQ_MODULUS, TWIST_B
+from zkcmp.bn254.params import CURVE_B, FQ_MODULUS, FROBENIUS_X, FROBENIUS_Y, TWIST_B
 from zkcmp.bn254.power import exponent_bits, power
 
 _B3 = 3 * CURVE_B, 0
@@ -61,6 +61,10 @@ def _times(constants_g1, constants_g2):
 
 times_b3 = _times(_B3, _TWIST_B3)
 times_b = _times((CURVE_B, 0), TWIST_B)
+
+# ψ(x, y) = (x̄·ξ^((p−1)/3), ȳ·ξ^((p−1)/2)), ξ = 9 + u: the Frobenius map seen on the twist
+frobenius_x = _times((0, 0), FROBENIUS_X)
+frobenius_y = _times((0, 0), FROBENIUS_Y)
 
 
 @kernel

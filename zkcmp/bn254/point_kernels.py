@@ -4,20 +4,24 @@ from zkcmp.bn254.body import LANES
 from zkcmp.bn254.curve import (
     add_projective,
     double_projective,
-    infinity_like,
+    frobenius_x,
+    frobenius_y,
     lift,
     on_curve,
 )
 from zkcmp.bn254.jit import kernel
 from zkcmp.bn254.lane_points import load_points
 from zkcmp.bn254.lanes import (
+    conjugate,
     is_exact_zero,
     is_zero,
     load_words_fq,
+    mask_and,
     mask_or,
     mask_to_bits,
     mul,
     store_words,
+    sub,
 )
 
 
@@ -40,15 +44,27 @@ def check_curve(points, good, start, stop):
 
 
 @kernel
-def check_order(points, order_bits, good, start, stop):
-    """good[j] = 1 when r·P_j is infinity; order_bits most significant first."""
+def _multiply(p, bits):
+    """k·P for the integer with these bits, most significant first."""
+    q = p
+    for k in range(1, len(bits)):
+        q = double_projective(q)
+        if bits[k] == 1:
+            q = add_projective(q, p)
+    return q
+
+
+@kernel
+def check_subgroup(points, x_bits, good, start, stop):
+    """good[j] = 1 when ψ(P_j) = [6x²]P_j, for points of the twist; infinity is good."""
     for i in range(start, stop):
-        p = lift(load_points(points, i))
-        q = infinity_like(p[0])
-        for k in range(len(order_bits)):
-            q = double_projective(q)
-            if order_bits[k] == 1:
-                q = add_projective(q, p)
-        bits = mask_to_bits(is_zero(q[2]))
+        x, y = load_points(points, i)
+        p = lift((x, y))
+        double_p = double_projective(p)
+        q = double_projective(add_projective(double_p, p))
+        q = _multiply(_multiply(q, x_bits), x_bits)
+        same_x = is_zero(sub(mul(frobenius_x(conjugate(x)), q[2]), q[0]))
+        same_y = is_zero(sub(mul(frobenius_y(conjugate(y)), q[2]), q[1]))
+        bits = mask_to_bits(mask_or(is_exact_zero(x), mask_and(same_x, same_y)))
         for lane in range(LANES):
             good[i * LANES + lane] = (bits >> lane) & 1
