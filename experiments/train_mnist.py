@@ -3,8 +3,8 @@
 conv 5×5 stride 2, 5 maps, 28×28 -> 13×13 (padding 1), square, dense 845 -> 100, square,
 dense 100 -> 10. The dense layer holds 97 % of the weights, and each of its bits is paid for in the
 seal and its range proof, so it is trained for 2-bit weights (values −2..1); the file says so, and
-`quantize` follows. The last layer has no bias: at the scale of twice-squared accumulators a bias
-would be wider than 62 bits.
+`quantize` follows. The last layer has no bias: at the scale of twice-squared accumulators it would
+be wider than 62 bits, and `quantize` would carry it by a 101st unit.
 
     python experiments/train_mnist.py mnist.onnx --data DIRECTORY
 """

@@ -79,7 +79,7 @@ def test_an_offset_that_padding_would_make_wrong_is_refused():
         quantize(_float_network(normalisation=Normalisation("1", "-0.5")))
 
 
-@pytest.mark.parametrize("widths", [1, 33, [8, 8], [8, 8, 8, 8], [8, 0, 8]])
+@pytest.mark.parametrize("widths", [0, 1, 33, [], [8, 8], [8, 8, 8, 8], [8, 0, 8]])
 def test_widths_out_of_range_are_refused(widths):
     with pytest.raises(ZkcmpError, match="weight_bits must be 3 widths"):
         quantize(_float_network(), widths)
@@ -99,12 +99,30 @@ def test_widths_that_the_file_asks_for_are_the_default():
     assert [s.bits for s in quantize(float_network, 6).architecture.tensors()][::2] == [6] * 3
 
 
-def test_a_bias_too_wide_for_its_scale_is_refused_by_layer():
+def _with_last_bias(bias: list[float]) -> FloatNetwork:
     layers = list(_float_network().layers)
-    assert isinstance(layers[5], FloatDense)
-    layers[5] = FloatDense(layers[5].weight, np.ones(3))
+    last = layers[5]
+    assert isinstance(last, FloatDense)
+    layers[5] = FloatDense(last.weight, np.array(bias))
+    return FloatNetwork((1, 4, 6), tuple(layers), 8, Normalisation("0.00390625"))
+
+
+def test_a_bias_too_wide_for_a_tensor_is_carried_by_a_constant_unit():
+    float_network = _with_last_bias([0.5, -0.3, 0.1])
+    network = quantize(float_network, 12)
+    shapes = [s.shape for s in network.architecture.tensors()]
+    assert shapes == [(2, 1, 3, 3), (2,), (7, 24), (7,), (3, 7), (3,)]
+    assert not network.tensors[5].any()
+    _assert_proportional(network.forward(_images()), float_network.forward(_images()))
+    without = _float_network().forward(_images())  # the bias is not lost: this differs
+    assert np.abs(float_network.forward(_images()) - without).max() > 0.4
+
+
+def test_a_bias_that_nothing_can_carry_is_refused_by_layer():
+    layers = list(_with_last_bias([0.5, -0.3, 0.1]).layers)
+    layers.insert(5, FloatDense(np.eye(6), np.zeros(6)))
     wide = FloatNetwork((1, 4, 6), tuple(layers), 8, Normalisation("0.00390625"))
-    with pytest.raises(ZkcmpError, match=r"layer 5: its bias needs \d+ bits .*without bias"):
+    with pytest.raises(ZkcmpError, match=r"layer 6: its bias needs \d+ bits .*without bias"):
         quantize(wide)
 
 

@@ -7,6 +7,10 @@ S is the scale of the activations: integer value ≈ S · float value, 1/scale o
 at the input. Nothing is rescaled between layers, so arg max needs no scale at the end, and a
 bias is as wide as its accumulator's scale makes it. Widths are fixed in the architecture and so
 public: bias widths are rounded up, that they say little about the values.
+
+After two squares that scale is near 2^75, and a bias at it wider than a tensor may be. Such a bias
+b is carried by one constant unit more in the dense layer before: that unit outputs β, its square
+times the column b/β² is b, and the bias itself becomes 0.
 """
 
 from collections.abc import Sequence
@@ -41,20 +45,44 @@ def quantize(
     """
     if float_network.integer is not None:
         return float_network.integer
-    input_bits = input_bits or float_network.input_bits
+    input_bits = float_network.input_bits if input_bits is None else input_bits
     if input_bits is None:
         raise ZkcmpError("the file does not say how wide a pixel is; give input_bits")
     normalisation = normalisation or float_network.normalisation
     float_layers = _fold_offset(float_network.layers, float(normalisation.offset))
     n_linear = sum(isinstance(layer, FloatConv | FloatDense) for layer in float_layers)
-    weight_bits = weight_bits or float_network.weight_bits or DEFAULT_WEIGHT_BITS
+    if weight_bits is None:
+        weight_bits = float_network.weight_bits or DEFAULT_WEIGHT_BITS
     widths = [weight_bits] * n_linear if isinstance(weight_bits, int) else list(weight_bits)
     if len(widths) != n_linear or not all(2 <= bits <= 32 for bits in widths):
         raise ZkcmpError(f"weight_bits must be {n_linear} widths from 2 to 32, one a weight tensor")
-    scale = 1.0 / float(normalisation.scale)
+    while True:
+        try:
+            layers, tensors = _quantize_layers(float_layers, widths, float(normalisation.scale))
+            break
+        except _WideBiasError as error:
+            float_layers = _carry_bias(float_layers, error)
+    architecture = Architecture(float_network.input_shape, input_bits, tuple(layers), normalisation)
+    return Network(architecture, tensors)
+
+
+class _WideBiasError(ZkcmpError):
+    """The bias of layer `index` does not fit a tensor at the scale of its accumulators."""
+
+    def __init__(self, index: int, needed: int):
+        self.index = index
+        super().__init__(
+            f"layer {index}: its bias needs {needed} bits at the scale of its accumulators, more "
+            f"than {MAX_TENSOR_BITS}; train this layer without bias or give fewer weight_bits"
+        )
+
+
+def _quantize_layers(
+    float_layers: list[FloatLayer], widths: list[int], pixel_scale: float
+) -> tuple[list[Layer], list[NDArray[np.int64]]]:
+    scale, remaining = 1.0 / pixel_scale, iter(widths)
     layers: list[Layer] = []
     tensors: list[NDArray[np.int64]] = []
-    remaining = iter(widths)
     for index, layer in enumerate(float_layers):
         if isinstance(layer, FloatConv | FloatDense):
             bits = next(remaining)
@@ -66,8 +94,30 @@ def quantize(
         else:
             scale = scale * scale if isinstance(layer, Square) else scale
             layers.append(layer)
-    architecture = Architecture(float_network.input_shape, input_bits, tuple(layers), normalisation)
-    return Network(architecture, tensors)
+    return layers, tensors
+
+
+def _carry_bias(layers: list[FloatLayer], error: _WideBiasError) -> list[FloatLayer]:
+    """The same function with that bias moved to a constant unit of the dense layer before."""
+    index = error.index
+    before = layers[index - 2] if index >= 2 and isinstance(layers[index - 1], Square) else None
+    layer = layers[index]
+    if not isinstance(before, FloatDense) or not isinstance(layer, FloatDense):
+        raise error
+    largest_bias, largest_weight = np.abs(layer.bias).max(), np.abs(layer.weight).max()
+    if largest_weight == 0:
+        raise error
+    unit = np.sqrt(largest_bias / largest_weight)  # so that the column is within the weights' range
+    result = list(layers)
+    no_weight = np.zeros((1, before.weight.shape[1]))
+    result[index - 2] = FloatDense(
+        np.concatenate([before.weight, no_weight]), np.append(before.bias, unit)
+    )
+    column = (layer.bias / unit**2)[:, None]
+    result[index] = FloatDense(
+        np.concatenate([layer.weight, column], axis=1), np.zeros(len(layer.bias))
+    )
+    return result
 
 
 def _fold_offset(layers: tuple[FloatLayer, ...], offset: float) -> list[FloatLayer]:
@@ -112,10 +162,7 @@ def _quantize_bias(index: int, bias: FloatArray, scale: float) -> tuple[NDArray[
     values = [round(float(b) * scale) for b in bias]
     needed = 1 + max(max(v, -v - 1).bit_length() for v in values)
     if needed > MAX_TENSOR_BITS:
-        raise ZkcmpError(
-            f"layer {index}: its bias needs {needed} bits at the scale of its accumulators, more "
-            f"than {MAX_TENSOR_BITS}; train this layer without bias or give fewer weight_bits"
-        )
+        raise _WideBiasError(index, needed)
     rounded = max(2, -(-needed // BIAS_BITS_STEP) * BIAS_BITS_STEP) if any(values) else 2
     return np.array(values, dtype=np.int64), min(rounded, MAX_TENSOR_BITS)
 
