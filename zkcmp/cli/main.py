@@ -36,8 +36,9 @@ app.command(name="demo")(demo.demo)
 )
 def bench(context: typer.Context) -> None:
     """Measure the engine: see `zkcmp bench --help`."""
-    from zkcmp.cli import bench as benchmarks
+    from importlib import import_module
 
+    benchmarks = import_module("zkcmp.cli.bench")
     benchmarks.app(args=list(context.args), prog_name="zkcmp bench", standalone_mode=False)
 
 

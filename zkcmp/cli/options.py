@@ -46,7 +46,7 @@ def open_chain(directory: Path) -> Iterator["KernelChain"]:
         from bitcoin_scripts.chain.kernel import KernelChain
     except ImportError as error:
         raise DealError(
-            f"the embedded chain needs py-bitcoinkernel, which has no build for this machine: {error}"
+            f"the embedded chain needs py-bitcoinkernel, which is not available here: {error}"
         ) from None
     chain = KernelChain(directory.expanduser())
     try:

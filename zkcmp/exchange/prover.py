@@ -67,7 +67,7 @@ def setup(
 
 
 def check_key(path: Path, architecture: Architecture, n_images: int) -> bytes:
-    """The encoded verifying key inside a proving key of unknown origin.
+    """The verifying key's digest of a proving key of unknown origin.
 
     Raises DecodeError when the file is no proving key for this deal's circuit, with every point
     in its group. That the points come from one trapdoor, on which the prover's privacy rests, is
@@ -77,7 +77,12 @@ def check_key(path: Path, architecture: Architecture, n_images: int) -> bytes:
     if key.verifying_key.circuit_digest != circuit.build(architecture, n_images).r1cs.digest:
         raise DecodeError("the key material is for another circuit; the buyer must run setup again")
     key.check_points()
-    return bytes(key.verifying_key.to_bytes())
+    return key.verifying_key.digest
+
+
+def verifying_key_digest(path: Path) -> bytes:
+    """The digest of the verifying key inside a proving key that was checked before."""
+    return ProvingKey.open(path).verifying_key.digest
 
 
 def prove(

@@ -1,7 +1,8 @@
 """The seller's side of a deal: seal, prove, redeem.
 
 What must never happen twice, or out of order, and how it is prevented:
-- one seal serves one request of one buyer: the request is bound durably before it is proved;
+- one seal serves one request of one buyer: it is bound durably, with its key material, before
+  anything about it is computed;
 - the preimage is on disk before the offer exists, the claim before it is broadcast, and the key is
   revealed only for a lock that the chain has, deep enough and long enough before its timeout;
 - every refusal after a request was read looks the same from outside: nothing is written to the
@@ -9,6 +10,7 @@ What must never happen twice, or out of order, and how it is prevented:
   seller that refuses should refuse for good.
 """
 
+import contextlib
 import hashlib
 import secrets
 import time
@@ -27,7 +29,7 @@ from zkcmp.exchange.deal import SellerState, missing
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.identity import fingerprint
 from zkcmp.exchange.ledger import AnsweredRequests
-from zkcmp.exchange.messages import Offer, Request
+from zkcmp.exchange.messages import KeyMaterial, Offer, Request
 from zkcmp.exchange.party import Deal, DealKeys, Party, refuse_foreign
 from zkcmp.exchange.statement import ciphertext_bytes, ciphertext_words
 from zkcmp.exchange.store import replacing, same_bytes, write_atomic
@@ -37,6 +39,7 @@ from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent
 
+_PROVING_KEY = "proving.key"
 UNAUDITED_SETUP_RISK = (
     "this version cannot check the buyer's key material: keys made in bad faith could let the "
     "buyer learn about the weights from the proof without paying. Accept that risk with "
@@ -160,7 +163,7 @@ class Seller(Party[SellerState]):
             if not kept and not deal.offered(kind):
                 raise missing(kind, deal.folder)
         architecture = checks.check_offer(offer)
-        request = self._bind_request(deal, offer, architecture, buyer_fingerprint)
+        request = self._bind(deal, offer, architecture, buyer_fingerprint, progress)
         test_set = checks.check_request(request, offer, architecture)
         repeated = bool(state.delivery)
         if not repeated:
@@ -170,48 +173,73 @@ class Seller(Party[SellerState]):
             fingerprint(request.sender),
             len(test_set),
             request.threshold,
-            self._answered().count(bytes.fromhex(state.weights)),
+            self.answered(deal),
             repeated,
         )
 
-    def _bind_request(
+    def _bind(
         self,
         deal: Deal[SellerState],
         offer: Offer,
         architecture: Architecture,
         buyer_fingerprint: str | None,
+        progress: Progress,
     ) -> Request:
-        """The one request of this seal, from our own copy."""
-        state, own, keys = deal.state, deal.own(Kind.REQUEST), deal.keys()
-        if deal.offered(Kind.REQUEST):
-            with deal.taking_in(Kind.REQUEST) as copy:
-                if not same_bytes(copy, own):
-                    request = messages.read_request(copy, offer, keys.reading)
-                    if state.request and request.digest.hex() != state.request:
-                        raise DealError(
-                            "this seal is bound to an earlier request and answers no other: a "
-                            "second holder of the ciphertext would get the network for nothing; "
-                            "seal again in a new deal folder"
-                        )
-                    checks.check_request(request, offer, architecture)
-                    if not state.request:
-                        self._check_new_request(request, offer, buyer_fingerprint)
-                        deal.accept(Kind.REQUEST, copy)
-        request = messages.read_request(own, offer, keys.reading)
-        if not state.request:
-            checks.check_request(request, offer, architecture)
-            self._check_new_request(request, offer, buyer_fingerprint)
+        """The one request of this seal, from our own copy, bound together with its key material.
+
+        Nothing is kept of a pair of which one message is not acceptable.
+        """
+        state, own = deal.state, deal.own(Kind.REQUEST)
+        with contextlib.ExitStack() as stack:
+            path = own
+            if deal.offered(Kind.REQUEST):
+                copy = stack.enter_context(deal.taking_in(Kind.REQUEST))
+                path = own if same_bytes(copy, own) else copy
+            request = messages.read_request(path, offer, deal.keys().reading)
+            if state.request and request.digest.hex() != state.request:
+                raise DealError(
+                    "this seal is bound to an earlier request and answers no other: a second "
+                    "holder of the ciphertext would get the network for nothing; seal again in "
+                    "a new deal folder"
+                )
+            test_set = checks.check_request(request, offer, architecture)
+            if state.request:
+                return request
+            checks.check_not_expired(offer)
+            found = fingerprint(request.sender)
+            if buyer_fingerprint is not None and buyer_fingerprint.split() != found.split():
+                raise VerificationError("request: buyer's fingerprint", buyer_fingerprint, found)
+            material = self._take_key(deal, offer, architecture, request, len(test_set), progress)
+            if path != own:
+                deal.accept(Kind.REQUEST, path)
             state.request, state.buyer = request.digest.hex(), request.sender.hex()
+            state.key_material = material.digest.hex()
             deal.save()
         return request
 
-    def _check_new_request(
-        self, request: Request, offer: Offer, buyer_fingerprint: str | None
-    ) -> None:
-        checks.check_not_expired(offer)
-        found = fingerprint(request.sender)
-        if buyer_fingerprint is not None and buyer_fingerprint.split() != found.split():
-            raise VerificationError("request: buyer's fingerprint", buyer_fingerprint, found)
+    def _take_key(
+        self,
+        deal: Deal[SellerState],
+        offer: Offer,
+        architecture: Architecture,
+        request: Request,
+        n_images: int,
+        progress: Progress,
+    ) -> KeyMaterial:
+        """Decrypt the proving key into the private directory and check its form."""
+        from zkcmp.exchange import prover
+
+        with (
+            deal.taking_in(Kind.KEY_MATERIAL) as copy,
+            replacing(deal.directory / _PROVING_KEY) as path,
+        ):
+            material = messages.read_key_material(
+                copy, offer, request, deal.keys().reading, path, progress
+            )
+            found = prover.check_key(path, architecture, n_images)
+            if found != material.verifying_key_digest:
+                raise VerificationError("key material: verifying key", "the announced one", found)
+        return material
 
     def _deliver(
         self,
@@ -234,9 +262,7 @@ class Seller(Party[SellerState]):
                 f"refused: the network gets {correct} of {len(test_set)} right and the buyer asks "
                 f"for {request.threshold}; nothing was sent, and the buyer is not told why"
             )
-        verifying_key = self._accept_key(
-            deal, offer, architecture, request, len(test_set), progress
-        )
+        proving_key = deal.directory / _PROVING_KEY
         statement = prover.DealStatement(
             architecture,
             words,
@@ -245,9 +271,9 @@ class Seller(Party[SellerState]):
             request.threshold,
             request.mode,
             request.digest,
-            prover.key_digest(verifying_key),
+            prover.verifying_key_digest(proving_key),
         )
-        proof = prover.prove(statement, network, preimage, deal.directory / "proving.key", progress)
+        proof = prover.prove(statement, network, preimage, proving_key, progress)
         self._answered().record(bytes.fromhex(deal.state.weights), request.digest)
         record: dict[str, int | str | bytes] = {
             "proof": proof,
@@ -266,35 +292,7 @@ class Seller(Party[SellerState]):
             )
         deal.state.delivery = digest.hex()
         deal.save()
-        (deal.directory / "proving.key").unlink(missing_ok=True)
-
-    def _accept_key(
-        self,
-        deal: Deal[SellerState],
-        offer: Offer,
-        architecture: Architecture,
-        request: Request,
-        n_images: int,
-        progress: Progress,
-    ) -> bytes:
-        """Decrypt the proving key into the private directory; the encoded verifying key in it."""
-        from zkcmp.exchange import prover
-
-        proving_key = deal.directory / "proving.key"
-        if not deal.state.key_material:
-            with deal.taking_in(Kind.KEY_MATERIAL) as copy, replacing(proving_key) as path:
-                material = messages.read_key_material(
-                    copy, offer, request, deal.keys().reading, path, progress
-                )
-                verifying_key = prover.check_key(path, architecture, n_images)
-                if prover.key_digest(verifying_key) != material.verifying_key_digest:
-                    raise VerificationError(
-                        "key material: verifying key", "the announced one", "another"
-                    )
-            deal.state.key_material = material.digest.hex()
-            deal.save()
-            return verifying_key
-        return prover.check_key(proving_key, architecture, n_images)
+        proving_key.unlink(missing_ok=True)
 
     def redeem(self, folder: Path, chain: Chain, fee_sat_per_vb: int) -> Redeemed:
         """Claim the locked coins, which publishes the key, once that is safe."""
