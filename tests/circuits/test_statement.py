@@ -21,7 +21,7 @@ from zkcmp import seal
 from zkcmp.bn254.fr import FrVector, ints_to_words
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
-from zkcmp.model.bounds import bounds
+from zkcmp.model.bounds import bounds, check_no_wrap
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Architecture, Dense, Flatten, Network, Square
 
@@ -135,10 +135,9 @@ def test_every_private_wire_is_used_and_pinned(case):
     assert free_wires(r1cs, case.witness) == []
 
 
-def test_no_row_is_empty(case):
-    a, b, c = plain_rows(case.statement.r1cs)
+def test_no_row_is_trivial(case):
+    a, b, _ = plain_rows(case.statement.r1cs)
     assert all(x and y for x, y in zip(a, b, strict=True))
-    assert all(x for x in c) or all(len(x) > 1 for x, z in zip(a, c, strict=True) if not z)
 
 
 # --- a prover who cheats ---------------------------------------------------------------------
@@ -359,3 +358,13 @@ def test_a_statement_has_at_least_one_image():
 def test_reprs_show_no_secret(case):
     assert repr(case.honest) == "Assignment(3 images)"
     assert PREIMAGE.hex() not in repr(small_statement())
+
+
+def test_margins_may_be_tighter_than_accumulators():
+    """No value here reaches r/2, but a negative margin as a residue would fit 253 bits."""
+    wide = (Dense(1, 1, 62, 2), Square(), Dense(1, 5, 40, 2), Dense(5, 2, 57, 2))
+    architecture = Architecture((1, 1, 1), 16, (Flatten(), *wide))
+    check_no_wrap(architecture)
+    with pytest.raises(VerificationError) as caught:
+        build(architecture, 1)
+    assert caught.value.where == "argmax margins"
