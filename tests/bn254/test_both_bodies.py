@@ -23,9 +23,9 @@ OTHER = "portable" if BODY.name == "ifma" else "ifma"
 )
 @pytest.mark.parametrize("name", FILES)
 def test_with_the_other_body(name: str) -> None:
+    options = ["-v", "-x", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-v", "-x", "-p", "no:cacheprovider", name],
-        cwd=HERE.parent,
+        [sys.executable, "-m", "pytest", *options, str(HERE.parent / name)],
         env={**os.environ, "ZKCMP_LANES": OTHER},
         capture_output=True,
         text=True,

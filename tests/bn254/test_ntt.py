@@ -1,9 +1,6 @@
 """The transforms equal their definition, for both lane bodies, and undo each other."""
 
-import os
 import random
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -139,18 +136,3 @@ def test_longest_length() -> None:
         transform.ntt(claimed)
     with pytest.raises(ValueError, match="power of two"):
         transform.root_of_unity(1 << 29)
-
-
-@pytest.mark.skipif("ZKCMP_LANES" in os.environ, reason="this is the run with a chosen body")
-def test_portable_body() -> None:
-    if BODY.name == "portable":
-        pytest.skip("the portable body is what ran above")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", __file__],
-        env={**os.environ, "ZKCMP_LANES": "portable"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert "passed" in done.stdout
