@@ -1,4 +1,4 @@
-"""The engine's tests run on the lane body of this process; test_both_bodies.py runs the other one."""
+"""Engine tests run on the lane body of this process; test_both_bodies.py runs the other one."""
 
 import pytest
 
