@@ -124,18 +124,22 @@ class Program:
     def _record(self, formula: Formula, outputs: Registers, inputs: Sequence[Registers]) -> None:
         code: list[Value] = []
         leaves = {r: Value(code, _INPUT, (), r) for group in inputs for r in group}
-        results = formula(*([leaves[r] for r in group] for group in inputs))
+        results = list(formula(*([leaves[r] for r in group] for group in inputs)))
         # a result that is an input, or that goes to two registers, is copied first: then every
         # output is a value of its own
         distinct: dict[int, int] = {}
-        for k, value in enumerate(results):
+        for k, (value, register) in enumerate(zip(results, outputs, strict=True)):
             if value.operation == _INPUT or id(value) in distinct:
                 results[k] = Value(code, kernels.COPY, (value,))
-            distinct[id(results[k])] = outputs[k]
-        self._allocate(code, distinct, set(leaves))
+            distinct[id(results[k])] = register
+        self._allocate(code, distinct)
 
-    def _allocate(self, code: list[Value], goals: dict[int, int], leaves: set[int]) -> None:
-        """Give every value its goal register if that is not read later, else a temporary."""
+    def _allocate(self, code: list[Value], goals: dict[int, int]) -> None:
+        """Give every value its goal register if that is not read later, else a temporary.
+
+        The kernel reads the operands of an operation before it writes the result, so a register may be
+        both.
+        """
         last_use: dict[int, int] = {}
         last_read: dict[int, int] = {}
         for at, value in enumerate(code):
