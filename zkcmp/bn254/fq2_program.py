@@ -137,8 +137,7 @@ class Program:
     def _allocate(self, code: list[Value], goals: dict[int, int]) -> None:
         """Give every value its goal register if that is not read later, else a temporary.
 
-        The kernel reads the operands of an operation before it writes the result, so a register may be
-        both.
+        The kernel reads all operands before it writes the result, so a register may be both.
         """
         last_use: dict[int, int] = {}
         last_read: dict[int, int] = {}
