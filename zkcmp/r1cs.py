@@ -53,6 +53,9 @@ class SparseMatrix:
     indices: Index32
     coefficient_ids: Index32
 
+    def __repr__(self) -> str:
+        return f"SparseMatrix({self.n_rows} rows, {self.n_entries} entries)"
+
     @property
     def n_rows(self) -> int:
         return len(self.indptr) - 1
@@ -115,6 +118,9 @@ class R1CS:
     coefficients: list[int]
     gadgets: list[Span]
     wires: list[Span] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"R1CS({self.n_constraints} constraints, {self.n_public}/{self.n_wires} wires)"
 
     @property
     def n_constraints(self) -> int:

@@ -368,3 +368,23 @@ def test_margins_may_be_tighter_than_accumulators():
     with pytest.raises(VerificationError) as caught:
         build(architecture, 1)
     assert caught.value.where == "argmax margins"
+
+
+def test_a_preimage_whose_bits_are_not_bits(case):
+    """2·2^0 + 0·2^1 is the same integer as 0·2^0 + 1·2^1, so sums alone would not notice."""
+    r1cs = case.statement.r1cs
+    for wire in named_wires(r1cs, "preimage bits")[[0, 127, 128, 255]].tolist():
+        for value in (2, -1, FR_MODULUS // 2):
+            assert "preimage bits" in gadgets(case, changed(case.witness, wire, value))
+
+
+def test_a_seal_under_another_key_than_the_committed_one(case):
+    """The cipher runs consistently under one key, the hash under another: only `key` objects."""
+    other = bytes(range(50, 82))
+    blocks = pack_unchecked(case.network.tensors)
+    elsewhere = case.assign(preimage=other, ciphertext=encrypt_blocks(blocks, other))
+    spliced = case.witness.copy()
+    for span in case.statement.r1cs.wires:
+        if span.name in ("ciphertext", "key") or span.name.startswith("mimc7"):
+            spliced.assign(span.first, elsewhere.slice(span.first, span.last))
+    assert gadgets(case, spliced) == {"key"}
