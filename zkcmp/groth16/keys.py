@@ -14,7 +14,7 @@ inputs:
 
 Arrays of points are (n, 2, 4) or (n, 2, 2, 4) uint64 at rest (point_arrays.py); no query contains
 infinity. Opening a key checks its form. Whether the points are points is `check_points`; whether
-they come from one trapdoor (zero-knowledge needs it, a prover cannot see it) is an audit of its own.
+they come from one trapdoor (zero-knowledge needs it, no prover sees it) is an audit of its own.
 """
 
 import hashlib

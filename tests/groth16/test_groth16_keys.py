@@ -1,0 +1,295 @@
+"""Key files and verifying keys: one encoding each, and everything else is refused."""
+
+import hashlib
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from groth16_circuits import bits, cubic
+
+from zkcmp.bn254 import g2
+from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.params import FQ_MODULUS, TWIST_B
+from zkcmp.bn254.reference import G2, fq2_add, fq2_mul, fq2_sqrt
+from zkcmp.errors import DecodeError
+from zkcmp.groth16 import ProvingKey, VerifyingKey, prove, setup
+from zkcmp.groth16.key_file import KeyWriter
+from zkcmp.groth16.keys import SECTIONS
+
+FIXED, ENTRY = 80, 72
+HEADER = FIXED + ENTRY * len(SECTIONS) + 32
+
+
+@pytest.fixture(scope="module")
+def key_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    key = setup(cubic()[0], tmp_path_factory.mktemp("key"))
+    return key.file.path.read_bytes()
+
+
+def _open(data: bytes, directory: Path) -> ProvingKey:
+    path = directory / "changed.bin"
+    path.write_bytes(data)
+    return ProvingKey.open(path)
+
+
+def _resealed(data: bytes) -> bytes:
+    """A forger's file: all digests are made to fit again."""
+    out = bytearray(data)
+    for k in range(len(SECTIONS)):
+        at = FIXED + k * ENTRY
+        offset, length = struct.unpack_from("<QQ", out, at + 24)
+        out[at + 40 : at + 72] = hashlib.sha256(out[offset : offset + length]).digest()
+    out[HEADER - 32 : HEADER] = hashlib.sha256(out[: HEADER - 32]).digest()
+    return bytes(out)
+
+
+def _section(data: bytes, name: str) -> tuple[int, int]:
+    return struct.unpack_from("<QQ", data, FIXED + SECTIONS.index(name) * ENTRY + 24)
+
+
+def _patched(data: bytes, at: int, new: bytes) -> bytes:
+    return data[:at] + new + data[at + len(new) :]
+
+
+def test_open_again(key_bytes: bytes, tmp_path: Path) -> None:
+    key = _open(key_bytes, tmp_path)
+    key.check_points()
+    assert key.shape.circuit_digest == cubic()[0].digest
+    assert key.digest == hashlib.sha256(key_bytes[:HEADER]).digest()
+    for name in SECTIONS:
+        assert key.file.sections[name].offset % 64 == 0
+    prove(key, cubic()[0], FrVector.from_ints(cubic()[1]))
+
+
+def test_queries_hold_no_infinity(key_bytes: bytes, tmp_path: Path) -> None:
+    """Wires 1 and 2 are public, 3 the only private one in B; none is padded with infinity."""
+    key = _open(key_bytes, tmp_path)
+    assert list(key.a_wires) == [0, 1, 2, 3, 4, 5]
+    assert list(key.b_wires) == [0, 3]
+    assert list(key.l_wires) == [3, 4, 5]
+
+
+def test_every_header_byte_counts(key_bytes: bytes, tmp_path: Path) -> None:
+    for position in range(HEADER):
+        changed = bytes([key_bytes[position] ^ (1 << (position % 8))])
+        with pytest.raises(DecodeError):
+            _open(_patched(key_bytes, position, changed), tmp_path)
+
+
+@pytest.mark.parametrize("cut", [0, 7, 8, FIXED, HEADER - 1, HEADER, HEADER + 100, -64, -1])
+def test_truncated(key_bytes: bytes, tmp_path: Path, cut: int) -> None:
+    with pytest.raises(DecodeError):
+        _open(key_bytes[:cut], tmp_path)
+
+
+def test_oversized_and_missing(key_bytes: bytes, tmp_path: Path) -> None:
+    for tail in (b"\0", b"\0" * 64, key_bytes):
+        with pytest.raises(DecodeError, match="its header says"):
+            _open(key_bytes + tail, tmp_path)
+    with pytest.raises(DecodeError, match="cannot read"):
+        ProvingKey.open(tmp_path / "nowhere")
+    with pytest.raises(DecodeError, match="cannot read"):
+        ProvingKey.open(tmp_path)
+    with pytest.raises(DecodeError, match="not a proving key"):
+        _open(b"garbage" * 1000, tmp_path)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_damaged_section(key_bytes: bytes, tmp_path: Path, name: str) -> None:
+    """The form may still be right; the digest is not."""
+    offset, length = _section(key_bytes, name)
+    at = offset + length - 1
+    with pytest.raises(DecodeError):
+        _open(_patched(key_bytes, at, bytes([key_bytes[at] ^ 1])), tmp_path).check_points()
+
+
+@pytest.mark.parametrize(
+    "name", [s for s in SECTIONS if s.endswith("query")] + ["elements_g1", "verifying_key"]
+)
+def test_forged_point(key_bytes: bytes, tmp_path: Path, name: str) -> None:
+    """Digests fit, a point is off its curve: found when the points are checked, or on opening."""
+    offset, length = _section(key_bytes, name)
+    at = offset + length - 64
+    forged = _resealed(_patched(key_bytes, at, bytes([key_bytes[at] ^ 1])))
+    where = {"elements_g1": "delta_g1", "verifying_key": "gamma_abc_g1"}.get(name, name)
+    with pytest.raises(DecodeError, match=where):
+        _open(forged, tmp_path).check_points()
+
+
+def test_point_at_infinity(key_bytes: bytes, tmp_path: Path) -> None:
+    for name in ("a_query", "b_g2_query"):
+        offset, _ = _section(key_bytes, name)
+        size = 128 if "g2" in name else 64
+        forged = _resealed(_patched(key_bytes, offset, bytes(size)))
+        with pytest.raises(DecodeError, match=f"{name}, point 0 is not in its group"):
+            _open(forged, tmp_path).check_points()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("n_public", 1),
+        ("n_public", 3),
+        ("n_public", 2**63),
+        ("n_wires", 2),
+        ("n_wires", 5),
+        ("n_wires", 2**63),
+        ("n_constraints", 20),
+        ("n_constraints", 2**63),
+        ("domain_size", 0),
+        ("domain_size", 7),
+        ("domain_size", 16),
+        ("domain_size", 2**40),
+    ],
+)
+def test_forged_sizes(key_bytes: bytes, tmp_path: Path, field: str, value: int) -> None:
+    at = 48 + 8 * ("n_public", "n_wires", "n_constraints", "domain_size").index(field)
+    with pytest.raises(DecodeError):
+        _open(_resealed(_patched(key_bytes, at, struct.pack("<Q", value))), tmp_path)
+
+
+def test_forged_table(key_bytes: bytes, tmp_path: Path) -> None:
+    """Offsets and lengths that overlap, leave gaps, or exceed the file."""
+    for k in range(len(SECTIONS)):
+        for at in (FIXED + k * ENTRY + 24, FIXED + k * ENTRY + 32):
+            (value,) = struct.unpack_from("<Q", key_bytes, at)
+            for new in (0, value + 64, value - 64, 2**62, 2**64 - 64):
+                changed = bytearray(_patched(key_bytes, at, struct.pack("<Q", new % 2**64)))
+                head = hashlib.sha256(changed[: HEADER - 32]).digest()
+                with pytest.raises(DecodeError):
+                    _open(_patched(bytes(changed), HEADER - 32, head), tmp_path)
+
+
+def test_bytes_between_sections(key_bytes: bytes, tmp_path: Path) -> None:
+    offset, length = _section(key_bytes, "b_wires")
+    assert (offset + length) % 64
+    forged = _patched(key_bytes, offset + length, b"\1")
+    with pytest.raises(DecodeError, match="bytes between sections"):
+        _open(_resealed(forged), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "wires"),
+    [
+        ("a_wires", [0, 1, 2, 3, 5, 4]),
+        ("a_wires", [0, 1, 2, 3, 4, 6]),
+        ("b_wires", [3, 3]),
+        ("l_wires", [2, 4, 5]),
+        ("l_wires", [3, 4, 2**32 - 1]),
+    ],
+)
+def test_forged_wires(key_bytes: bytes, tmp_path: Path, name: str, wires: list[int]) -> None:
+    offset, _ = _section(key_bytes, name)
+    forged = _patched(key_bytes, offset, np.array(wires, "<u4").tobytes())
+    with pytest.raises(DecodeError, match=f"{name} is not a list of wires"):
+        _open(_resealed(forged), tmp_path)
+
+
+def test_verifying_key_of_another_key(key_bytes: bytes, tmp_path: Path) -> None:
+    other = setup(cubic()[0], tmp_path).verifying_key.to_bytes()
+    offset, length = _section(key_bytes, "verifying_key")
+    assert len(other) == length
+    with pytest.raises(DecodeError, match="another proving key"):
+        _open(_resealed(_patched(key_bytes, offset, other)), tmp_path)
+
+
+def test_interrupted_setup_leaves_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: KeyWriter) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(KeyWriter, "finish", fail)
+    with pytest.raises(KeyboardInterrupt):
+        setup(cubic()[0], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_key_without_consistency_rows_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The attack they stop: wire 2 would have gamma_abc_g1 = O and mean nothing."""
+    # zkcmp.groth16.setup names the function
+    module: Any = sys.modules["zkcmp.groth16.setup"]
+    honest = module.evaluate_qap
+
+    def without_rows(r1cs: Any, n: int, tau: int) -> Any:
+        qap = honest(r1cs, n, tau)
+        basis, _ = module.lagrange_basis(n, tau)
+        stop, m = r1cs.n_public + 1, r1cs.n_constraints
+        qap.a.assign(0, qap.a.slice(0, stop) - basis.slice(m, m + stop))
+        return qap
+
+    monkeypatch.setattr(module, "evaluate_qap", without_rows)
+    with pytest.raises(DecodeError, match="gamma_abc_g1, point 2 is not in its group"):
+        setup(cubic()[0], tmp_path)
+
+
+# --- the verifying key ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def verifying_key(tmp_path_factory: pytest.TempPathFactory) -> VerifyingKey:
+    return setup(bits(4, 9)[0], tmp_path_factory.mktemp("vk")).verifying_key
+
+
+def test_verifying_key_round_trip(verifying_key: VerifyingKey) -> None:
+    data = verifying_key.to_bytes()
+    again = VerifyingKey.from_bytes(data)
+    assert again == verifying_key
+    assert again.to_bytes() == data
+    assert again.digest == hashlib.sha256(data).digest()
+    assert again.n_public == 1
+
+
+def test_every_verifying_key_byte_counts(verifying_key: VerifyingKey) -> None:
+    data = verifying_key.to_bytes()
+    for position in [*range(0, 80), *range(80, len(data), 7)]:
+        changed = _patched(data, position, bytes([data[position] ^ (1 << (position % 8))]))
+        if 12 <= position < 44:
+            # the digest of the circuit is not redundant; the key has another identity
+            assert VerifyingKey.from_bytes(changed).digest != verifying_key.digest
+            continue
+        with pytest.raises(DecodeError):
+            VerifyingKey.from_bytes(changed)
+
+
+def test_verifying_key_lengths(verifying_key: VerifyingKey) -> None:
+    data = verifying_key.to_bytes()
+    for changed in (data[:-1], data + b"\0", data[:20], b"", data[:48], data + data):
+        with pytest.raises(DecodeError):
+            VerifyingKey.from_bytes(changed)
+
+
+def test_coordinate_above_the_modulus(verifying_key: VerifyingKey) -> None:
+    data = verifying_key.to_bytes()
+    for at in range(48, len(data), 32):
+        x = int.from_bytes(data[at : at + 32], "little")
+        with pytest.raises(DecodeError, match="not in its group"):
+            VerifyingKey.from_bytes(_patched(data, at, (x + FQ_MODULUS).to_bytes(32, "little")))
+
+
+def _twist_point_outside_g2() -> np.ndarray:
+    for c in range(1, 100):
+        x = (c, 1)
+        y = fq2_sqrt(fq2_add(fq2_mul(fq2_mul(x, x), x), TWIST_B))
+        if y is not None and not G2.in_subgroup((x, y)):
+            return g2.from_affine_ints([(x, y)])
+    raise RuntimeError("no point found")
+
+
+def test_g2_point_outside_the_subgroup(verifying_key: VerifyingKey) -> None:
+    point = _twist_point_outside_g2()
+    assert g2.is_on_curve(point).all()
+    data = verifying_key.to_bytes()
+    for at in (112, 240, 368):
+        with pytest.raises(DecodeError, match="not in its group"):
+            VerifyingKey.from_bytes(_patched(data, at, point.tobytes()))
+
+
+def test_infinity_in_a_verifying_key(verifying_key: VerifyingKey) -> None:
+    data = verifying_key.to_bytes()
+    for at, size in ((48, 64), (112, 128), (240, 128), (368, 128), (496, 64), (560, 64)):
+        with pytest.raises(DecodeError, match="not in its group"):
+            VerifyingKey.from_bytes(_patched(data, at, bytes(size)))
