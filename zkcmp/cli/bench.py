@@ -86,8 +86,9 @@ def _report(records: Iterator[Record], as_json: bool) -> None:
             print(json.dumps(record), flush=True)
         return
     table = Table()
-    for column in ("name", "size", "threads", "lanes", "seconds", "peak memory", ""):
-        table.add_column(column, justify="left" if column in ("name", "lanes", "") else "right")
+    for column in ("name", "size", "threads", "lanes", "seconds", "peak memory", "details"):
+        text = column in ("name", "lanes", "details")
+        table.add_column(column, justify="left" if text else "right")
     for record in records:
         known = ("name", "size", "threads", "lanes", "seconds", "peak_memory_bytes")
         rest = ", ".join(f"{k} {v}" for k, v in record.items() if k not in known)
