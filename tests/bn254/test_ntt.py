@@ -95,6 +95,20 @@ def test_two_strided_phases_agree_with_one(monkeypatch: pytest.MonkeyPatch) -> N
     assert transform.from_reversed(want, inverse=True).equals(v * (1 << 17))
 
 
+@pytest.mark.parametrize("raw", [2 * FR_MODULUS - 1, FR_MODULUS, FR_MODULUS + 1])
+def test_unreduced_representatives(raw: int) -> None:
+    """Elements are kept below 2r, not r; the largest one everywhere is the worst case."""
+    n = 1 << 10
+    v = FrVector.zeros(n)
+    for k in range(len(v.data)):
+        v.data[k, :] = (raw >> (BODY.bits * k)) & ((1 << BODY.bits) - 1)
+    values = v.to_ints()
+    want = _recursive(values, transform.root_of_unity(n))
+    assert transform.ntt(v.copy()).to_ints() == want
+    assert transform.from_reversed(v.copy()).to_ints() == want
+    assert transform.coset_intt(transform.coset_ntt(v.copy())).to_ints() == values
+
+
 def test_results_are_reduced() -> None:
     """Other kernels rely on elements below 2r."""
     for v in (FrVector.powers(5, 1 << 14), FrVector.powers(5, 1 << 12)):

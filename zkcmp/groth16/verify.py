@@ -23,6 +23,9 @@ from zkcmp.groth16.proof import Proof
 def verify(verifying_key: VerifyingKey, public_inputs: FrVector, proof: Proof) -> None:
     """Accept, or raise. `public_inputs` are z_1 … z_ℓ, without the constant one.
 
+    An FrVector is reduced, so z and z + r cannot be two inputs here; whoever decodes inputs from
+    bytes must refuse those not below r (`FrVector.from_words` does).
+
     Raises:
         VerificationError: saying which check failed.
     """
