@@ -489,7 +489,7 @@ def broadcast_fr_below(bound: int) -> Any:
 
 
 def load_fr_pattern(pattern: list[int], bound: int) -> Any:
-    """An intrinsic (array, j): lane l is element j + pattern[l], below bound·r (pattern[l] < LANES)."""
+    """An intrinsic (array, j): lane l is element j + pattern[l] (< j + LANES), below bound·r."""
 
     def typer(typingctx, array, j):
         def codegen(context, b, signature, args):
