@@ -165,6 +165,7 @@ def build_stages(root: Path) -> Stages:
     sale.folder = "other"
     _run_deal(sale, 2, lambda stage: None)
     sale.folder = "deal"
+    snapshot("ready")
     _run_deal(sale, 1, snapshot)
     return Stages(root)
 

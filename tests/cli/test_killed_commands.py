@@ -18,7 +18,7 @@ from zkcmp.model.onnx_io import read_onnx
 from zkcmp.model.quantize import quantize
 
 SCRIPT = str(Path(__file__).with_name("killed_command.py"))
-REST = ["request", "setup", "prove", "verify", "lock", "redeem", "open"]
+REST = ["seal", "request", "setup", "prove", "verify", "lock", "redeem", "open"]
 
 
 def kill_everywhere(sale: Sale, arguments: list[str]) -> int:
@@ -62,6 +62,7 @@ def lock_script(sale: Sale) -> bytes:
 @pytest.mark.parametrize(
     ("stage", "command", "arguments"),
     [
+        ("ready", "seal", ("{root}/model.onnx", "--price-sat", str(PRICE_SAT))),
         ("sealed", "request", ("--test-set", "{root}/samples1.npz", "--threshold", "2")),
         ("requested", "setup", ()),
         ("set_up", "prove", ("--accept-unaudited-setup",)),
@@ -75,7 +76,7 @@ def test_killed(
     sale: Callable[[str], Sale], stage: str, command: str, arguments: tuple[str, ...]
 ) -> None:
     deal = sale(stage)
-    party = "seller" if command in ("prove", "redeem") else "buyer"
+    party = "seller" if command in ("seal", "prove", "redeem") else "buyer"
     given = [argument.format(root=deal.root) for argument in arguments]
     assert kill_everywhere(deal, deal.arguments(party, command, *given)) >= 2
     finish(deal, REST[REST.index(command) :])

@@ -30,6 +30,8 @@ class Bytes:
             data = bytes.fromhex(value)
         except ValueError:
             raise DecodeError(f"field {name} is not hexadecimal") from None
+        if data.hex() != value:
+            raise DecodeError(f"field {name} is not in lower-case hexadecimal")
         if not self.low <= len(data) <= self.high:
             raise DecodeError(f"field {name} has {len(data)} bytes, not {self.low} to {self.high}")
         return data
@@ -78,10 +80,13 @@ def pack(values: Mapping[str, Value], fields: Mapping[str, Field]) -> bytes:
 
 def unpack(encoded: bytes, fields: Mapping[str, Field]) -> dict[str, Value]:
     """The record in `encoded`. Raises DecodeError unless `encoded` is its canonical form."""
+    # a record is flat; nesting could exhaust the C stack of the JSON parser
+    if b"[" in encoded or encoded.count(b"{") != 1:
+        raise DecodeError("a record is not a flat JSON object")
     try:
         plain = json.loads(encoded.decode("ascii"), parse_float=_no_float, parse_constant=_no_float)
         again = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise DecodeError("a record is not canonical JSON") from None
     if not isinstance(plain, dict) or again.encode() != encoded:
         raise DecodeError("a record is not canonical JSON")
