@@ -299,7 +299,6 @@ def test_no_secret_leaves_the_private_directory(sale: Callable[[str], Sale]) -> 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["seller"],
         ["seller", "sell"],
         ["seller", "seal"],
         ["seller", "seal", "/nowhere.onnx", "--deal", "{d}", "--price-sat", "5000"],
@@ -343,9 +342,6 @@ def test_bad_arguments(
     capsys.readouterr()
     code = run(given)
     out, err = capsys.readouterr()
-    if given == ["seller"]:
-        assert "Usage" in out + err
-        return
     assert Result(code, out, err).refused, (code, out, err)
     assert deal.tree() == before
 
@@ -386,6 +382,41 @@ def test_fingerprints_agree(sale: Callable[[str], Sale]) -> None:
     shown = fingerprint(read_offer(deal.message("offer")).sender)
     assert shown in deal.run("seller", "status").out
     assert shown in deal.request().out
+
+
+@pytest.mark.parametrize("arguments", [[], ["seller"], ["buyer"], ["chain"], ["demo", "--help"]])
+def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 0
+    assert "Usage" in capsys.readouterr().out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    from zkcmp import __version__
+
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"zkcmp {__version__}\n"
+
+
+def test_a_defect_is_one_line_without_its_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(**options: object) -> None:
+        raise RuntimeError("secret 1234")
+
+    monkeypatch.setattr("zkcmp.cli.main.app", broken)
+    monkeypatch.delenv("ZKCMP_TRACEBACK", raising=False)
+    assert run(["seller", "status"]) == 1
+    err = capsys.readouterr().err
+    assert "RuntimeError" in err
+    assert "1234" not in err
+    assert len(err.splitlines()) == 1
+
+
+def test_untrusted_text_cannot_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["\x1b[2Jseller"]) == 2
+    err = capsys.readouterr().err
+    assert "\x1b" not in err
+    assert len(err.splitlines()) == 1
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zkcmp.exchange.deal import BuyerState
     from zkcmp.model.dataset import TestSet
 
-app = typer.Typer(help="Buy a network.", no_args_is_help=True)
+app = typer.Typer(help="Buy a network.")
 
 
 @app.command()

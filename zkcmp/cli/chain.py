@@ -8,7 +8,7 @@ import typer
 from zkcmp.cli.console import say
 from zkcmp.cli.options import CHAIN_DIR, ChainDir, open_chain
 
-app = typer.Typer(help="The embedded regtest chain, for trying things out.", no_args_is_help=True)
+app = typer.Typer(help="The embedded regtest chain, for trying things out.")
 _ANYONE_CAN_SPEND = b"\x51"
 
 

@@ -5,7 +5,6 @@ Errors that a user can cause end a command with exit code 2 and never with a tra
 
 import contextlib
 import sys
-import time
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -13,9 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from zkcmp.progress import Progress as Callback
+from zkcmp.progress import silent
 
 EXIT_REFUSED = 2
-_SHOW_AFTER_S = 1.0
 
 
 def say(text: str = "") -> None:
@@ -25,43 +24,30 @@ def say(text: str = "") -> None:
 
 
 def fail(text: str) -> NoReturn:
-    """One line on stderr, then exit code 2."""
-    sys.stderr.write("zkcmp: " + " ".join(text.split()) + "\n")
+    """One line of printable characters on stderr, then exit code 2."""
+    line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+    sys.stderr.write(f"zkcmp: {line}\n")
     raise SystemExit(EXIT_REFUSED)
 
 
 @contextlib.contextmanager
 def progress_bars() -> Iterator[Callback]:
-    """A progress callback that draws on stderr what takes longer than a second.
+    """A progress callback that draws on stderr where that is a terminal, and is silent elsewhere.
 
-    Where stderr is no terminal, each stage is one line when it begins to take long.
+    Nothing may be said meanwhile: the bar is rubbed out at the end.
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _Lines()
+        yield silent
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
-        yield _Bars(bars)
+    bars = Progress(
+        *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
+    )
+    with bars:
+        task = bars.add_task("starting", total=None)
 
+        def show(stage: str, done: int, total: int) -> None:
+            bars.update(task, description=stage, completed=done, total=total)
 
-class _Bars:
-    def __init__(self, bars: Progress):
-        self._bars = bars
-        self._task = bars.add_task("starting", total=None)
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        self._bars.update(self._task, description=stage, completed=done, total=total)
-
-
-class _Lines:
-    def __init__(self) -> None:
-        self._stage, self._since, self._said = "", 0.0, False
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        if stage != self._stage:
-            self._stage, self._since, self._said = stage, now, False
-        elif not self._said and now - self._since > _SHOW_AFTER_S:
-            self._said = True
-            sys.stderr.write(f"{stage} ...\n")
+        yield show

@@ -16,7 +16,6 @@ import typer
 
 from zkcmp.cli.console import progress_bars, say
 from zkcmp.cli.options import DEFAULT_FEE_SAT_PER_VB, open_chain
-from zkcmp.progress import Progress
 
 if TYPE_CHECKING:
     from bitcoin_scripts.chain.kernel import KernelChain
@@ -39,7 +38,6 @@ class Stage:
     seller: "Seller"
     buyer: "Buyer"
     chain: "KernelChain"
-    progress: Progress
     step: int = field(default=0)
 
     @contextlib.contextmanager
@@ -98,7 +96,6 @@ def _stage(stack: contextlib.ExitStack, folder: Path) -> Stage:
         stack.enter_context(Seller.opened(folder / "seller")),
         stack.enter_context(Buyer.opened(folder / "buyer")),
         stack.enter_context(open_chain(folder / "chain")),
-        stack.enter_context(progress_bars()),
     )
 
 
@@ -141,7 +138,8 @@ def _request(stage: Stage, test_set: "TestSet") -> None:
 
 def _setup(stage: Stage) -> None:
     with stage.act("The buyer makes the keys of the proof system"):
-        size_bytes = stage.buyer.setup(stage.deal, stage.progress)
+        with progress_bars() as progress:
+            size_bytes = stage.buyer.setup(stage.deal, progress)
         say(f"   sends   key-material.zkcmp, encrypted, {size_bytes / 1e6:.1f} MB")
         say("   knows   nobody else can forge a proof for these keys: it made them itself")
 
@@ -163,7 +161,8 @@ def _wrong_model(stage: Stage) -> None:
 def _prove(stage: Stage) -> None:
     with stage.act("The seller checks the request and proves"):
         buyer = stage.buyer.identity.fingerprint
-        proved = stage.seller.prove(stage.deal, True, buyer, stage.progress)
+        with progress_bars() as progress:
+            proved = stage.seller.prove(stage.deal, True, buyer, progress)
         say("   checks  signature, the buyer's fingerprint, test set in range, key material's form")
         say("   accepts the risk of an unaudited setup, as --accept-unaudited-setup does")
         say("   sends   delivery.zkcmp, encrypted: the ciphertext and 128 bytes of proof")

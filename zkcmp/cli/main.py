@@ -3,6 +3,7 @@
 Nothing heavy is imported here; commands import the exchange when they run.
 """
 
+import os
 import sys
 from typing import Annotated
 
@@ -18,7 +19,6 @@ _CLICK_ERROR = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "Clic
 app = typer.Typer(
     help="Sell a trained network, or buy one, with a proof of its accuracy before payment and "
     "payment only against the key. Experimental: do not use it with money.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -64,6 +64,8 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command; its exit code: 0 when it was done, 2 when it was refused."""
+    if arguments in ([], ["seller"], ["buyer"], ["chain"]):
+        arguments = [*arguments, "--help"]
     try:
         code = app(args=arguments, prog_name="zkcmp", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -73,9 +75,13 @@ def run(arguments: list[str]) -> int:
         return _failed("interrupted; repeat the command to go on", 130)
     except Exception as error:
         text = _one_line(error)
-        if text is None:
+        if text is not None:
+            return _failed(text, 2)
+        if os.environ.get("ZKCMP_TRACEBACK"):
             raise
-        return _failed(text, 2)
+        # its text could hold a secret, so only its kind is shown
+        kind = type(error).__name__
+        return _failed(f"a defect in zkcmp ({kind}); ZKCMP_TRACEBACK=1 shows where", 1)
 
 
 def _one_line(error: Exception) -> str | None:
@@ -83,7 +89,8 @@ def _one_line(error: Exception) -> str | None:
     if isinstance(error, ZkcmpError):
         return str(error)
     if isinstance(error, _CLICK_ERROR):
-        return f"{error.format_message()}; see --help"  # type: ignore[attr-defined]
+        text: str = error.format_message()  # type: ignore[attr-defined]
+        return f"{text.rstrip('.')}; see --help"
     if isinstance(error, typer.Abort):
         return "aborted"
     if isinstance(error, OSError):

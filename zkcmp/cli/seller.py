@@ -17,7 +17,7 @@ from zkcmp.cli.options import (
     open_chain,
 )
 
-app = typer.Typer(help="Sell a network.", no_args_is_help=True)
+app = typer.Typer(help="Sell a network.")
 
 
 @app.command()

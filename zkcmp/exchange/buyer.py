@@ -26,7 +26,7 @@ from zkcmp.errors import DealError, VerificationError
 from zkcmp.exchange import checks, messages
 from zkcmp.exchange.deal import BuyerState, missing
 from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.identity import fingerprint
+from zkcmp.exchange.identity import fingerprint, is_fingerprint_of
 from zkcmp.exchange.ledger import SpentSamples
 from zkcmp.exchange.messages import Delivery, Offer
 from zkcmp.exchange.party import Deal, DealKeys, Party, refuse_foreign, taking_in
@@ -91,7 +91,7 @@ class Buyer(Party[BuyerState]):
             architecture = checks.check_offer(offer)
             checks.check_not_expired(offer)
             found = fingerprint(offer.sender)
-            if seller_fingerprint is not None and seller_fingerprint.split() != found.split():
+            if seller_fingerprint and not is_fingerprint_of(seller_fingerprint, offer.sender):
                 raise VerificationError("offer: seller's fingerprint", seller_fingerprint, found)
             test_set.check(architecture)
             if not 1 <= threshold <= len(test_set):

@@ -63,6 +63,11 @@ def fingerprint(public_key: bytes) -> str:
     return " ".join(digits[i : i + 4] for i in range(0, 32, 4))
 
 
+def is_fingerprint_of(typed: str, public_key: bytes) -> bool:
+    """Whether a fingerprint as people write it, in any grouping and case, is this key's."""
+    return "".join(typed.split()).lower() == fingerprint(public_key).replace(" ", "")
+
+
 class ReadingKey:
     """The X25519 key that the other party encrypts one deal's messages to."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from circuits import statement as circuit
-from zkcmp.errors import DecodeError, VerificationError
+from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
 from zkcmp.exchange.statement import ciphertext_bytes, statement_context
 from zkcmp.groth16.keys import ProvingKey, VerifyingKey
 from zkcmp.groth16.proof import Proof
@@ -61,7 +61,10 @@ def setup(
 ) -> bytes:
     """Write a fresh proving key for so many images to `path`; return the encoded verifying key."""
     built = circuit.build(architecture, n_images)
-    key = groth16_setup(built.r1cs, path, progress)
+    try:
+        key = groth16_setup(built.r1cs, path, progress)
+    except ValueError as error:
+        raise ZkcmpError(f"{error}; use fewer images or a smaller network") from None
     path.chmod(0o600)
     return bytes(key.verifying_key.to_bytes())
 

@@ -27,7 +27,7 @@ from zkcmp.errors import DealError, VerificationError
 from zkcmp.exchange import checks, messages
 from zkcmp.exchange.deal import SellerState, missing
 from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.identity import fingerprint
+from zkcmp.exchange.identity import fingerprint, is_fingerprint_of
 from zkcmp.exchange.ledger import AnsweredRequests
 from zkcmp.exchange.messages import KeyMaterial, Offer, Request
 from zkcmp.exchange.party import Deal, DealKeys, Party, refuse_foreign
@@ -207,7 +207,7 @@ class Seller(Party[SellerState]):
                 return request
             checks.check_not_expired(offer)
             found = fingerprint(request.sender)
-            if buyer_fingerprint is not None and buyer_fingerprint.split() != found.split():
+            if buyer_fingerprint and not is_fingerprint_of(buyer_fingerprint, request.sender):
                 raise VerificationError("request: buyer's fingerprint", buyer_fingerprint, found)
             material = self._take_key(deal, offer, architecture, request, len(test_set), progress)
             if path != own:
