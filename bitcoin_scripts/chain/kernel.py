@@ -52,6 +52,7 @@ class KernelChain:
         with ExitStack() as cleanup:
             try:
                 self._directory.mkdir(parents=True, exist_ok=True)
+                _check_ours(self._directory)
                 lock = DirectoryLock(self._directory, lock_timeout_s)
                 cleanup.callback(lock.release)
                 self._journal = Journal(self._directory / "journal")
@@ -241,3 +242,12 @@ class KernelChain:
         if not output.coinbase or output.height is None:
             return not output.coinbase
         return self._index.height + 1 - output.height >= COINBASE_MATURITY
+
+
+def _check_ours(directory: Path) -> None:
+    """Raise SettlementError for a directory of something else: `state` in it would be deleted."""
+    found = {path.name for path in directory.iterdir()}
+    if "journal" not in found and found - {"lock"}:
+        raise SettlementError(
+            f"{directory} is not empty and no chain is in it; name another directory"
+        )

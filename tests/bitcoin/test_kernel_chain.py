@@ -182,6 +182,15 @@ def test_mine_refuses_silly_counts(sale: Sale, n: int):
         sale.chain.mine(n, ANYONE)
 
 
+def test_directory_of_something_else_is_left_alone(tmp_path: Path):
+    precious = tmp_path / "state" / "work"
+    precious.parent.mkdir()
+    precious.write_text("not a chain's")
+    with pytest.raises(SettlementError, match="not empty"):
+        KernelChain(tmp_path)
+    assert [path.name for path in tmp_path.rglob("*")] == ["state", "work"]
+
+
 def test_closed_chain_says_so(tmp_path: Path):
     chain = KernelChain(tmp_path)
     chain.close()
