@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from circuits import accuracy
-from circuits.argmax import arg_max, margin_bits
+from circuits.argmax import arg_max
 from circuits.bits import boolean
 from circuits.conv import conv
 from circuits.dense import dense
@@ -157,7 +157,7 @@ class Statement:
         threshold: int,
         context: bytes,
     ) -> None:
-        check_architecture(self.architecture)
+        check_no_wrap(self.architecture)
         words = (n_blocks(self.architecture), 4)
         if np.shape(ciphertext) != words:
             raise VerificationError("ciphertext shape", words, np.shape(ciphertext))
@@ -171,15 +171,6 @@ class Statement:
             raise VerificationError("threshold", f"1..{self.n_images}", threshold)
 
 
-def check_architecture(architecture: Architecture) -> None:
-    """Raises VerificationError when an accumulator or a margin of two logits could wrap the field.
-
-    Every party runs it before it relies on an architecture; `build` and `public_inputs` do.
-    """
-    check_no_wrap(architecture)
-    margin_bits(bounds(architecture)[-1])
-
-
 def build(architecture: Architecture, n_images: int) -> Statement:
     """The statement for any sealed network of this architecture and any test set of this size.
 
@@ -188,7 +179,7 @@ def build(architecture: Architecture, n_images: int) -> Statement:
     """
     if type(n_images) is not int or not 1 <= n_images <= MAX_IMAGES:
         raise ZkcmpError(f"a test set has 1 to {MAX_IMAGES} images, not {n_images}")
-    check_architecture(architecture)
+    check_no_wrap(architecture)
     system = ConstraintSystem()
     _synthesise(system, architecture, n_images, None)
     return Statement(architecture, n_images, system.build())

@@ -21,7 +21,7 @@ from zkcmp import seal
 from zkcmp.bn254.fr import FrVector, ints_to_words
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
-from zkcmp.model.bounds import bounds, check_no_wrap
+from zkcmp.model.bounds import bounds, check_no_wrap, logit_difference_bound
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Architecture, Dense, Flatten, Network, Square
 
@@ -364,10 +364,11 @@ def test_margins_may_be_tighter_than_accumulators():
     """No value here reaches r/2, but a negative margin as a residue would fit 253 bits."""
     wide = (Dense(1, 1, 62, 2), Square(), Dense(1, 5, 40, 2), Dense(5, 2, 57, 2))
     architecture = Architecture((1, 1, 1), 16, (Flatten(), *wide))
-    check_no_wrap(architecture)
-    with pytest.raises(VerificationError) as caught:
-        build(architecture, 1)
-    assert caught.value.where == "argmax margins"
+    assert max(*bounds(architecture), logit_difference_bound(architecture)) < FR_MODULUS // 2
+    for refuse in (check_no_wrap, lambda a: build(a, 1)):
+        with pytest.raises(VerificationError) as caught:
+            refuse(architecture)
+        assert caught.value.where == "logit differences of dense4"
 
 
 def test_a_preimage_whose_bits_are_not_bits(case):

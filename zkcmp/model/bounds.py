@@ -37,13 +37,17 @@ def logit_difference_bound(architecture: Architecture) -> int:
 
 
 def check_no_wrap(architecture: Architecture) -> None:
-    """Raises VerificationError, naming the layer, when a value could reach r/2."""
+    """Raises VerificationError, naming the layer, when a value could reach r/2.
+
+    Logit differences keep further away: with B the bit length of the largest one, D, a negative one
+    must not look like a non-negative number of B bits either, so 2^B + D + 1 ≤ r.
+    """
     limit = FR_MODULUS // 2  # r is odd: |v| ≤ limit are the values that differ modulo r
     for index, bound in enumerate(bounds(architecture)):
         if bound >= limit:
             _refuse(f"accumulators of {architecture.layer_name(index)}", bound)
     difference = logit_difference_bound(architecture)
-    if difference >= limit:
+    if (1 << difference.bit_length()) + difference + 1 > FR_MODULUS:
         _refuse(
             f"logit differences of {architecture.layer_name(len(architecture.layers) - 1)}",
             difference,
