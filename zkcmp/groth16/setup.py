@@ -92,7 +92,7 @@ def lagrange_basis(n: int, tau: int) -> tuple[FrVector, int]:
     """(L_0(τ), …, L_{n−1}(τ)) and Z(τ), for τ outside the domain."""
     z = (pow(tau, n, FR_MODULUS) - 1) % FR_MODULUS
     points = FrVector.powers(root_of_unity(n), n)
-    basis = points * (FrVector.from_ints([tau] * n) - points).inverse()
+    basis = points * (-points + tau).inverse()
     return basis.scale(z * pow(n, -1, FR_MODULUS)), z
 
 
