@@ -52,6 +52,29 @@ def test_left_over_and_planted_temporary_files(tmp_path: Path) -> None:
     assert (tmp_path / "offer").read_bytes() == b"text"
 
 
+def test_temporary_file_exchanged_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever shares the folder can rename in it at any time, and must not redirect a write."""
+    victim, source = tmp_path / "victim", tmp_path / "source"
+    victim.write_bytes(b"mine")
+    source.write_bytes(b"text")
+    temporary = tmp_path / ".offer.part"
+    real_open = os.open
+
+    def open_then_exchange(path: Path, flags: int, *mode: int, **options: int) -> int:
+        descriptor = real_open(path, flags, *mode, **options)
+        if Path(path) == temporary and flags & os.O_EXCL:
+            temporary.unlink()
+            temporary.symlink_to(victim)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_then_exchange)
+    copy_durably(source, tmp_path / "offer", 0o644, 4)
+    write_atomic(tmp_path / "offer", b"text")
+    assert victim.read_bytes() == b"mine"
+
+
 def test_copy_takes_regular_files_up_to_a_limit(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(b"12345")
@@ -60,8 +83,9 @@ def test_copy_takes_regular_files_up_to_a_limit(tmp_path: Path) -> None:
     with pytest.raises(DecodeError, match="more than"):
         copy_durably(source, tmp_path / "other", 0o600, 4)
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(DecodeError, match="regular"):
-        copy_durably(tmp_path / "pipe", tmp_path / "other", 0o600, 5)
+    for irregular in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(DecodeError, match="regular"):
+            copy_durably(irregular, tmp_path / "other", 0o600, 5)
     assert not (tmp_path / "other").exists()
 
 

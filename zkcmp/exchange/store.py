@@ -13,6 +13,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from zkcmp.errors import DealError, DecodeError
 
@@ -42,7 +43,7 @@ def make_private(path: Path) -> None:
 
 def write_atomic(path: Path, data: bytes, mode: int = PRIVATE_FILE) -> None:
     """Replace `path` by `data`, durably and in one step."""
-    with replacing(path, mode) as temporary, temporary.open("r+b") as file:
+    with _new_file(path, mode) as (_, descriptor), os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -53,13 +54,23 @@ def replacing(path: Path, mode: int = PRIVATE_FILE) -> Iterator[Path]:
     """A new empty file beside `path` that takes its place when the block ends without error.
 
     Whoever writes it must sync it. The temporary name is fixed, so that what a killed command
-    left behind is removed by the next one.
+    left behind is removed by the next one. It is for directories that nobody else can write to:
+    elsewhere the name could lead to another file by the time it is opened (`copy_durably`).
     """
+    with _new_file(path, mode) as (temporary, descriptor):
+        os.close(descriptor)
+        yield temporary
+
+
+@contextlib.contextmanager
+def _new_file(path: Path, mode: int) -> Iterator[tuple[Path, int]]:
+    """As `replacing`, with the file open for writing too; whoever gets the descriptor closes it."""
     temporary = path.with_name(f".{path.name}.part")
     temporary.unlink(missing_ok=True)
-    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, mode)
     try:
-        yield temporary
+        yield temporary, descriptor
         os.replace(temporary, path)
         sync_directory(path.parent)
     finally:
@@ -67,16 +78,15 @@ def replacing(path: Path, mode: int = PRIVATE_FILE) -> Iterator[Path]:
 
 
 def copy_durably(source: Path, destination: Path, mode: int, max_bytes: int) -> None:
-    """Copy a regular file of at most `max_bytes`. Raises DecodeError for anything else."""
-    # O_NONBLOCK: opening a named pipe that somebody put there must not hang
-    descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as reader:
-        status = os.fstat(reader.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise DecodeError(f"{source} is not a regular file")
-        if status.st_size > max_bytes:
-            raise DecodeError(f"{source} has {status.st_size} bytes, more than such a message has")
-        with replacing(destination, mode) as temporary, temporary.open("r+b") as writer:
+    """Copy a regular file of at most `max_bytes`. Raises DecodeError for anything else.
+
+    Either side may be the shared folder: names there are resolved once.
+    """
+    with _open_regular(source) as reader:
+        size = os.fstat(reader.fileno()).st_size
+        if size > max_bytes:
+            raise DecodeError(f"{source} has {size} bytes, more than such a message has")
+        with _new_file(destination, mode) as (_, descriptor), os.fdopen(descriptor, "wb") as writer:
             copied = 0
             while piece := reader.read(_COPY_BYTES):
                 copied += len(piece)
@@ -89,13 +99,25 @@ def copy_durably(source: Path, destination: Path, mode: int, max_bytes: int) -> 
 
 def same_bytes(one: Path, other: Path) -> bool:
     """Whether both are regular files with equal contents."""
-    if not (one.is_file() and other.is_file()) or one.stat().st_size != other.stat().st_size:
+    if not (one.is_file() and other.is_file()):
         return False
-    with one.open("rb") as a, other.open("rb") as b:
+    with _open_regular(one) as a, _open_regular(other) as b:
+        if os.fstat(a.fileno()).st_size != os.fstat(b.fileno()).st_size:
+            return False
         while piece := a.read(_COPY_BYTES):
             if piece != b.read(_COPY_BYTES):
                 return False
         return True
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    """Open for reading. Raises DecodeError for what is no regular file."""
+    # O_NONBLOCK: opening a named pipe that somebody put there must not hang
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise DecodeError(f"{path} is not a regular file")
+    return os.fdopen(descriptor, "rb")
 
 
 class Home:
