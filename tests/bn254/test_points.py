@@ -48,6 +48,20 @@ def test_membership_of_each_point_is_its_own(module, curve, name):
         assert np.flatnonzero(~module.is_on_curve(bad)).tolist() == [where]
 
 
+@pytest.mark.parametrize(("module", "curve", "name"), GROUPS, ids=IDS)
+def test_only_the_all_zero_record_is_infinity(module, curve, name):
+    """x = 0 with any y but zero is no point, although arithmetic marks infinity by x = 0."""
+    array = module.from_affine_ints([curve.generator, None] * 5)
+    flat = array.reshape(len(array), -1)
+    width = flat.shape[1]
+    flat[3, width // 2] = 5
+    flat[7, width - 1] = 1
+    expected = [j not in (3, 7) for j in range(10)]
+    assert module.is_on_curve(array).tolist() == expected
+    if module is g2:
+        assert g2.in_subgroup(array).tolist() == expected
+
+
 def test_twist_points_of_another_order_are_not_in_g2():
     """A random one, one of order 10069, and members of G2 shifted by that one."""
     outsider = twist_point_outside_g2()

@@ -34,11 +34,17 @@ def rescale(words, constant, out, start, stop):
 
 
 @kernel
+def _is_infinity(x, y):
+    """Mask of all-zero records; x = 0 alone is enough only for a point known to be on the curve."""
+    return mask_and(is_exact_zero(x), is_exact_zero(y))
+
+
+@kernel
 def check_curve(points, good, start, stop):
     """good[j] = 1 when point j is on the curve or infinity."""
     for i in range(start, stop):
         x, y = load_points(points, i)
-        bits = mask_to_bits(mask_or(is_exact_zero(x), on_curve(x, y)))
+        bits = mask_to_bits(mask_or(_is_infinity(x, y), on_curve(x, y)))
         for lane in range(LANES):
             good[i * LANES + lane] = (bits >> lane) & 1
 
@@ -65,6 +71,6 @@ def check_subgroup(points, x_bits, good, start, stop):
         q = _multiply(_multiply(q, x_bits), x_bits)
         same_x = is_zero(sub(mul(frobenius_x(conjugate(x)), q[2]), q[0]))
         same_y = is_zero(sub(mul(frobenius_y(conjugate(y)), q[2]), q[1]))
-        bits = mask_to_bits(mask_or(is_exact_zero(x), mask_and(same_x, same_y)))
+        bits = mask_to_bits(mask_or(_is_infinity(x, y), mask_and(same_x, same_y)))
         for lane in range(LANES):
             good[i * LANES + lane] = (bits >> lane) & 1
