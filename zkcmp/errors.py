@@ -5,6 +5,10 @@ class ZkcmpError(Exception):
     """Base of every error this package raises on purpose; its text is one line for a user."""
 
 
+class SettingError(ZkcmpError):
+    """An environment variable has a value that cannot be used."""
+
+
 class DecodeError(ZkcmpError):
     """Untrusted bytes are not a canonical encoding of what they should be."""
 

@@ -22,6 +22,8 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from numba.core import cgutils
 
+from zkcmp.errors import SettingError
+
 I1, I64, I128, I256 = (ir.IntType(n) for n in (1, 64, 128, 256))
 Builder = Any
 Value = Any
@@ -255,11 +257,11 @@ def reduce_to_p(body: Any, b: Builder, p: int, x: Value, bound: int) -> Value:
 def _choose() -> Any:
     wanted = os.environ.get("ZKCMP_LANES", "auto")
     if wanted not in ("auto", "ifma", "portable"):
-        raise ValueError(f"ZKCMP_LANES is {wanted!r}; use ifma, portable or auto")
+        raise SettingError(f"ZKCMP_LANES is {wanted!r}; use ifma, portable or auto")
     features = llvm.get_host_cpu_features()
     has_ifma = all(features.get(f) for f in ("avx512f", "avx512dq", "avx512vl", "avx512ifma"))
     if wanted == "ifma" and not has_ifma:
-        raise ValueError("ZKCMP_LANES=ifma, but this CPU has no AVX-512 IFMA; unset it")
+        raise SettingError("ZKCMP_LANES=ifma, but this CPU has no AVX-512 IFMA; unset it")
     return IfmaBody() if has_ifma and wanted != "portable" else PortableBody()
 
 

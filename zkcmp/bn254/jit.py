@@ -2,11 +2,13 @@
 
 Numba's own cache notices an edit of the kernel's file only. A kernel also depends on the files its
 intrinsics live in and on the lane body chosen for this process, so both go into the name of the
-cache directory.
+cache directory. Where that cannot be written, numba would choose another one, which all bodies and
+versions share, and load code made for another memory layout; so there nothing is cached at all.
 """
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,14 +30,24 @@ def _cache_directory() -> str:
     return os.path.join(root, f"kernels-{BODY.name}-{digest.hexdigest()[:16]}")
 
 
+def _is_writable(directory: str) -> bool:
+    try:
+        os.makedirs(directory, exist_ok=True)
+        tempfile.TemporaryFile(dir=directory).close()
+    except OSError:
+        return False
+    return True
+
+
 _CACHE_DIRECTORY = _cache_directory()
+_CACHED = _is_writable(_CACHE_DIRECTORY)
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile `function` with numba: no GIL while it runs, machine code cached on disk."""
+    """Compile `function` with numba: no GIL while it runs, machine code on disk if possible."""
     before = config.CACHE_DIR
     config.CACHE_DIR = _CACHE_DIRECTORY
     try:
-        return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+        return numba.njit(nogil=True, cache=_CACHED, error_model="numpy")(function)
     finally:
         config.CACHE_DIR = before

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
 
+from zkcmp.errors import SettingError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -14,8 +16,8 @@ def thread_count() -> int:
     """Threads to use: `ZKCMP_THREADS`, or as many as this process may run on."""
     wanted = os.environ.get("ZKCMP_THREADS", "")
     if wanted:
-        if not wanted.isdigit() or not 1 <= int(wanted) <= 1024:
-            raise ValueError(f"ZKCMP_THREADS is {wanted!r}; give a number from 1 to 1024")
+        if not wanted.isdecimal() or not 1 <= int(wanted[:5]) <= 1024:
+            raise SettingError(f"ZKCMP_THREADS is {wanted!r}; give a number from 1 to 1024")
         return int(wanted)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
