@@ -1,6 +1,7 @@
 """Every message: what is written is read, and no changed, foreign or misplaced message is."""
 
 import hashlib
+import os
 import random
 import struct
 from pathlib import Path
@@ -202,3 +203,18 @@ class TestChunks:
         chunks = self.chunks(long)
         with pytest.raises(DecodeError):
             long.read_key_material(self.rewrite(long, [chunks[i] for i in order]))
+
+
+def test_proving_key_is_on_disk_before_it_is_used(
+    sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[int, int]] = []
+
+    def fsync(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        synced.append((status.st_ino, status.st_size))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    sample.read_key_material(sample.folder / "key_material")
+    status = (sample.folder / "proving.key.out").stat()
+    assert (status.st_ino, len(sample.proving_key)) in synced

@@ -13,6 +13,7 @@ What a message claims (a test set in range, an architecture that cannot wrap) is
 """
 
 import io
+import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -218,6 +219,10 @@ def read_key_material(
     _check_route(message, request.sender, offer.sender, offer.deal, request.digest)
     with proving_key.open("wb") as file:
         record = _read(message, reading_key, _KEY_MATERIAL, file, progress)
+        file.flush()
+        os.fsync(file.fileno())
+        file.flush()
+        os.fsync(file.fileno())
     return KeyMaterial(message.sender, message.digest, **record)  # type: ignore[arg-type]
 
 
