@@ -1,5 +1,6 @@
 """SIGKILL before every durable step of every command: repeating the command goes on from there."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from deal_stages import NETWORK, PRICE_SAT, Sale
 from test_command_order import COMMANDS
 
 from bitcoin_scripts.chain.kernel import KernelChain
+from bitcoin_scripts.funding import build_lock
+from bitcoin_scripts.htlc import Htlc
+from bitcoin_scripts.keys import public_key
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.ledger import AnsweredRequests, SpentSamples
 from zkcmp.exchange.seller import weights_digest
@@ -80,3 +84,45 @@ def test_killed(
     given = [argument.format(root=deal.root) for argument in arguments]
     assert kill_everywhere(deal, deal.arguments(party, command, *given)) >= 2
     finish(deal, REST[REST.index(command) :])
+
+
+class TestPreparedFunding:
+    """Killed after the funding transaction was signed and before it was sent."""
+
+    def prepare(self, sale: Sale) -> str:
+        with Buyer.opened(sale.root / "buyer") as buyer, KernelChain(sale.root / "chain") as chain:
+            deal = buyer.need(sale.deal)
+            buyer._fund(deal, deal.offer(), chain, 2)
+            return deal.state.funding_txid
+
+    def funding(self, sale: Sale) -> str:
+        with Buyer.opened(sale.root / "buyer") as buyer:
+            return buyer.need(sale.deal).state.funding_txid
+
+    def test_is_kept_when_a_chain_refuses_it(self, sale: Callable[[str], Sale]) -> None:
+        """A chain that does not know its coins says nothing about the chain it was made for."""
+        deal = sale("verified")
+        prepared = self.prepare(deal)
+        (deal.root / "chain").rename(deal.root / "chain-of-the-deal")
+        assert deal.run("buyer", "lock").refused
+        assert self.funding(deal) == prepared
+        shutil.rmtree(deal.root / "chain")
+        (deal.root / "chain-of-the-deal").rename(deal.root / "chain")
+        assert deal.run("buyer", "lock").code == 0
+        assert self.funding(deal) == prepared
+
+    def test_is_replaced_when_its_coins_are_gone(self, sale: Callable[[str], Sale]) -> None:
+        deal = sale("verified")
+        prepared = self.prepare(deal)
+        with Buyer.opened(deal.root / "buyer") as buyer, KernelChain(deal.root / "chain") as chain:
+            htlc = Htlc(bytes(32), *(public_key(bytes(31) + bytes([k])) for k in (1, 2)), 500)
+            coins = chain.find_spendable(buyer.wallet_script)
+            secret = (deal.root / "buyer" / "wallet.key").read_bytes()
+            all_coins = sum(coin.amount_sat for coin in coins) - 10_000
+            chain.broadcast(build_lock(coins, htlc, all_coins, buyer.wallet_script, secret, 2))
+            chain.mine(101, buyer.wallet_script)
+        result = deal.run("buyer", "lock")
+        assert result.refused
+        assert "spent elsewhere" in result.err
+        assert deal.run("buyer", "lock").code == 0
+        assert self.funding(deal) != prepared

@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from bitcoin.core import CTransaction
+from bitcoin.core import CTransaction, b2lx
 
 from bitcoin_scripts.chain import Chain, Outpoint, txid_of
 from bitcoin_scripts.errors import SettlementError
@@ -222,9 +222,7 @@ class Buyer(Party[BuyerState]):
         try:
             chain.broadcast(tx)
         except SettlementError:
-            if not state.lock:
-                state.funding_txid, state.timeout_height = "", 0
-                deal.save()
+            self._drop_superseded(deal, tx, chain)
             raise
         htlc, outpoint = self.locked(deal)
         if not state.lock:
@@ -232,6 +230,22 @@ class Buyer(Party[BuyerState]):
         deal.publish(Kind.LOCK)
         depth = chain.confirmations(outpoint.txid)
         return Locked(outpoint, state.timeout_height, depth, repeated)
+
+    def _drop_superseded(self, deal: Deal[BuyerState], tx: CTransaction, chain: Chain) -> None:
+        """Forget a prepared funding transaction that can never be mined any more.
+
+        Only a known other spend of its coins proves that; a refusal alone does not, and a second
+        funding transaction beside a living first one would pay twice. Raises DealError then.
+        """
+        ours = txid_of(tx)
+        coins = (Outpoint(b2lx(i.prevout.hash), i.prevout.n, 0) for i in tx.vin)
+        spends = (chain.find_spend(coin) for coin in coins)
+        if any(spend is not None and txid_of(spend) != ours for spend in spends):
+            deal.state.funding_txid, deal.state.timeout_height = "", 0
+            deal.save()
+            raise DealError(
+                "the coins of the prepared lock were spent elsewhere; repeat the command"
+            )
 
     def _fund(
         self, deal: Deal[BuyerState], offer: Offer, chain: Chain, fee_sat_per_vb: int

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from circuits import statement as circuit
-from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
+from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.exchange.statement import ciphertext_bytes, statement_context
 from zkcmp.groth16.keys import ProvingKey, VerifyingKey
 from zkcmp.groth16.proof import Proof
@@ -72,13 +72,12 @@ def setup(
 def check_key(path: Path, architecture: Architecture, n_images: int) -> bytes:
     """The verifying key's digest of a proving key of unknown origin.
 
-    Raises DecodeError when the file is no proving key for this deal's circuit, with every point
-    in its group. That the points come from one trapdoor, on which the prover's privacy rests, is
-    *not* checked.
+    Raises DecodeError or VerificationError when the file is no proving key for this deal's
+    circuit, with every point in its group. That the points come from one trapdoor, on which the
+    prover's privacy rests, is *not* checked.
     """
     key = ProvingKey.open(path)
-    if key.verifying_key.circuit_digest != circuit.build(architecture, n_images).r1cs.digest:
-        raise DecodeError("the key material is for another circuit; the buyer must run setup again")
+    key.check_circuit(circuit.build(architecture, n_images).r1cs)
     key.check_points()
     return key.verifying_key.digest
 
@@ -121,4 +120,8 @@ def verify(deal: DealStatement, verifying_key: bytes, proof: bytes) -> None:
         deal.ciphertext, deal.commitment, deal.test_set, deal.threshold, deal.context
     )
     key = VerifyingKey.from_bytes(verifying_key)
+    if key.circuit_digest != built.r1cs.digest:
+        raise VerificationError(
+            "verifying key", "this deal's circuit", "another", "run setup again in a new deal"
+        )
     groth16_verify(key, inputs, Proof.from_bytes(proof))
