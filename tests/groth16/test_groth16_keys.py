@@ -14,7 +14,7 @@ from zkcmp.bn254 import g2
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FQ_MODULUS, TWIST_B
 from zkcmp.bn254.reference import G2, fq2_add, fq2_mul, fq2_sqrt
-from zkcmp.errors import DecodeError
+from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.groth16 import ProvingKey, VerifyingKey, prove, setup
 from zkcmp.groth16.key_file import KeyWriter
 from zkcmp.groth16.keys import SECTIONS
@@ -149,6 +149,29 @@ def test_forged_sizes(key_bytes: bytes, tmp_path: Path, field: str, value: int) 
     at = 48 + 8 * ("n_public", "n_wires", "n_constraints", "domain_size").index(field)
     with pytest.raises(DecodeError):
         _open(_resealed(_patched(key_bytes, at, struct.pack("<Q", value))), tmp_path)
+
+
+@pytest.mark.parametrize(("field", "more"), [("n_constraints", 1), ("n_wires", 1)])
+def test_sizes_of_another_circuit(key_bytes: bytes, tmp_path: Path, field: str, more: int) -> None:
+    """Sizes that a file may have, but not for the circuit whose digest it shows."""
+    r1cs, wires = cubic()
+    at = 48 + 8 * ("n_public", "n_wires", "n_constraints").index(field)
+    forged = _patched(key_bytes, at, struct.pack("<Q", getattr(r1cs, field) + more))
+    key = _open(_resealed(forged), tmp_path)
+    with pytest.raises(VerificationError, match="the sizes of its circuit"):
+        prove(key, r1cs, FrVector.from_ints(wires))
+
+
+@pytest.mark.parametrize("n_bits", [4, 9])
+def test_key_of_another_circuit_under_the_right_digest(n_bits: int, tmp_path: Path) -> None:
+    """Its wire lists, or the domain, do not fit the witness."""
+    r1cs, wires = bits(6, 33)
+    other = setup(bits(n_bits, 1)[0], tmp_path)
+    data = other.file.path.read_bytes().replace(other.shape.circuit_digest, r1cs.digest)
+    key = _open(_resealed(data), tmp_path)
+    key.check_points()
+    with pytest.raises(VerificationError, match="the sizes of its circuit"):
+        prove(key, r1cs, FrVector.from_ints(wires))
 
 
 def test_forged_table(key_bytes: bytes, tmp_path: Path) -> None:

@@ -30,8 +30,9 @@ from zkcmp.bn254.fr import below_modulus
 from zkcmp.bn254.ntt import MAX_LOG
 from zkcmp.bn254.params import FQ_MODULUS
 from zkcmp.bn254.point_arrays import is_infinity
-from zkcmp.errors import DecodeError
+from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.groth16.key_file import KeyFile, Shape
+from zkcmp.r1cs import R1CS
 
 MAX_DOMAIN = 1 << MAX_LOG
 MAX_WIRES = 1 << 31
@@ -60,6 +61,17 @@ def domain_size(n_constraints: int, n_public: int) -> int:
     """The power of two that holds all constraints and the n_public + 1 consistency rows."""
     rows = n_constraints + n_public + 1
     return 1 << (rows - 1).bit_length()
+
+
+def circuit_shape(r1cs: R1CS) -> Shape:
+    """The digest and the sizes of every key for this circuit."""
+    return Shape(
+        r1cs.digest,
+        r1cs.n_public,
+        r1cs.n_wires,
+        r1cs.n_constraints,
+        domain_size(r1cs.n_constraints, r1cs.n_public),
+    )
 
 
 def check_points(points: np.ndarray, name: str) -> None:
@@ -228,6 +240,24 @@ class ProvingKey:
         _expect_count("b_g2_query", self.b_g2_query, len(self.b_wires))
         _expect_count("l_query", self.l_query, len(self.l_wires))
         _expect_count("h_query", self.h_query, shape.domain_size - 1)
+
+    def check_circuit(self, r1cs: R1CS) -> None:
+        """Raise a VerificationError unless the key names this circuit and has its sizes.
+
+        A forger can write the digest of one circuit over the sizes of another.
+        """
+        expected = circuit_shape(r1cs)
+        if self.shape.circuit_digest != expected.circuit_digest:
+            raise VerificationError(
+                "proving key",
+                f"circuit {expected.circuit_digest.hex()[:16]}",
+                self.shape.circuit_digest.hex()[:16],
+                "use the key that was made for this circuit",
+            )
+        if self.shape != expected:
+            raise VerificationError(
+                "proving key", "the sizes of its circuit", "other sizes", _ADVICE
+            )
 
     def check_points(self) -> None:
         """Check the digest of every section and that every point is in its group.

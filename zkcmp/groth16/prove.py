@@ -37,13 +37,7 @@ def prove(key: ProvingKey, r1cs: R1CS, witness: FrVector, progress: Progress = s
         VerificationError: when the key is of another circuit, or the witness breaks a constraint
             (the error names the gadget), or the finished proof does not verify.
     """
-    if key.shape.circuit_digest != r1cs.digest:
-        raise VerificationError(
-            "proving key",
-            f"circuit {r1cs.digest.hex()[:16]}",
-            key.shape.circuit_digest.hex()[:16],
-            "use the key that was made for this circuit",
-        )
+    key.check_circuit(r1cs)
     if len(witness) != r1cs.n_wires:
         raise VerificationError("witness length", r1cs.n_wires, len(witness))
     if witness[0] != 1:

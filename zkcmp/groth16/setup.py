@@ -25,7 +25,15 @@ from zkcmp.bn254.ntt import permute, root_of_unity
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.groth16.columns import column_sums
 from zkcmp.groth16.key_file import KeyWriter, Shape, create_key_file
-from zkcmp.groth16.keys import KEY_NAME, MAX_DOMAIN, SECTIONS, ProvingKey, VerifyingKey, domain_size
+from zkcmp.groth16.keys import (
+    KEY_NAME,
+    MAX_DOMAIN,
+    SECTIONS,
+    ProvingKey,
+    VerifyingKey,
+    circuit_shape,
+    domain_size,
+)
 from zkcmp.progress import Progress, silent
 from zkcmp.r1cs import R1CS
 
@@ -79,9 +87,8 @@ def setup_with(
     """The key of a given trapdoor (for ceremonies and tests; `setup` draws one)."""
     path = Path(path)
     path = path / KEY_NAME if path.is_dir() else path
-    n = domain_size(r1cs.n_constraints, r1cs.n_public)
-    shape = Shape(r1cs.digest, r1cs.n_public, r1cs.n_wires, r1cs.n_constraints, n)
-    qap = evaluate_qap(r1cs, n, trapdoor.tau)
+    shape = circuit_shape(r1cs)
+    qap = evaluate_qap(r1cs, shape.domain_size, trapdoor.tau)
     progress("setup: polynomials at tau", 1, 1)
     with create_key_file(path, shape, len(SECTIONS)) as writer:
         _write_sections(writer, shape, qap, trapdoor, progress)
