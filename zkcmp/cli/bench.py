@@ -88,7 +88,7 @@ def _report(records: Iterator[Record], as_json: bool) -> None:
     table = Table()
     for column in ("name", "size", "threads", "lanes", "seconds", "peak memory", "details"):
         text = column in ("name", "lanes", "details")
-        table.add_column(column, justify="left" if text else "right")
+        table.add_column(column, justify="left" if text else "right", no_wrap=column == "name")
     for record in records:
         known = ("name", "size", "threads", "lanes", "seconds", "peak_memory_bytes")
         rest = ", ".join(f"{k} {v}" for k, v in record.items() if k not in known)
