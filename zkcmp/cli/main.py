@@ -3,6 +3,7 @@
 Nothing heavy is imported here; commands import the exchange when they run.
 """
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -59,6 +60,10 @@ def _options(
 
 def main() -> None:
     """Entry point of the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a path that the terminal cannot show must not end a command half way
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 

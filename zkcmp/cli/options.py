@@ -12,20 +12,43 @@ if TYPE_CHECKING:
 
 DEFAULT_FEE_SAT_PER_VB = 2
 
+
+def _path(path: Path) -> Path:
+    try:
+        path.expanduser().resolve()
+    except RuntimeError:  # an unknown ~user, or (before Python 3.13) links in a circle
+        raise typer.BadParameter(f"{path} leads nowhere") from None
+    return path
+
+
 DealFolder = Annotated[
-    Path, typer.Option("--deal", help="The folder of message files that both parties see.")
+    Path,
+    typer.Option(
+        "--deal", callback=_path, help="The folder of message files that both parties see."
+    ),
 ]
 SellerHome = Annotated[
     Path,
-    typer.Option("--home", envvar="ZKCMP_SELLER_HOME", help="The seller's private directory."),
+    typer.Option(
+        "--home",
+        envvar="ZKCMP_SELLER_HOME",
+        callback=_path,
+        help="The seller's private directory.",
+    ),
 ]
 BuyerHome = Annotated[
-    Path, typer.Option("--home", envvar="ZKCMP_BUYER_HOME", help="The buyer's private directory.")
+    Path,
+    typer.Option(
+        "--home", envvar="ZKCMP_BUYER_HOME", callback=_path, help="The buyer's private directory."
+    ),
 ]
 ChainDir = Annotated[
     Path,
     typer.Option(
-        "--chain-dir", envvar="ZKCMP_CHAIN_DIR", help="Directory of the embedded regtest chain."
+        "--chain-dir",
+        envvar="ZKCMP_CHAIN_DIR",
+        callback=_path,
+        help="Directory of the embedded regtest chain.",
     ),
 ]
 FeeRate = Annotated[
