@@ -119,7 +119,12 @@ def open_(
 
     with Buyer.opened(home) as buyer, open_chain(chain_dir) as chain:
         network = buyer.open(deal, chain, out)
+        sure, n_images = buyer.surely_labelled(deal, network)
     say(f"opened     {network.architecture.n_weights} weights, written to {out}")
+    if sure < n_images:
+        say("caution    the file computes in doubles, which round: of our images, only")
+        say(f"           {sure} of {n_images} surely get the label that was proved. Its integers are")
+        say("           exact: read it with zkcmp.model (read_onnx, quantize), use Network.predict")
 
 
 @app.command()

@@ -316,6 +316,17 @@ class Buyer(Party[BuyerState]):
         deal.save()
         return network
 
+    def surely_labelled(self, folder: Path, network: Network) -> tuple[int, int]:
+        """On how many of our test images the ONNX file surely labels as was proved, of how many.
+
+        The proof is about integers, the file computes in doubles, and a seller can choose weights
+        whose sums need more digits than a double has.
+        """
+        from zkcmp.model.double_rounding import stable_in_double
+
+        test_set = self._test_set(self.need(folder))
+        return int(stable_in_double(network, test_set.images).sum()), len(test_set)
+
     @staticmethod
     def _write_model(out: Path, data: bytes) -> None:
         if out.exists():

@@ -1,0 +1,40 @@
+"""What the buyer is told of a file whose doubles may not give the labels that were proved."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from deal_stages import Sale
+
+from zkcmp.model.dataset import TestSet
+from zkcmp.model.layers import Dense, Flatten
+from zkcmp.model.network import Architecture, Network
+
+
+def cancelling() -> Network:
+    """Exactly the four pixels, but by way of sums near 2^61 that doubles round."""
+    layers = (Flatten(), Dense(4, 4, 2, 62), Dense(4, 4, 2, 62))
+    one, far = np.eye(4, dtype=np.int64), np.full(4, 2**61 - 1)
+    return Network(Architecture((1, 2, 2), 8, layers), [one, far, one, -far])
+
+
+def test_an_honest_file_needs_no_caution(sale: Callable[[str], Sale]) -> None:
+    result = sale("redeemed").open()
+    assert "opened" in result.out
+    assert "caution" not in result.out
+
+
+def test_weights_that_doubles_cannot_carry(
+    sale: Callable[[str], Sale], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zkcmp.exchange.buyer import Buyer
+
+    network = cancelling()
+    images = np.arange(24).reshape(6, 1, 2, 2)
+    test_set = TestSet(images, network.predict(images))
+    assert test_set.labels.tolist() == [3] * 6
+    monkeypatch.setattr(Buyer, "open", lambda *_: network)
+    monkeypatch.setattr(Buyer, "_test_set", lambda *_: test_set)
+    result = sale("redeemed").open()
+    assert "0 of 6 surely" in result.out
+    assert "Network.predict" in result.out
