@@ -221,8 +221,6 @@ def read_key_material(
         record = _read(message, reading_key, _KEY_MATERIAL, file, progress)
         file.flush()
         os.fsync(file.fileno())
-        file.flush()
-        os.fsync(file.fileno())
     return KeyMaterial(message.sender, message.digest, **record)  # type: ignore[arg-type]
 
 
