@@ -123,8 +123,8 @@ def open_(
     say(f"opened     {network.architecture.n_weights} weights, written to {out}")
     if sure < n_images:
         say("caution    the file computes in doubles, which round: of our images, only")
-        say(f"           {sure} of {n_images} surely get the label that was proved. Its integers are")
-        say("           exact: read it with zkcmp.model (read_onnx, quantize), use Network.predict")
+        say(f"           {sure} of {n_images} surely get the label that was proved. Its integers")
+        say("           are exact: zkcmp.model's read_onnx and quantize, then Network.predict")
 
 
 @app.command()
