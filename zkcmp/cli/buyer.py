@@ -59,6 +59,7 @@ def request(
         say(
             f"offer      {offer.price_sat} sat on {offer.chain}, hash-lock {offer.commitment.hex()}"
         )
+        say(f"network    {_describe(offer.architecture)}")
         say(f"asked      at least {wanted} of {len(samples)} images right; these are spent now")
         say(f"buyer      {buyer.identity.fingerprint}   (tell the seller by another channel)")
     say("next       `zkcmp buyer setup`")
@@ -172,6 +173,20 @@ def _step(state: "BuyerState") -> str:
         (state.request, "requested; next: zkcmp buyer setup"),
     )
     return next((text for done, text in steps if done), "begun")
+
+
+def _describe(encoded: bytes) -> str:
+    """The architecture of an offer, layer by layer."""
+    from zkcmp.model.architecture import Architecture
+
+    architecture = Architecture.from_bytes(encoded)
+    layers = " ".join(layer.kind for layer in architecture.layers)
+    shape = "x".join(map(str, architecture.input_shape))
+    largest = (1 << architecture.input_bits) - 1
+    return (
+        f"{layers}; {architecture.n_weights} weights; pixels {shape} from 0 to {largest}; "
+        f"{architecture.n_classes} classes"
+    )
 
 
 def _load(name: str, images: int, skip: int, data: Path | None) -> "TestSet":
