@@ -331,8 +331,17 @@ def _words_fq(words, out):
         store_words(out, i, load_words_fq(words, i))
 
 
-@pytest.mark.parametrize(("run", "p"), [(_words_fr, FR_MODULUS), (_words_fq, FQ_MODULUS)])
-def test_words_in_and_out(run, p: int) -> None:
+@kernel
+def _negated_words(words, out):
+    for i in range(words.shape[0] // LANES):
+        store_words(out, i, neg(load_words_fr(words, i)))
+
+
+@pytest.mark.parametrize(
+    ("run", "p", "sign"),
+    [(_words_fr, FR_MODULUS, 1), (_words_fq, FQ_MODULUS, 1), (_negated_words, FR_MODULUS, -1)],
+)
+def test_words_in_and_out(run, p: int, sign: int) -> None:
     values = edges(p) + [k * p + d for k in range(2, 6) for d in (-1, 0, 1) if k * p + d < 1 << 256]
     values += [(1 << 256) - 1] + [(1 << 256) - (1 << (64 * k)) for k in range(4)]
     values += [((1 << 64) - 1) << (64 * k) for k in range(4)]
@@ -340,7 +349,7 @@ def test_words_in_and_out(run, p: int) -> None:
     words = ints_to_words(values)
     out = np.zeros_like(words)
     run(words, out)
-    assert words_to_ints(out) == [v % p for v in values]
+    assert words_to_ints(out) == [sign * v % p for v in values]
 
 
 _CONSTANTS = [0, 1, FQ_MODULUS - 1, FQ_MODULUS, 2 * FQ_MODULUS - 1, MASK]
@@ -355,13 +364,15 @@ def _constants(out):
     store_fq(out[3], 0, _c3())
     store_fq(out[4], 0, _c4())
     store_fq(out[5], 0, _c5())
+    store_fq(out[6], 0, canonical(_c3()))
 
 
 def test_constants_reach_every_lane() -> None:
-    out = np.zeros((6, LIMBS, LANES), np.uint64)
+    out = np.zeros((7, LIMBS, LANES), np.uint64)
     _constants(out)
     for k, constant in enumerate(_CONSTANTS):
         assert from_memory(out[k]) == [constant] * LANES
+    assert from_memory(out[6]) == [0] * LANES, "p made canonical"
 
 
 def test_bounds_stay_inside_what_the_body_can_hold() -> None:

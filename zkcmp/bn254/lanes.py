@@ -158,6 +158,9 @@ class Arithmetic:
         )
 
     def neg(self, x: Element) -> Element:
+        if x.bound > BODY.bound_limit:
+            x = self.reduce(x)
+
         def make():
             # 0 stays 0: bound·p − 0 would not be below bound·p
             zero = BODY.constant(self.b, 0)
@@ -683,7 +686,7 @@ def integer_constant(field: str, value: int) -> Any:
         def codegen(context, b, signature, args):
             return BODY.constant(b, value)
 
-        return LanesType(field, max(1, -(-value // MODULUS[field])))(), codegen
+        return LanesType(field, value // MODULUS[field] + 1)(), codegen
 
     return intrinsic(typer)
 
