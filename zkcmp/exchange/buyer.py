@@ -222,7 +222,8 @@ class Buyer(Party[BuyerState]):
         try:
             chain.broadcast(tx)
         except SettlementError:
-            self._drop_superseded(deal, tx, chain)
+            if not state.lock:  # once it was sent, only the refund or the claim ends it
+                self._drop_superseded(deal, tx, chain)
             raise
         htlc, outpoint = self.locked(deal)
         if not state.lock:
