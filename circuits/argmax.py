@@ -59,7 +59,9 @@ def arg_max(
     )
     image = flat // n_classes
     # entries (row (j, i), one_hot wire (j, t)) for t > i
-    lower, later = np.triu_indices(n_classes, 1)
+    after = np.arange(n_classes)[::-1]  # how many t there are for each i
+    lower = np.repeat(np.arange(n_classes), after)
+    later = lower + 1 + np.arange(len(lower)) - np.repeat(np.cumsum(after) - after, after)
     base = np.arange(n_images)[:, None] * n_classes
     margin = (
         system.wires(selected.wires[image])

@@ -37,6 +37,7 @@ from circuits.mimc7 import counter_mode
 from circuits.packing import enforce_widths, packed_blocks
 from circuits.sha256 import Sha256, compress_32_bytes
 from circuits.signals import Signals, private, public
+from circuits.size import check_size
 from circuits.square import square
 from zkcmp.bn254.fr import FrVector
 from zkcmp.errors import VerificationError, ZkcmpError
@@ -175,11 +176,13 @@ def build(architecture: Architecture, n_images: int) -> Statement:
     """The statement for any sealed network of this architecture and any test set of this size.
 
     Depends on nothing else, so its constraint system may be kept and used again. Raises
-    VerificationError when an accumulator or a margin could wrap the field.
+    VerificationError when an accumulator or a margin could wrap the field, or when the system would
+    be too large to prove; nothing is allocated then.
     """
     if type(n_images) is not int or not 1 <= n_images <= MAX_IMAGES:
         raise ZkcmpError(f"a test set has 1 to {MAX_IMAGES} images, not {n_images}")
     check_no_wrap(architecture)
+    check_size(architecture, n_images)
     system = ConstraintSystem()
     _synthesise(system, architecture, n_images, None)
     return Statement(architecture, n_images, system.build())
