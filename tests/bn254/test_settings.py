@@ -52,3 +52,12 @@ def test_without_a_writable_cache_nothing_is_cached(tmp_path: Path) -> None:
         done = run(["-c", PRODUCT], ZKCMP_CACHE=str(blocked), ZKCMP_LANES=body)
         assert done.stdout == "[15, 20]\n", done.stderr
     assert not list(package.rglob("*.nb[ic]"))
+
+
+@pytest.mark.parametrize("setting", ["NUMBA_CPU_NAME=generic", "NUMBA_ENABLE_AVX=0"])
+def test_the_lane_body_is_one_numba_can_compile(setting: str) -> None:
+    name, value = setting.split("=")
+    done = run(["-c", PRODUCT], **{name: value, "ZKCMP_LANES": "auto"})
+    assert done.stdout == "[15, 20]\n", done.stderr
+    refused = run(["-c", PRODUCT], **{name: value, "ZKCMP_LANES": "ifma"})
+    assert "SettingError: ZKCMP_LANES=ifma" in refused.stderr

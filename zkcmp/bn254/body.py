@@ -18,9 +18,9 @@ The body is chosen once, at import: `ZKCMP_LANES=ifma|portable` overrides what t
 import os
 from typing import Any
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 from numba.core import cgutils
+from numba.core.registry import cpu_target
 
 from zkcmp.errors import SettingError
 
@@ -88,7 +88,10 @@ class IfmaBody:
         return b.call(fn, [acc, x, y])
 
     def mul(self, b: Builder, p: int, x: Value, y: Value) -> Value:
-        """Montgomery product, word by word (CIOS) with the limbs of x against one limb of y."""
+        """Montgomery product, word by word (CIOS) with the limbs of x against one limb of y.
+
+        A sum takes at most 20 half products of 52 bits and a carry before it is normalised.
+        """
         zero, p_limbs = self.splat(0), self._limbs(p)
         minus_p_inverse = self.splat(-pow(p, -1, 1 << 52) % (1 << 52))
         xs, ys = self.unpack(b, x), self.unpack(b, y)
@@ -189,7 +192,7 @@ class PortableBody:
         return I256(x)
 
     def mul(self, b: Builder, p: int, x: Value, y: Value) -> Value:
-        """Montgomery product (CIOS); the running sum stays below 2p + p·2^64/2^64 < 2^256·2^64."""
+        """Montgomery product (CIOS); after each step the running sum is below x + p, five words."""
         p_limbs = [(p >> (64 * k)) & (2**64 - 1) for k in range(4)]
         minus_p_inverse = I64(-pow(p, -1, 1 << 64) % (1 << 64))
         wide = [b.zext(v, I128) for v in self.unpack(b, x)]
@@ -258,10 +261,11 @@ def _choose() -> Any:
     wanted = os.environ.get("ZKCMP_LANES", "auto")
     if wanted not in ("auto", "ifma", "portable"):
         raise SettingError(f"ZKCMP_LANES is {wanted!r}; use ifma, portable or auto")
-    features = llvm.get_host_cpu_features()
-    has_ifma = all(features.get(f) for f in ("avx512f", "avx512dq", "avx512vl", "avx512ifma"))
+    # what numba compiles for: the CPU, unless NUMBA_CPU_NAME or NUMBA_ENABLE_AVX asks for less
+    features = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
+    has_ifma = all(f"+{f}" in features for f in ("avx512f", "avx512dq", "avx512vl", "avx512ifma"))
     if wanted == "ifma" and not has_ifma:
-        raise SettingError("ZKCMP_LANES=ifma, but this CPU has no AVX-512 IFMA; unset it")
+        raise SettingError("ZKCMP_LANES=ifma, but there is no AVX-512 IFMA here; unset it")
     return IfmaBody() if has_ifma and wanted != "portable" else PortableBody()
 
 
