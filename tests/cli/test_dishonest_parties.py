@@ -30,12 +30,17 @@ from zkcmp.exchange.messages import Offer
 from zkcmp.exchange.seller import Seller, Terms
 from zkcmp.exchange.statement import ciphertext_bytes
 from zkcmp.model.architecture import Architecture
-from zkcmp.model.dataset import TestSet
+from zkcmp.model.data_files import save_npz
+from zkcmp.model.dataset import MAX_IMAGES, TestSet
 from zkcmp.model.layers import Dense, Flatten, Square
 from zkcmp.model.network import Network
 
 _WIDE = [Dense(4, 3, 32, 32), Square(), Dense(3, 3, 32, 32), Square(), Square()]
 WRAPPING = Architecture((1, 2, 2), 16, (Flatten(), *_WIDE, Dense(3, 3, 32, 32)))
+CLASSES = Architecture((1, 2, 2), 4, (Flatten(), Dense(4, 65536, 8, 12)))
+LARGE = Architecture(
+    (1, 2, 2), 4, (Flatten(), Dense(4, 4000, 4, 4), Dense(4000, 4000, 4, 4), Dense(4000, 2, 4, 4))
+)
 
 
 def offer_terms(offer: Offer, **changed: object) -> dict[str, object]:
@@ -68,6 +73,8 @@ def refused_without_a_trace(sale: Sale, command: Callable[[Sale], object]) -> st
         ({"timeout_blocks": 36}, "timeout blocks"),
         ({"architecture": b"{}"}, "architecture"),
         ({"architecture": WRAPPING.to_bytes(), "n_blocks": seal.n_blocks(WRAPPING)}, "wrap"),
+        ({"architecture": CLASSES.to_bytes(), "n_blocks": seal.n_blocks(CLASSES)}, "entries; use"),
+        ({"architecture": LARGE.to_bytes(), "n_blocks": seal.n_blocks(LARGE)}, "entries; use"),
     ],
 )
 def test_buyer_refuses_an_offer(
@@ -79,12 +86,32 @@ def test_buyer_refuses_an_offer(
     assert said in refused_without_a_trace(deal, Sale.request)
 
 
-def test_seller_refuses_to_seal_a_network_that_wraps(sale: Callable[[str], Sale]) -> None:
+@pytest.mark.parametrize(("architecture", "said"), [(WRAPPING, "wrap"), (CLASSES, "entries")])
+def test_seller_refuses_to_seal(
+    sale: Callable[[str], Sale], architecture: Architecture, said: str
+) -> None:
     deal = sale("ready")
-    tensors = [np.zeros(spec.shape, np.int64) for spec in WRAPPING.tensors()]
-    with Seller.opened(deal.root / "seller") as seller, pytest.raises(VerificationError):
-        seller.seal(deal.deal, Network(WRAPPING, tensors), Terms(PRICE_SAT))
-    assert not deal.deal.exists()
+    tensors = [np.zeros(spec.shape, np.int64) for spec in architecture.tensors()]
+    before = deal.tree()
+    with (
+        Seller.opened(deal.root / "seller") as seller,
+        pytest.raises(VerificationError, match=said),
+    ):
+        seller.seal(deal.deal, Network(architecture, tensors), Terms(PRICE_SAT))
+    assert deal.tree() == before
+
+
+def many_images() -> TestSet:
+    """As many as a test set may have, and more than any key can prove about."""
+    return TestSet(np.zeros((MAX_IMAGES, 1, 2, 2), np.int64), np.zeros(MAX_IMAGES, np.int64))
+
+
+def test_buyer_refuses_too_many_images_before_they_are_spent(sale: Callable[[str], Sale]) -> None:
+    deal = sale("sealed")
+    save_npz(deal.root / "samples9.npz", many_images())
+    said = refused_without_a_trace(deal, lambda sale: sale.request(9))
+    assert "entries; use fewer images" in said
+    assert deal.request().code == 0
 
 
 def forged_request(sale: Sale, test_set: bytes, **changed: object) -> None:
@@ -127,6 +154,7 @@ def other_shape() -> bytes:
         (other_shape(), {}, "shape"),
         (samples(1).to_bytes() + b"\0", {}, "wrong length"),
         (b"", {}, "not a test set"),
+        (many_images().to_bytes(), {}, "entries; use fewer images"),
         (samples(1).to_bytes(), {"threshold": 4}, "threshold"),
         (samples(1).to_bytes(), {"refund_key": b"\x02" + b"\xff" * 32}, "refund key"),
         (samples(1).to_bytes(), {"reading_key": bytes(32)}, "X25519"),

@@ -21,6 +21,7 @@ from bitcoin_scripts.funding import build_lock, lock_outpoint
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.preimage import extract_preimage
 from bitcoin_scripts.refund import build_refund
+from circuits.size import check_size
 from zkcmp import seal as sealing
 from zkcmp.errors import DealError, VerificationError
 from zkcmp.exchange import checks, messages
@@ -94,6 +95,7 @@ class Buyer(Party[BuyerState]):
             if seller_fingerprint and not is_fingerprint_of(seller_fingerprint, offer.sender):
                 raise VerificationError("offer: seller's fingerprint", seller_fingerprint, found)
             test_set.check(architecture)
+            check_size(architecture, len(test_set))
             if not 1 <= threshold <= len(test_set):
                 raise VerificationError("threshold", f"1 to {len(test_set)} images", threshold)
             refuse_foreign(folder, Kind.REQUEST)

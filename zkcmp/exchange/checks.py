@@ -2,8 +2,9 @@
 
 Form, signature and belonging are `messages`' business; here: is what a well-formed message claims
 acceptable? Both sides recompute everything, because either could be the liar: a seller could offer
-an architecture whose sums wrap the field, a buyer could send pixels outside the input range, and a
-lock is looked up on the chain, never believed.
+an architecture whose sums wrap the field, a buyer could send pixels outside the input range, either
+could ask for a proof too large for any machine, and a lock is looked up on the chain, never
+believed.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from bitcoin_scripts.chain import Chain, Outpoint
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.htlc import Htlc, parse
 from bitcoin_scripts.keys import check_public_key
+from circuits.size import check_size
 from zkcmp import seal
 from zkcmp.errors import DealError, DecodeError, VerificationError
 from zkcmp.exchange.identity import import_reading_key
@@ -42,6 +44,7 @@ def check_offer(offer: Offer) -> Architecture:
     """The architecture of an acceptable offer. Raises DecodeError or VerificationError."""
     architecture = Architecture.from_bytes(offer.architecture)
     check_no_wrap(architecture)
+    check_size(architecture, 1)
     blocks = seal.n_blocks(architecture)
     if offer.n_blocks != blocks:
         raise VerificationError("offer: number of ciphertext blocks", blocks, offer.n_blocks)
@@ -71,6 +74,7 @@ def check_request(request: Request, offer: Offer, architecture: Architecture) ->
     """The test set of an acceptable request. Raises DecodeError or VerificationError."""
     test_set = TestSet.from_bytes(request.test_set)
     test_set.check(architecture)
+    check_size(architecture, len(test_set))
     if request.threshold > len(test_set):
         limit = f"at most {len(test_set)} images"
         raise VerificationError("request: threshold", limit, request.threshold)

@@ -22,6 +22,7 @@ from bitcoin.core import CTransaction
 
 from bitcoin_scripts.chain import Chain, txid_of
 from bitcoin_scripts.claim import build_claim
+from circuits.size import check_size
 from zkcmp import seal as sealing
 from zkcmp.errors import DealError, VerificationError
 from zkcmp.exchange import checks, messages
@@ -90,6 +91,7 @@ class Seller(Party[SellerState]):
         """Encrypt the network under a fresh key and publish the offer."""
         self.home.check_outside(folder)
         check_no_wrap(network.architecture)
+        check_size(network.architecture, 1)
         weights = weights_digest(network)
         deal = self.find(folder)
         if deal is None:
