@@ -11,6 +11,7 @@ that a key is honest. `prove` verifies its proof before it returns it.
 """
 
 import secrets
+from typing import Protocol
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def prove(key: ProvingKey, r1cs: R1CS, witness: FrVector, progress: Progress = s
     # the coefficient of X^(N−1) is zero, at the last place in either order, and has no base
     h_sum = g1.to_affine_ints(msm(key.h_query, FrVector(h.data, len(h) - 1)))[0]
     done()
-    proof = _blind(key, a_sum, b_g1_sum, b_g2_sum, G1.add(l_sum, h_sum))
+    proof = blind(key, a_sum, b_g1_sum, b_g2_sum, G1.add(l_sum, h_sum))
     try:
         verify(key.verifying_key, witness.slice(1, r1cs.n_public + 1), proof)
     except VerificationError as error:
@@ -93,9 +94,22 @@ def _partial_sum(query: np.ndarray, wires: np.ndarray, witness: FrVector) -> np.
     return msm(query, witness if len(wires) == len(witness) else witness.take(wires))
 
 
-def _blind(
-    key: ProvingKey, a_sum: object, b_g1_sum: object, b_g2_sum: object, c_sum: object
-) -> Proof:
+class Elements(Protocol):
+    """The single points of a key; every kind of proving key has them."""
+
+    @property
+    def alpha_g1(self) -> np.ndarray: ...
+    @property
+    def beta_g1(self) -> np.ndarray: ...
+    @property
+    def delta_g1(self) -> np.ndarray: ...
+    @property
+    def beta_g2(self) -> np.ndarray: ...
+    @property
+    def delta_g2(self) -> np.ndarray: ...
+
+
+def blind(key: Elements, a_sum: object, b_g1_sum: object, b_g2_sum: object, c_sum: object) -> Proof:
     """A, B and C from the four sums, with fresh r and s."""
     r, s = secrets.randbelow(FR_MODULUS), secrets.randbelow(FR_MODULUS)
     (alpha, beta, delta), (beta_g2, delta_g2) = (

@@ -35,10 +35,10 @@ def quotient(a: FrVector, bz: FrVector, cz: FrVector) -> FrVector:
     Memory: four vectors of N beside the inputs.
     """
     n = len(a)
-    _to_coset(a)
+    to_coset(a)
     b = FrVector.zeros(n)
     b.assign(0, bz)
-    _to_coset(b)
+    to_coset(b)
     product = a * b
     del b
     # 1/(g^N − 1), and the factor 1/N that the transforms leave out
@@ -51,8 +51,8 @@ def quotient(a: FrVector, bz: FrVector, cz: FrVector) -> FrVector:
     return product - c * scale
 
 
-def _to_coset(v: FrVector) -> None:
-    """Values on the roots of unity to values on the coset, in place."""
+def to_coset(v: FrVector, shift: int = COSET_SHIFT) -> None:
+    """Values on the roots of unity to values on the coset shift·⟨w⟩, in place."""
     to_reversed(v, inverse=True)
-    scale_reversed(v, COSET_SHIFT, pow(len(v), -1, FR_MODULUS))
+    scale_reversed(v, shift, pow(len(v), -1, FR_MODULUS))
     from_reversed(v)
