@@ -107,3 +107,14 @@ def test_malformed_npz_is_refused(tmp_path, write):
     write(tmp_path / "a.npz")
     with pytest.raises(DecodeError, match=r"a\.npz"):
         load_npz(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(("offset", "value"), [(6, 213), (8, 1), (10, 99)])
+def test_npz_of_an_unreadable_zip_kind_is_refused(tmp_path, offset, value):
+    """Needed version, encryption flag and compression method in the central directory."""
+    np.savez(tmp_path / "a.npz", images=np.zeros((2, 3, 4), int), labels=np.zeros(2, int))
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    data[data.index(b"PK\x01\x02") + offset] = value
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(DecodeError):
+        load_npz(tmp_path / "a.npz")

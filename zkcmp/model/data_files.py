@@ -98,6 +98,7 @@ def load_npz(path: str | Path) -> TestSet:
             images, labels = archive["images"], archive["labels"]
     except (
         OSError,
+        RuntimeError,  # an encrypted member, or (NotImplementedError) an unknown zip version
         EOFError,
         KeyError,
         ValueError,
