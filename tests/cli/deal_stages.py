@@ -100,9 +100,9 @@ class Sale:
             "seller", "seal", str(self.root / "model.onnx"), "--price-sat", str(PRICE_SAT)
         )
 
-    def request(self, seed: int = 1) -> Result:
+    def request(self, seed: int = 1, *options: str) -> Result:
         path = self.root / f"samples{seed}.npz"
-        return self.run("buyer", "request", "--test-set", str(path), "--threshold", "2")
+        return self.run("buyer", "request", "--test-set", str(path), "--threshold", "2", *options)
 
     def prove(self) -> Result:
         return self.run("seller", "prove", "--accept-unaudited-setup")

@@ -175,14 +175,20 @@ def test_seller_refuses_its_own_key_as_refund_key(sale: Callable[[str], Sale]) -
     assert "refund key" in refused_without_a_trace(deal, Sale.prove)
 
 
-def test_seller_refuses_another_buyer(sale: Callable[[str], Sale]) -> None:
+@pytest.mark.parametrize("typed", [Identity.generate().fingerprint, ""], ids=["another", "empty"])
+def test_seller_refuses_another_buyer(sale: Callable[[str], Sale], typed: str) -> None:
     deal = sale("set_up")
-    before = deal.tree()
-    stranger = Identity.generate().fingerprint
-    result = deal.run("seller", "prove", "--accept-unaudited-setup", "--buyer", stranger)
-    assert result.refused
-    assert "fingerprint" in result.err
-    assert deal.tree() == before
+    said = refused_without_a_trace(
+        deal, lambda sale: sale.run("seller", "prove", "--accept-unaudited-setup", "--buyer", typed)
+    )
+    assert f"buyer's fingerprint: expected {typed!r}" in said
+
+
+@pytest.mark.parametrize("typed", [Identity.generate().fingerprint, ""], ids=["another", "empty"])
+def test_buyer_refuses_another_seller(sale: Callable[[str], Sale], typed: str) -> None:
+    deal = sale("sealed")
+    said = refused_without_a_trace(deal, lambda sale: sale.request(1, "--seller", typed))
+    assert f"seller's fingerprint: expected {typed!r}" in said
 
 
 def key_of_another_circuit(path: Path) -> None:

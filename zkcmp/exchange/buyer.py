@@ -92,8 +92,9 @@ class Buyer(Party[BuyerState]):
             architecture = checks.check_offer(offer)
             checks.check_not_expired(offer)
             found = fingerprint(offer.sender)
-            if seller_fingerprint and not is_fingerprint_of(seller_fingerprint, offer.sender):
-                raise VerificationError("offer: seller's fingerprint", seller_fingerprint, found)
+            asked = seller_fingerprint
+            if asked is not None and not is_fingerprint_of(asked, offer.sender):
+                raise VerificationError("offer: seller's fingerprint", repr(asked), found)
             test_set.check(architecture)
             check_size(architecture, len(test_set))
             if not 1 <= threshold <= len(test_set):

@@ -209,8 +209,9 @@ class Seller(Party[SellerState]):
                 return request
             checks.check_not_expired(offer)
             found = fingerprint(request.sender)
-            if buyer_fingerprint and not is_fingerprint_of(buyer_fingerprint, request.sender):
-                raise VerificationError("request: buyer's fingerprint", buyer_fingerprint, found)
+            asked = buyer_fingerprint
+            if asked is not None and not is_fingerprint_of(asked, request.sender):
+                raise VerificationError("request: buyer's fingerprint", repr(asked), found)
             material = self._take_key(deal, offer, architecture, request, len(test_set), progress)
             if path != own:
                 deal.accept(Kind.REQUEST, path)
