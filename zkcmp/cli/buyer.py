@@ -85,7 +85,7 @@ def verify(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
         offer, threshold, n_images = buyer.verify(deal)
     say(f"verified   the sealed network gets at least {threshold} of {n_images} images right,")
     say(f"           and the key that opens it is the preimage of {offer.commitment.hex()}")
-    say("soundness  error below 2^-200 statistically; BN254, about 100 bits computationally")
+    say("soundness  statistical error: none, every product is a constraint; BN254, about 100 bits")
     say("next       `zkcmp buyer lock`")
 
 

@@ -190,8 +190,8 @@ def _verify(stage: Stage) -> None:
         _, threshold, n_images = stage.buyer.verify(stage.deal)
         say("   checks  hash of the ciphertext against the offer, the proof against its own key")
         say(f"   knows   the sealed network gets at least {threshold} of {n_images} right, and the")
-        say("           preimage of E opens it; error below 2^-200 statistically, BN254 about")
-        say("           100 bits. Nothing else about the weights")
+        say("           preimage of E opens it; statistical error: none, every product is a")
+        say("           constraint; BN254, about 100 bits. Nothing else about the weights")
 
 
 def _lock(stage: Stage) -> None:
