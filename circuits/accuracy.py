@@ -4,9 +4,6 @@ The sum is an equality. A prover with more than T correct images flags T of them
 stays hidden and no comparison is needed.
 """
 
-import re
-from fractions import Fraction
-
 import numpy as np
 
 from circuits.bits import boolean
@@ -37,16 +34,3 @@ def choose_flags(is_correct: np.ndarray, threshold: int) -> IntArray:
     flags = np.zeros(len(is_correct), np.int64)
     flags[chosen] = 1
     return flags
-
-
-def parse_threshold(text: str, n_images: int) -> int:
-    """T = ⌈τ·n⌉, exactly, for τ written as a plain decimal such as 0.97.
-
-    Raises ZkcmpError unless 0 < τ ≤ 1.
-    """
-    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,30})?", text, re.ASCII):
-        raise ZkcmpError(f"threshold {text!r} is not a plain decimal; write it like 0.97")
-    tau = Fraction(text)
-    if not 0 < tau <= 1:
-        raise ZkcmpError(f"threshold {text} is not above 0 and at most 1")
-    return -((-tau.numerator * n_images) // tau.denominator)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gadget_harness import free_wires, record_and_assign, violated_gadgets
 
-from circuits.accuracy import choose_flags, enforce_count, enforce_flags, parse_threshold
+from circuits.accuracy import choose_flags, enforce_count, enforce_flags
 from circuits.argmax import arg_max, is_arg_max, margin_bits
 from circuits.signals import private, public
 from zkcmp.bn254.params import FR_MODULUS
@@ -101,30 +101,3 @@ def test_choose_flags():
     assert choose_flags(correct, 3).tolist() == [0, 1, 1, 0, 1]
     with pytest.raises(ZkcmpError, match="threshold"):
         choose_flags(correct, 4)
-
-
-def test_thresholds_are_exact_decimals():
-    assert parse_threshold("0.97", 100) == 97
-    assert parse_threshold("0.97", 10) == 10
-    assert parse_threshold("0.1", 10) == 1
-    assert parse_threshold("0.3", 10) == 3  # 0.3 * 10 in floats is above 3
-    assert parse_threshold("0.29", 100) == 29
-    assert parse_threshold("1", 7) == 7
-    assert parse_threshold("1.0", 7) == 7
-    assert parse_threshold("0.000001", 7) == 1
-    for text in (
-        "0",
-        "0.0",
-        "1.01",
-        "-0.5",
-        "nan",
-        "1e-1",
-        "19/20",
-        " 0.5",
-        "",
-        ".5",
-        "0.5\n",
-        "٠.٥",
-    ):
-        with pytest.raises(ZkcmpError):
-            parse_threshold(text, 10)

@@ -31,13 +31,24 @@ from zkcmp.model.layers import Dense, Flatten
         ("0.070000000000000000000000000001", 100, 8),
         ("0.000001", 3, 1),
         ("99.5%", 1000, 995),
+        ("0.97", 100, 97),
+        ("0.97", 10, 10),
+        ("0.1", 10, 1),
+        ("0.3", 10, 3),
+        ("1.0", 7, 7),
     ],
 )
 def test_threshold_is_exact(accuracy: str, n: int, threshold: int) -> None:
     assert parse_threshold(accuracy, n) == threshold
 
 
-@pytest.mark.parametrize("accuracy", ["", "0", "0%", "1.01", "101%", "-0.5", "1e-1", "nan", "½"])
+NO_ACCURACIES = (
+    *("", "0", "0.0", "0%", "1.01", "101%", "-0.5", "1e-1", "nan", "½"),
+    *("19/20", ".5", "1.", "0.5%%", "0 .5", "٠.٥", "0.5\n0.5"),
+)
+
+
+@pytest.mark.parametrize("accuracy", NO_ACCURACIES)
 def test_no_accuracy(accuracy: str) -> None:
     with pytest.raises(ZkcmpError):
         parse_threshold(accuracy, 10)
