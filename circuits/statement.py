@@ -86,23 +86,9 @@ class Statement:
         threshold: int,
         context: bytes,
     ) -> FrVector:
-        """The public wires, without the leading 1.
-
-        ciphertext: (ℓ, 4) uint64 words; commitment, context: 32 bytes. Raises VerificationError
-        when a part does not fit the statement, DecodeError when a block is not below r.
-        """
-        self._check_public(ciphertext, commitment, testset, threshold, context)
-        one_hot = np.eye(self.architecture.n_classes, dtype=np.int64)[testset.labels]
-        rest = np.concatenate(
-            [[threshold], testset.images.reshape(-1), one_hot.reshape(-1)]
-        ).astype(np.int64)
-        return FrVector.concat(
-            [
-                FrVector.from_ints([*_halves(context), *_halves(commitment)]),
-                FrVector.from_words(ciphertext),
-                FrVector.from_int64(rest),
-            ]
-        )
+        """The public wires, without the leading 1; see the function `public_inputs`."""
+        self._check_size_of(testset)
+        return public_inputs(self.architecture, ciphertext, commitment, testset, threshold, context)
 
     def witness(
         self,
@@ -120,7 +106,8 @@ class Statement:
         reach the threshold. Run `check` on the result: that the ciphertext is this network's seal
         is checked there.
         """
-        self._check_public(ciphertext, commitment, testset, threshold, context)
+        self._check_size_of(testset)
+        _check_public(self.architecture, ciphertext, commitment, testset, threshold, context)
         if network.architecture != self.architecture:
             raise VerificationError("network", "the statement's architecture", "another one")
         if commit(preimage) != commitment:
@@ -150,26 +137,56 @@ class Statement:
         """Raises a VerificationError that names the first violated gadget."""
         self.r1cs.check(witness)
 
-    def _check_public(
-        self,
-        ciphertext: np.ndarray,
-        commitment: bytes,
-        testset: TestSet,
-        threshold: int,
-        context: bytes,
-    ) -> None:
-        check_no_wrap(self.architecture)
-        words = (n_blocks(self.architecture), 4)
-        if np.shape(ciphertext) != words:
-            raise VerificationError("ciphertext shape", words, np.shape(ciphertext))
-        for name, data in (("commitment", commitment), ("context", context)):
-            if len(data) != 32:
-                raise VerificationError(name, "32 bytes", f"{len(data)} bytes")
+    def _check_size_of(self, testset: TestSet) -> None:
         if len(testset) != self.n_images:
             raise VerificationError("test set size", self.n_images, len(testset))
-        testset.check(self.architecture)
-        if type(threshold) is not int or not 1 <= threshold <= self.n_images:
-            raise VerificationError("threshold", f"1..{self.n_images}", threshold)
+
+
+def public_inputs(
+    architecture: Architecture,
+    ciphertext: np.ndarray,
+    commitment: bytes,
+    testset: TestSet,
+    threshold: int,
+    context: bytes,
+) -> FrVector:
+    """The public wires of the statement about this test set, without the leading 1.
+
+    The constraint system is not needed for them, so a verifier need not build it. ciphertext:
+    (ℓ, 4) uint64 words; commitment, context: 32 bytes. Raises VerificationError when a part does
+    not fit the architecture, DecodeError when a block is not below r.
+    """
+    _check_public(architecture, ciphertext, commitment, testset, threshold, context)
+    one_hot = np.zeros((len(testset), architecture.n_classes), np.int64)
+    one_hot[np.arange(len(testset)), testset.labels] = 1
+    rest = np.concatenate([[threshold], testset.images.reshape(-1), one_hot.reshape(-1)])
+    return FrVector.concat(
+        [
+            FrVector.from_ints([*_halves(context), *_halves(commitment)]),
+            FrVector.from_words(ciphertext),
+            FrVector.from_int64(rest.astype(np.int64)),
+        ]
+    )
+
+
+def _check_public(
+    architecture: Architecture,
+    ciphertext: np.ndarray,
+    commitment: bytes,
+    testset: TestSet,
+    threshold: int,
+    context: bytes,
+) -> None:
+    check_no_wrap(architecture)
+    words = (n_blocks(architecture), 4)
+    if np.shape(ciphertext) != words:
+        raise VerificationError("ciphertext shape", words, np.shape(ciphertext))
+    for name, data in (("commitment", commitment), ("context", context)):
+        if len(data) != 32:
+            raise VerificationError(name, "32 bytes", f"{len(data)} bytes")
+    testset.check(architecture)
+    if type(threshold) is not int or not 1 <= threshold <= len(testset):
+        raise VerificationError("threshold", f"1..{len(testset)}", threshold)
 
 
 def build(architecture: Architecture, n_images: int) -> Statement:

@@ -29,6 +29,7 @@ from zkcmp.exchange.identity import Identity, ReadingKey
 from zkcmp.exchange.messages import Offer
 from zkcmp.exchange.seller import Seller, Terms
 from zkcmp.exchange.statement import ciphertext_bytes
+from zkcmp.groth16.keys import ProvingKey
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.data_files import save_npz
 from zkcmp.model.dataset import MAX_IMAGES, TestSet
@@ -240,6 +241,20 @@ def test_buyer_refuses_a_forged_delivery(sale: Callable[[str], Sale], forgery: s
         with pytest.raises(VerificationError, match=r"hash of the ciphertext|pairing equation"):
             buyer.verify(deal.deal)
         assert deal.tree() == before
+    assert deal.run("buyer", "verify").code == 0
+
+
+def test_buyer_refuses_a_stored_verifying_key_of_another_circuit(
+    sale: Callable[[str], Sale], tmp_path: Path
+) -> None:
+    deal = sale("proved")
+    key_of_another_circuit(tmp_path / "key")
+    stored = deal.private("buyer") / "verifying.key"
+    kept = stored.read_bytes()
+    stored.write_bytes(ProvingKey.open(tmp_path / "key").verifying_key.to_bytes())
+    said = refused_without_a_trace(deal, lambda sale: sale.run("buyer", "verify"))
+    assert "our own verifying key" in said
+    stored.write_bytes(kept)
     assert deal.run("buyer", "verify").code == 0
 
 

@@ -20,7 +20,11 @@ NETWORK = Network(ARCHITECTURE, [np.eye(2, dtype=np.int64), np.zeros(2, np.int64
 TEST_SET = TestSet(np.array([[[[3, 1]]]]), np.array([0]))
 
 
-def test_keys_of_another_circuit(tmp_path: Path) -> None:
+# the same public inputs, another circuit: weights one bit wider in a block of its own
+OTHER = Architecture((1, 1, 2), 2, (Flatten(), Dense(2, 2, 3, 2)))
+
+
+def test_keys_of_another_circuit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "proving.key"
     key = prover.setup(ARCHITECTURE, 1, path)
     assert prover.check_key(path, ARCHITECTURE, 1) == prover.key_digest(key)
@@ -39,11 +43,21 @@ def test_keys_of_another_circuit(tmp_path: Path) -> None:
         prover.key_digest(key),
     )
     proof = prover.prove(deal, NETWORK, preimage, path)
+    other = prover.setup(OTHER, 1, tmp_path / "other.key")
+    assert len(other) == len(key)
+
+    def build(*_: object) -> None:
+        raise AssertionError("a verifier needs no constraint system")
+
+    monkeypatch.setattr(prover.circuit, "build", build)
     prover.verify(deal, key, proof)
+    with pytest.raises(VerificationError, match="our own verifying key"):
+        prover.verify(deal, other, proof)
     with pytest.raises(VerificationError, match="our own verifying key"):
         prover.verify(replace(deal, verifying_key_digest=bytes(32)), key, proof)
 
-    other = key[:12] + bytes(32) + key[44:]  # the same points, said to be of another circuit
-    named = replace(deal, verifying_key_digest=hashlib.sha256(other).digest())
-    with pytest.raises(VerificationError, match="this deal's circuit"):
-        prover.verify(named, other, proof)
+    renamed = key[:12] + bytes(32) + key[44:]  # the same points, said to be of another circuit
+    for wrong in (other, renamed):
+        named = replace(deal, verifying_key_digest=hashlib.sha256(wrong).digest())
+        with pytest.raises(VerificationError, match="pairing equation"):
+            prover.verify(named, wrong, proof)
