@@ -157,8 +157,7 @@ def public_inputs(
     not fit the architecture, DecodeError when a block is not below r.
     """
     _check_public(architecture, ciphertext, commitment, testset, threshold, context)
-    one_hot = np.zeros((len(testset), architecture.n_classes), np.int64)
-    one_hot[np.arange(len(testset)), testset.labels] = 1
+    one_hot = _one_hot(testset.labels, architecture.n_classes)
     rest = np.concatenate([[threshold], testset.images.reshape(-1), one_hot.reshape(-1)])
     return FrVector.concat(
         [
@@ -205,6 +204,13 @@ def build(architecture: Architecture, n_images: int) -> Statement:
     return Statement(architecture, n_images, system.build())
 
 
+def _one_hot(labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """(n, classes) int64; a whole identity matrix would be large for many classes."""
+    rows = np.zeros((len(labels), n_classes), np.int64)
+    rows[np.arange(len(labels)), labels] = 1
+    return rows
+
+
 def _halves(data: bytes) -> list[int]:
     return [int.from_bytes(data[:16], "big"), int.from_bytes(data[16:], "big")]
 
@@ -218,7 +224,7 @@ def _synthesise(
     halves = one_hot_values = None
     if given is not None:
         halves = np.array([*_halves(given.context), *_halves(given.commitment)], object)
-        one_hot_values = np.eye(n_classes, dtype=np.int64)[given.labels]
+        one_hot_values = _one_hot(given.labels, n_classes)
     public(system, "context", (2,), None if halves is None else halves[:2])
     digest = public(system, "commitment", (2,), None if halves is None else halves[2:])
     ciphertext = system.public(

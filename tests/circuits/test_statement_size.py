@@ -11,6 +11,7 @@ from circuits.size import Size, check_size, statement_size
 from zkcmp.errors import VerificationError
 from zkcmp.groth16 import keys
 from zkcmp.mimc7 import CONSTANTS
+from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Square
 from zkcmp.seal import CAPACITY_BITS, n_blocks
 
@@ -125,3 +126,17 @@ def test_arg_max_margins_read_every_later_label() -> None:
     margins = next(s for s in r1cs.gadgets if s.name == "argmax margins")
     lengths = np.diff(r1cs.b.indptr)[margins.first : margins.last]
     assert lengths.tolist() == [2 + 1499 - i for i in range(1500)]
+
+
+def test_public_inputs_of_many_classes_need_no_square_matrix() -> None:
+    many = Architecture((1, 1, 1), 1, (Flatten(), Dense(1, 40_000, 2, 2)))
+    testset = TestSet(np.zeros((1, 1, 1, 1), np.int64), np.array([39_998]))
+    words = np.zeros((n_blocks(many), 4), np.uint64)
+    tracemalloc.start()
+    try:
+        inputs = statement.public_inputs(many, words, bytes(32), testset, 1, bytes(32))
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert inputs.slice(len(inputs) - 4, len(inputs)).to_ints() == [0, 0, 1, 0]
+    assert peak_bytes < 1 << 27
