@@ -13,7 +13,20 @@ import pytest
 
 from zkcmp.bn254 import lanes
 from zkcmp.bn254.body import BODY, LANES, LIMBS
-from zkcmp.bn254.lanes import add, canonical, is_zero, mul, neg, reduce, select, sqr, store_fr, sub
+from zkcmp.bn254.lanes import (
+    add,
+    canonical,
+    is_zero,
+    mul,
+    neg,
+    reduce,
+    select,
+    sqr,
+    store_fr,
+    sub,
+    sub_both,
+    sub_reduced,
+)
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS
 
 BITS, MASK = BODY.bits, (1 << BODY.bits) - 1
@@ -22,7 +35,7 @@ LIMIT = BODY.product_bound
 # bounds of the two factors: their product is the largest that is allowed
 FACTORS = [(LIMIT // k, k) for k in ((1, 2, 7, 9) if LANES > 1 else (1, 2))]
 FACTORS += [(b, a) for a, b in FACTORS if a != b]
-OPERATIONS = 8
+OPERATIONS = 10
 
 
 def extremes(p: int, bound: int) -> list[int]:
@@ -65,6 +78,8 @@ def operations(field: str, bounds: tuple[int, int]):
             store_fr(out[5], i, reduce(x))
             store_fr(out[6], i, canonical(x))
             store_fr(out[7], i, select(is_zero(sub(x, y)), mul(x, x), y))
+            store_fr(out[8], i, sub_both(x, y, y))
+            store_fr(out[9], i, sub_reduced(x, y))
 
     return run
 
@@ -96,6 +111,8 @@ def test_operations_at_their_largest_operands(field: str, bounds: tuple[int, int
                 x,
                 x,
                 y if (x - y) % p else x * x * inverse,
+                x - 2 * y,
+                x - y,
             )[k]
             assert (got - expected) % p == 0, (k, x, y)
             assert got < (p if k == 6 else 2 * p), (k, x, y)

@@ -88,34 +88,81 @@ class IfmaBody:
         return b.call(fn, [acc, x, y])
 
     def mul(self, b: Builder, p: int, x: Value, y: Value) -> Value:
-        """Montgomery product, word by word (CIOS) with the limbs of x against one limb of y.
+        """Montgomery product: the ten columns of x·y, then a reduction limb by limb.
 
-        A sum takes at most 20 half products of 52 bits and a carry before it is normalised.
+        A column takes at most 20 half products of 52 bits and a carry before it is normalised.
         """
-        zero, p_limbs = self.splat(0), self._limbs(p)
-        minus_p_inverse = self.splat(-pow(p, -1, 1 << 52) % (1 << 52))
         xs, ys = self.unpack(b, x), self.unpack(b, y)
-        t = [zero] * 6
-        for yi in ys:
-            t = [self._madd(b, "l", t[j], xs[j], yi) for j in range(5)] + t[5:]
-            m = self._madd(b, "l", zero, t[0], minus_p_inverse)
-            t = [self._madd(b, "l", t[j], m, p_limbs[j]) for j in range(5)] + t[5:]
-            carry = b.lshr(t[0], self.splat(52))
-            t = [*t[1:], zero]
-            t[0] = b.add(t[0], carry)
-            t = [self._madd(b, "h", t[j], xs[j], yi) for j in range(5)] + t[5:]
-            t = [self._madd(b, "h", t[j], m, p_limbs[j]) for j in range(5)] + t[5:]
-        return self.pack(b, self._carry(b, t[:5]))
+        t = [self.splat(0)] * 10
+        for i in range(5):
+            for j in range(5):
+                t[i + j] = self._madd(b, "l", t[i + j], xs[i], ys[j])
+                t[i + j + 1] = self._madd(b, "h", t[i + j + 1], xs[i], ys[j])
+        return self._redc(b, p, t)
+
+    def sqr(self, b: Builder, p: int, x: Value) -> Value:
+        """Montgomery square: products of different limbs once, doubled."""
+        xs = self.unpack(b, x)
+        t = [self.splat(0)] * 10
+        for i in range(5):
+            for j in range(i + 1, 5):
+                t[i + j] = self._madd(b, "l", t[i + j], xs[i], xs[j])
+                t[i + j + 1] = self._madd(b, "h", t[i + j + 1], xs[i], xs[j])
+        t = [b.add(c, c) for c in t]
+        for i in range(5):
+            t[2 * i] = self._madd(b, "l", t[2 * i], xs[i], xs[i])
+            t[2 * i + 1] = self._madd(b, "h", t[2 * i + 1], xs[i], xs[i])
+        return self._redc(b, p, t)
+
+    def _redc(self, b: Builder, p: int, t: list[Value]) -> Value:
+        """t·2^−260 mod p for ten columns: five times, add the multiple of p that clears a limb."""
+        p_limbs = self._limbs(p)
+        minus_p_inverse = self.splat(-pow(p, -1, 1 << 52) % (1 << 52))
+        for i in range(5):
+            m = self._madd(b, "l", self.splat(0), t[i], minus_p_inverse)
+            for j in range(5):
+                t[i + j] = self._madd(b, "l", t[i + j], m, p_limbs[j])
+                t[i + j + 1] = self._madd(b, "h", t[i + j + 1], m, p_limbs[j])
+            t[i + 1] = b.add(t[i + 1], b.lshr(t[i], self.splat(52)))
+        return self.pack(b, self._carry(b, t[5:]))
 
     def add(self, b: Builder, x: Value, y: Value) -> Value:
         pairs = zip(self.unpack(b, x), self.unpack(b, y), strict=True)
         return self.pack(b, self._carry(b, [b.add(u, v) for u, v in pairs]))
 
-    def sub_plus(self, b: Builder, x: Value, y: Value, multiple: int) -> Value:
-        """x − y + multiple, for a multiple of p that keeps it non-negative."""
-        triples = zip(self.unpack(b, x), self.unpack(b, y), self._limbs(multiple), strict=True)
-        limbs = [b.add(b.sub(u, v), c) for u, v, c in triples]
-        return self.pack(b, self._carry(b, limbs, signed=True))
+    def combine(self, b: Builder, plus: list[Value], minus: list[Value], multiple: int) -> Value:
+        """Σ plus − Σ minus + multiple, with one propagation of carries."""
+        return self.pack(b, self._carry(b, self._sum(b, plus, minus, multiple), signed=True))
+
+    def combine_to_2p(
+        self, b: Builder, p: int, plus: list[Value], minus: list[Value], multiple: int
+    ) -> Value:
+        """The same, below 84p, reduced to [0, 2p).
+
+        The quotient by p is estimated from the top limb t, within 1 of ⌊x/2^208⌋, as
+        q = ⌊t·⌊2^260/p⌋/2^52⌋. Rounding the factor down loses less than 0.65 up to x = 2^260 and
+        outweighs an overestimated t, so x/p − 1.7 < q ≤ x/p; q·(2^260 − p) is added modulo 2^260.
+        """
+        limbs = self._sum(b, plus, minus, multiple)
+        top = b.add(limbs[4], b.ashr(limbs[3], self.splat(52)))
+        top = b.select(b.icmp_signed("<", top, self.splat(0)), self.splat(0), top)
+        q = self._madd(b, "h", self.splat(0), top, self.splat((1 << 260) // p))
+        for k, c in enumerate(self._limbs((1 << 260) - p)):
+            limbs[k] = self._madd(b, "l", limbs[k], q, c)
+            if k < 4:
+                limbs[k + 1] = self._madd(b, "h", limbs[k + 1], q, c)
+        limbs = self._carry(b, limbs, signed=True)
+        limbs[4] = b.and_(limbs[4], self.splat(self.mask))
+        return self.pack(b, limbs)
+
+    def _sum(self, b: Builder, plus: list[Value], minus: list[Value], multiple: int) -> list[Value]:
+        """Limb by limb, carries not propagated."""
+        limbs = self._limbs(multiple)
+        for x in plus:
+            limbs = [b.add(u, v) for u, v in zip(limbs, self.unpack(b, x), strict=True)]
+        for x in minus:
+            limbs = [b.sub(u, v) for u, v in zip(limbs, self.unpack(b, x), strict=True)]
+        return limbs
 
     def subtract_if_not_below(self, b: Builder, x: Value, multiple: int) -> Value:
         xs = self.unpack(b, x)
@@ -128,6 +175,13 @@ class IfmaBody:
     def select(self, b: Builder, mask: Value, x: Value, y: Value) -> Value:
         pairs = zip(self.unpack(b, x), self.unpack(b, y), strict=True)
         return self.pack(b, [b.select(mask, u, v) for u, v in pairs])
+
+    def negate_where(self, b: Builder, mask: Value, x: Value, multiple: int) -> Value:
+        """multiple − x in the lanes of the mask, x in the others."""
+        limbs = []
+        for limb, c in zip(self.unpack(b, x), self._limbs(multiple), strict=True):
+            limbs.append(b.select(mask, b.sub(c, limb), limb))
+        return self.pack(b, self._carry(b, limbs, signed=True))
 
     def equals_zero(self, b: Builder, x: Value) -> Value:
         """Mask of lanes whose limbs are all zero (the integer 0, not a multiple of p)."""
@@ -206,6 +260,9 @@ class PortableBody:
             t = [*t[1:], b.add(top, over)]
         return self.pack(b, t[:4])
 
+    def sqr(self, b: Builder, p: int, x: Value) -> Value:
+        return self.mul(b, p, x, x)
+
     def _row(
         self, b: Builder, t: list[Value], xs: list[Value], y: Value
     ) -> tuple[list[Value], Value]:
@@ -221,8 +278,21 @@ class PortableBody:
     def add(self, b: Builder, x: Value, y: Value) -> Value:
         return b.add(x, y)
 
-    def sub_plus(self, b: Builder, x: Value, y: Value, multiple: int) -> Value:
-        return b.add(b.sub(x, y), I256(multiple))
+    def combine(self, b: Builder, plus: list[Value], minus: list[Value], multiple: int) -> Value:
+        out = I256(multiple)
+        for x in plus:
+            out = b.add(out, x)
+        for x in minus:
+            out = b.sub(out, x)
+        return out
+
+    def combine_to_2p(
+        self, b: Builder, p: int, plus: list[Value], minus: list[Value], multiple: int
+    ) -> Value:
+        x = self.combine(b, plus, minus, multiple)
+        for k in _halvings(self.bound_limit):
+            x = self.subtract_if_not_below(b, x, k * p)
+        return x
 
     def subtract_if_not_below(self, b: Builder, x: Value, multiple: int) -> Value:
         d = b.sub(x, I256(multiple))
@@ -230,6 +300,9 @@ class PortableBody:
 
     def select(self, b: Builder, mask: Value, x: Value, y: Value) -> Value:
         return b.select(mask, x, y)
+
+    def negate_where(self, b: Builder, mask: Value, x: Value, multiple: int) -> Value:
+        return b.select(mask, b.sub(I256(multiple), x), x)
 
     def equals_zero(self, b: Builder, x: Value) -> Value:
         return b.icmp_unsigned("==", x, I256(0))
@@ -246,6 +319,8 @@ class PortableBody:
 
 def reduce_to_2p(body: Any, b: Builder, p: int, x: Value, bound: int) -> Value:
     """[0, bound·p) to [0, 2p)."""
+    if len(_halvings(bound)) > 1:
+        return body.combine_to_2p(b, p, [x], [], 0)
     for k in _halvings(bound):
         x = body.subtract_if_not_below(b, x, k * p)
     return x

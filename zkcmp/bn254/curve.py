@@ -12,7 +12,7 @@ equal, opposite or infinite, because neither curve has a point of order 2.
 from numba.extending import intrinsic, overload
 
 from zkcmp.bn254.body import BODY
-from zkcmp.bn254.jit import kernel
+from zkcmp.bn254.jit import inlined, kernel
 from zkcmp.bn254.lane_points import lane_bit_mask, rotate
 from zkcmp.bn254.lanes import (
     Element,
@@ -35,6 +35,8 @@ from zkcmp.bn254.lanes import (
     select,
     sqr,
     sub,
+    sub_both,
+    sub_reduced,
 )
 from zkcmp.bn254.params import CURVE_B, FQ_MODULUS, FROBENIUS_X, FROBENIUS_Y, TWIST_B
 from zkcmp.bn254.power import exponent_bits, power
@@ -99,9 +101,9 @@ def add_projective(p, q):
     x1, y1, z1 = p
     x2, y2, z2 = q
     t0, t1, t2 = mul(x1, x2), mul(y1, y2), mul(z1, z2)
-    t3 = sub(mul(add(x1, y1), add(x2, y2)), add(t0, t1))
-    t4 = sub(mul(add(y1, z1), add(y2, z2)), add(t1, t2))
-    t5 = times_b3(sub(mul(add(x1, z1), add(x2, z2)), add(t0, t2)))
+    t3 = sub_both(mul(add(x1, y1), add(x2, y2)), t0, t1)
+    t4 = sub_both(mul(add(y1, z1), add(y2, z2)), t1, t2)
+    t5 = times_b3(sub_both(mul(add(x1, z1), add(x2, z2)), t0, t2))
     return _finish(t0, t1, times_b3(t2), t3, t4, t5)
 
 
@@ -111,21 +113,20 @@ def add_affine(p, q):
     x1, y1, z1 = p
     x2, y2 = q
     t0, t1 = mul(x1, x2), mul(y1, y2)
-    t3 = sub(mul(add(x1, y1), add(x2, y2)), add(t0, t1))
+    t3 = sub_both(mul(add(x1, y1), add(x2, y2)), t0, t1)
     t4 = add(mul(y2, z1), y1)
     t5 = times_b3(add(mul(x2, z1), x1))
     return _finish(t0, t1, times_b3(z1), t3, t4, t5)
 
 
-@kernel
+@inlined
 def _finish(t0, t1, t2, t3, t4, t5):
     """The last six products; t2 and t5 already carry b₃."""
     u = reduce(add(double(t0), t0))
     s, m = add(t1, t2), sub(t1, t2)
-    x3 = sub(mul(t3, m), mul(t4, t5))
-    y3 = add(mul(s, m), mul(u, t5))
-    z3 = add(mul(t4, s), mul(u, t3))
-    return reduce(x3), reduce(y3), reduce(z3)
+    x3 = sub_reduced(mul(t3, m), mul(t4, t5))
+    y3 = reduce(add(mul(s, m), mul(u, t5)))
+    return x3, y3, reduce(add(mul(t4, s), mul(u, t3)))
 
 
 @kernel

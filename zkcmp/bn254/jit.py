@@ -45,9 +45,20 @@ _CACHED = _is_writable(_CACHE_DIRECTORY)
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` with numba: no GIL while it runs, machine code on disk if possible."""
+    return _compile(function, inline=False)
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A piece of a kernel, compiled into every kernel that calls it: lanes stay in registers."""
+    return _compile(function, inline=True)
+
+
+def _compile(function: Callable[..., Any], inline: bool) -> Callable[..., Any]:
     before = config.CACHE_DIR
     config.CACHE_DIR = _CACHE_DIRECTORY
     try:
-        return numba.njit(nogil=True, cache=_CACHED, error_model="numpy")(function)
+        return numba.njit(nogil=True, cache=_CACHED, error_model="numpy", forceinline=inline)(
+            function
+        )
     finally:
         config.CACHE_DIR = before

@@ -27,6 +27,7 @@ from zkcmp.bn254.lanes import (
     _value_of,
     mask_type,
 )
+from zkcmp.bn254.params import FQ_MODULUS
 
 I8 = ir.IntType(8)
 I32 = U32
@@ -100,34 +101,38 @@ def _record_address(b: Any, base: Any, index: Any, coordinates: int) -> Any:
 
 @intrinsic
 def load_entries(typingctx, points, entries, position):
-    """Points of entries[position … position + LANES − 1], y negated where the entry says so."""
+    """Points of entries[position … position + LANES − 1], y negated where the entry says so.
+
+    An entry that negates must name a finite point.
+    """
     coordinates = _coordinates(points)
     result = _point_type(coordinates)
 
     def codegen(context, b, signature, args):
         base = _base(context, b, points, args[0])
-        addresses, signs = [], []
+        addresses = []
         for lane in range(LANES):
             entry = _entry(context, b, entries, args[1], args[2], lane)
             index = b.zext(b.and_(entry, I32(0x7FFFFFFF)), I64)
             addresses.append(_record_address(b, base, index, coordinates))
-            signs.append(b.icmp_signed("<", entry, I32(0)))
         x, y = _records_to_values(b, addresses, coordinates)
-        if LANES == 1:
-            negate = signs[0]
-        else:
-            negate = ir.Constant(BODY.mask_type, ir.Undefined)
-            for lane, sign in enumerate(signs):
-                negate = b.insert_element(negate, sign, I32(lane))
-        xs = [Element("Fq", 2, v) for v in x]
-        ys = []
-        for v in y:
-            e = Element("Fq", 2, v)
-            arithmetic = Arithmetic(b)
-            ys.append(arithmetic.select(negate, arithmetic.neg(e), e))
+        negate = _signs(context, b, entries, args[1], args[2])
+        y = [BODY.negate_where(b, negate, v, 2 * FQ_MODULUS) for v in y]
+        xs, ys = ([Element("Fq", 2, v) for v in c] for c in (x, y))
         return _pack_point(context, b, result, xs, ys)
 
     return result(points, entries, types.intp), codegen
+
+
+def _signs(context: Any, b: Any, entries: Any, value: Any, position: Any) -> Any:
+    """The mask of lanes whose entry has its top bit set."""
+    address = _address(context, b, entries, value, [position])
+    if LANES == 1:
+        entry = b.load(b.bitcast(address, I32.as_pointer()), align=4)
+        return b.icmp_signed("<", entry, I32(0))
+    vector = ir.VectorType(I32, LANES)
+    loaded = b.load(b.bitcast(address, vector.as_pointer()), align=4)
+    return b.icmp_signed("<", loaded, ir.Constant(vector, [0] * LANES))
 
 
 @intrinsic

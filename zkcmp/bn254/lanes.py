@@ -143,19 +143,43 @@ class Arithmetic:
     def sqr(self, x: Element) -> Element:
         if x.bound * x.bound > BODY.product_bound:
             x = self.reduce(x)
-        return self._new(x.field, 2, lambda: BODY.mul(self.b, x.p, x.value, x.value))
+        return self._new(x.field, 2, lambda: BODY.sqr(self.b, x.p, x.value))
+
+    def combine(self, plus: list[Element], minus: list[Element], reduced: bool = False) -> Element:
+        """Σ plus − Σ minus, carried once; reduced to bound 2 in the same pass where asked."""
+        terms = [*plus, *minus]
+        while sum(t.bound for t in terms) > BODY.bound_limit:
+            widest = max(range(len(terms)), key=lambda k: terms[k].bound)
+            if terms[widest].bound <= 2:
+                return self._combine_in_two(terms, len(plus), reduced)
+            terms[widest] = self.reduce(terms[widest])
+        field, p = terms[0].field, terms[0].p
+        bound = sum(t.bound for t in terms)
+        multiple = p * sum(t.bound for t in terms[len(plus) :])
+
+        def make():
+            values = [t.value for t in terms]
+            sides = values[: len(plus)], values[len(plus) :]
+            if reduced:
+                return BODY.combine_to_2p(self.b, p, *sides, multiple)
+            return BODY.combine(self.b, *sides, multiple)
+
+        return self._new(field, 2 if reduced else bound, make)
+
+    def _combine_in_two(self, terms: list[Element], n_plus: int, reduced: bool) -> Element:
+        """Where not even reduced terms fit together: the last one on its own."""
+        head, last = terms[:-1], terms[-1]
+        if n_plus == len(terms):
+            rest = self.combine(head, [], reduced=True)
+            return self.combine([rest, last], [], reduced)
+        rest = self.combine(head[:n_plus], head[n_plus:], reduced=True)
+        return self.combine([rest], [last], reduced)
 
     def add(self, x: Element, y: Element) -> Element:
-        x, y = self._fit(x, y, lambda k, m: k + m <= BODY.bound_limit)
-        return self._new(x.field, x.bound + y.bound, lambda: BODY.add(self.b, x.value, y.value))
+        return self.combine([x, y], [])
 
     def sub(self, x: Element, y: Element) -> Element:
-        x, y = self._fit(x, y, lambda k, m: k + m <= BODY.bound_limit)
-        return self._new(
-            x.field,
-            x.bound + y.bound,
-            lambda: BODY.sub_plus(self.b, x.value, y.value, y.bound * x.p),
-        )
+        return self.combine([x], [y])
 
     def neg(self, x: Element) -> Element:
         if x.bound > BODY.bound_limit:
@@ -164,7 +188,7 @@ class Arithmetic:
         def make():
             # 0 stays 0: bound·p − 0 would not be below bound·p
             zero = BODY.constant(self.b, 0)
-            difference = BODY.sub_plus(self.b, zero, x.value, x.bound * x.p)
+            difference = BODY.combine(self.b, [], [x.value], x.bound * x.p)
             return BODY.select(self.b, BODY.equals_zero(self.b, x.value), zero, difference)
 
         return self._new(x.field, x.bound, make)
@@ -242,7 +266,7 @@ def _mul(a: Arithmetic, xs: list[Element], ys: list[Element]) -> list[Element]:
         return [a.mul(xs[0], ys[0])]
     v0, v1 = a.mul(xs[0], ys[0]), a.mul(xs[1], ys[1])
     cross = a.mul(a.add(xs[0], xs[1]), a.add(ys[0], ys[1]))
-    return [a.sub(v0, v1), a.sub(cross, a.add(v0, v1))]
+    return [a.sub(v0, v1), a.combine([cross], [v0, v1])]
 
 
 def _sqr(a: Arithmetic, xs: list[Element]) -> list[Element]:
@@ -257,6 +281,9 @@ mul = intrinsic(_binary(_mul))
 sqr = intrinsic(_unary(_sqr))
 add = intrinsic(_binary(lambda a, xs, ys: [a.add(x, y) for x, y in zip(xs, ys, strict=True)]))
 sub = intrinsic(_binary(lambda a, xs, ys: [a.sub(x, y) for x, y in zip(xs, ys, strict=True)]))
+sub_reduced = intrinsic(
+    _binary(lambda a, xs, ys: [a.combine([x], [y], True) for x, y in zip(xs, ys, strict=True)])
+)
 neg = intrinsic(_unary(lambda a, xs: [a.neg(x) for x in xs]))
 double = intrinsic(_unary(lambda a, xs: [a.add(x, x) for x in xs]))
 reduce = intrinsic(_unary(lambda a, xs: [a.reduce(x) for x in xs]))
@@ -280,6 +307,22 @@ def mul_fq(typingctx, x, y):
         return _value_of(operation(Arithmetic(b), xs, ys), b)
 
     return result(x, y), codegen
+
+
+@intrinsic
+def sub_both(typingctx, x, y, z):
+    """x − y − z, bound 2."""
+
+    def operation(a, *operands):
+        return [a.combine([u], [v, w], True) for u, v, w in zip(*operands, strict=True)]
+
+    result = _type_of(operation(Arithmetic(), *(_elements(t, None, None) for t in (x, y, z))))
+
+    def codegen(context, b, signature, args):
+        operands = [_elements(t, v, b) for t, v in zip((x, y, z), args, strict=True)]
+        return _value_of(operation(Arithmetic(b), *operands), b)
+
+    return result(x, y, z), codegen
 
 
 @intrinsic

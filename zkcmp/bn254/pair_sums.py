@@ -11,7 +11,7 @@ right for every input, and the price is paid only where it is due.
 
 from zkcmp.bn254.body import LANES
 from zkcmp.bn254.curve import invert
-from zkcmp.bn254.jit import kernel
+from zkcmp.bn254.jit import inlined, kernel
 from zkcmp.bn254.lane_points import load_entries, prefetch_entries, store_points
 from zkcmp.bn254.lanes import (
     add,
@@ -31,6 +31,8 @@ from zkcmp.bn254.lanes import (
     sqr,
     store_scratch,
     sub,
+    sub_both,
+    sub_reduced,
 )
 
 # groups of LANES pairs that share an inversion, and how far ahead operands are prefetched
@@ -38,12 +40,12 @@ BATCH_GROUPS = 256
 AHEAD = 8  # below bucket_plan.PAD_GROUPS
 
 
-@kernel
+@inlined
 def _sum_of_pair(p, q, numerator, inverse):
     """The chord or tangent: slope = numerator·inverse."""
     slope = mul(numerator, inverse)
-    x3 = reduce(sub(sqr(slope), add(p[0], q[0])))
-    return x3, reduce(sub(mul(slope, sub(p[0], x3)), p[1]))
+    x3 = sub_both(sqr(slope), p[0], q[0])
+    return x3, sub_reduced(mul(slope, sub(p[0], x3)), p[1])
 
 
 @kernel
