@@ -10,17 +10,23 @@ from zkcmp.groth16.snarkjs.json_files import (
     write_verification_key,
 )
 from zkcmp.groth16.snarkjs.prover import prove_with_zkey
+from zkcmp.groth16.snarkjs.ptau import Ptau
 from zkcmp.groth16.snarkjs.witness_file import read_wtns, write_wtns
 from zkcmp.groth16.snarkjs.zkey import ZKey
+from zkcmp.groth16.snarkjs.zkey_writer import export_zkey, import_zkey, setup_zkey
 
 __all__ = [
+    "Ptau",
     "ZKey",
+    "export_zkey",
+    "import_zkey",
     "prove_with_zkey",
     "read_proof",
     "read_public",
     "read_r1cs",
     "read_verification_key",
     "read_wtns",
+    "setup_zkey",
     "write_proof",
     "write_public",
     "write_r1cs",

@@ -53,16 +53,14 @@ def read_r1cs(path: Path | str) -> R1CS:
         raise file.error("has constraints of a wrong length")
     words = np.array(section).view("<u4").astype(np.uint32, copy=False)
     starts, counts = _combinations(file, words, 3 * constraints)
-    matrices, table = _matrices(file, words, starts, counts, wires)
-    return R1CS(
-        outputs + inputs, wires, *matrices, table, [Span("constraints", 0, constraints)], []
-    )
+    (a, b, c), table = _matrices(file, words, starts, counts, wires)
+    return R1CS(outputs + inputs, wires, a, b, c, table, [Span("constraints", 0, constraints)])
 
 
 def _combinations(file: SectionFile, words: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Where the n linear combinations start, and how many entries each has."""
     starts, counts = np.zeros(n, np.int64), np.zeros(n, np.int64)
-    view, end, at = memoryview(words), len(words), 0
+    view, end, at = words.data, len(words), 0
     for k in range(n):
         if at >= end:
             raise file.error("ends inside its constraints")
