@@ -1,4 +1,4 @@
-"""`zkcmp buyer`: request, setup, verify, lock, open, refund, status."""
+"""`zkcmp buyer`: inspect, request, setup, verify, lock, open, refund, status."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,9 +19,33 @@ from zkcmp.cli.options import (
 
 if TYPE_CHECKING:
     from zkcmp.exchange.deal import BuyerState
+    from zkcmp.exchange.messages import Offer
     from zkcmp.model.dataset import TestSet
 
 app = typer.Typer(help="Buy a network.")
+
+
+@app.command()
+def inspect(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
+    """Show the offer in the deal folder; nothing is sent and no sample is spent."""
+    from zkcmp.exchange.buyer import Buyer
+
+    with Buyer.opened(home) as buyer:
+        offer = buyer.inspect(deal)
+    _show_offer(offer)
+    say(
+        f"terms      refund after {offer.timeout_blocks} blocks, {offer.confirmations} "
+        f"confirmations, redeemed only with {offer.min_blocks_left} blocks left"
+    )
+    say("next       compare the fingerprint, then `zkcmp buyer request --seller FINGERPRINT`")
+
+
+def _show_offer(offer: "Offer") -> None:
+    from zkcmp.exchange.identity import fingerprint
+
+    say(f"seller     {fingerprint(offer.sender)}   (compare by another channel)")
+    say(f"offer      {offer.price_sat} sat on {offer.chain}, hash-lock {offer.commitment.hex()}")
+    say(f"network    {_describe(offer.architecture)}")
 
 
 @app.command()
@@ -46,7 +70,6 @@ def request(
 ) -> None:
     """Accept the offer and send the seller a test set, which is spent from then on."""
     from zkcmp.exchange.buyer import Buyer
-    from zkcmp.exchange.identity import fingerprint
     from zkcmp.exchange.statement import parse_threshold
 
     if bool(accuracy) == bool(threshold):
@@ -55,11 +78,7 @@ def request(
     wanted = threshold or parse_threshold(accuracy, len(samples))
     with Buyer.opened(home) as buyer:
         offer = buyer.request(deal, samples, wanted, seller)
-        say(f"seller     {fingerprint(offer.sender)}   (compare by another channel)")
-        say(
-            f"offer      {offer.price_sat} sat on {offer.chain}, hash-lock {offer.commitment.hex()}"
-        )
-        say(f"network    {_describe(offer.architecture)}")
+        _show_offer(offer)
         say(f"asked      at least {wanted} of {len(samples)} images right; these are spent now")
         say(f"buyer      {buyer.identity.fingerprint}   (tell the seller by another channel)")
     say("next       `zkcmp buyer setup`")

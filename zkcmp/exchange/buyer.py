@@ -60,6 +60,14 @@ class Buyer(Party[BuyerState]):
             )
         return missing(Kind.OFFER, folder)
 
+    def inspect(self, folder: Path) -> Offer:
+        """The offer in the folder, checked as `request` does; nothing is kept or sent."""
+        with taking_in(folder, self.home.path, Kind.OFFER) as copy:
+            offer = messages.read_offer(copy)
+            checks.check_offer(offer)
+            checks.check_not_expired(offer)
+        return offer
+
     def request(
         self,
         folder: Path,

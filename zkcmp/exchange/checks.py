@@ -63,6 +63,19 @@ def check_offer(offer: Offer) -> Architecture:
     return architecture
 
 
+def key_material_limit(architecture: Architecture, n_images: int) -> int:
+    """No key material for this circuit has more bytes than this, encryption included.
+
+    A wire has at most three points in G1, one in G2 and three indices; a row of the domain at most
+    three in G1 and one in G2.
+    """
+    size = check_size(architecture, n_images)
+    point = 64
+    wires = size.n_wires * (3 * point + 2 * point + 3 * 4)
+    rows = size.domain_size * (3 * point + 2 * point)
+    return (wires + rows + size.n_public * point) * 11 // 10 + (1 << 20)
+
+
 def check_not_expired(offer: Offer) -> None:
     """Raise DealError once the offer is no longer open for requests."""
     if time.time() > offer.expires_at:

@@ -83,8 +83,10 @@ class Deal(Generic[State]):
     def keys(self) -> DealKeys:
         return DealKeys.load(self.directory / "keys")
 
-    def taking_in(self, kind: Kind) -> contextlib.AbstractContextManager[Path]:
-        return taking_in(self.folder, self.directory, kind)
+    def taking_in(
+        self, kind: Kind, limit_bytes: int | None = None
+    ) -> contextlib.AbstractContextManager[Path]:
+        return taking_in(self.folder, self.directory, kind, limit_bytes)
 
     def accept(self, kind: Kind, copy: Path) -> None:
         """Keep a judged private copy as this party's own."""
@@ -180,14 +182,22 @@ class Party(Generic[State]):
 
 
 @contextlib.contextmanager
-def taking_in(folder: Path, directory: Path, kind: Kind) -> Iterator[Path]:
-    """A private copy of a message in the shared folder, gone afterwards unless it was accepted."""
+def taking_in(
+    folder: Path, directory: Path, kind: Kind, limit_bytes: int | None = None
+) -> Iterator[Path]:
+    """A private copy of a message in the shared folder, gone afterwards unless it was accepted.
+
+    A file longer than any of its kind, or than `limit_bytes`, is not copied.
+    """
     source = folder / FILE_NAMES[kind]
     if not os.path.lexists(source):
         raise missing(kind, folder)
     copy = directory / f"incoming.{FILE_NAMES[kind]}"
     try:
-        copy_durably(source, copy, PRIVATE_FILE, max_file_bytes(kind))
+        largest = max_file_bytes(kind)
+        if limit_bytes is not None:
+            largest = min(largest, limit_bytes)
+        copy_durably(source, copy, PRIVATE_FILE, largest)
         yield copy
     finally:
         copy.unlink(missing_ok=True)

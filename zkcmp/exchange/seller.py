@@ -22,9 +22,10 @@ from bitcoin.core import CTransaction
 
 from bitcoin_scripts.chain import Chain, txid_of
 from bitcoin_scripts.claim import build_claim
+from bitcoin_scripts.errors import SettlementError
 from circuits.size import check_size
 from zkcmp import seal as sealing
-from zkcmp.errors import DealError, VerificationError
+from zkcmp.errors import DealError, VerificationError, ZkcmpError
 from zkcmp.exchange import checks, messages
 from zkcmp.exchange.deal import SellerState, missing
 from zkcmp.exchange.envelope import Kind
@@ -197,7 +198,13 @@ class Seller(Party[SellerState]):
             if deal.offered(Kind.REQUEST):
                 copy = stack.enter_context(deal.taking_in(Kind.REQUEST))
                 path = own if same_bytes(copy, own) else copy
-            request = messages.read_request(path, offer, deal.keys().reading)
+            try:
+                request = messages.read_request(path, offer, deal.keys().reading)
+            except ZkcmpError:
+                # the request that this seal is bound to is not undone by a bad file
+                if not state.request:
+                    raise
+                request = messages.read_request(own, offer, deal.keys().reading)
             if state.request and request.digest.hex() != state.request:
                 raise DealError(
                     "this seal is bound to an earlier request and answers no other: a second "
@@ -232,8 +239,9 @@ class Seller(Party[SellerState]):
         """Decrypt the proving key into the private directory and check its form."""
         from zkcmp.exchange import prover
 
+        limit = checks.key_material_limit(architecture, n_images)
         with (
-            deal.taking_in(Kind.KEY_MATERIAL) as copy,
+            deal.taking_in(Kind.KEY_MATERIAL, limit) as copy,
             replacing(deal.directory / _PROVING_KEY) as path,
         ):
             material = messages.read_key_material(
@@ -259,6 +267,8 @@ class Seller(Party[SellerState]):
         ciphertext = (deal.directory / "ciphertext").read_bytes()
         words = ciphertext_words(ciphertext, offer.n_blocks)
         network = sealing.open_seal(preimage, words, offer.commitment, architecture)
+        # a refusal is an answer, too: it tells the same bit
+        self._answered().record(bytes.fromhex(deal.state.weights), request.digest)
         correct = int(np.sum(network.predict(test_set.images) == test_set.labels))
         if correct < request.threshold:
             raise DealError(
@@ -277,7 +287,6 @@ class Seller(Party[SellerState]):
             prover.verifying_key_digest(proving_key),
         )
         proof = prover.prove(statement, network, preimage, proving_key, progress)
-        self._answered().record(bytes.fromhex(deal.state.weights), request.digest)
         record: dict[str, int | str | bytes] = {
             "proof": proof,
             "request": request.digest,
@@ -310,10 +319,18 @@ class Seller(Party[SellerState]):
             claim = deal.load_transaction("claim.tx")
         else:
             claim = self._build_claim(deal, offer, chain, fee_sat_per_vb)
-        txid = chain.broadcast(claim)
         if not state.claim_sent:
+            # from here on the key may be public, so whatever happens the claim is sent again
             state.claim_sent = True
             deal.save()
+        try:
+            txid = chain.broadcast(claim)
+        except SettlementError:
+            if not repeated:
+                # refused by consensus, so nobody has seen it
+                state.claim_sent = False
+                deal.save()
+            raise
         return Redeemed(txid, chain.confirmations(txid), repeated)
 
     def _build_claim(
@@ -323,11 +340,15 @@ class Seller(Party[SellerState]):
         state, keys = deal.state, deal.keys()
         request = messages.read_request(deal.own(Kind.REQUEST), offer, keys.reading)
         answers = bytes.fromhex(state.delivery)
-        if deal.offered(Kind.LOCK) or not deal.own(Kind.LOCK).exists():
+        try:
             with deal.taking_in(Kind.LOCK) as copy:
                 lock = messages.read_lock(copy, offer.deal, request.sender, answers)
                 checks.lock_terms(lock, offer, request.refund_key)
                 deal.accept(Kind.LOCK, copy)
+        except ZkcmpError:
+            # one that came earlier and was good is not undone by a bad one
+            if not deal.own(Kind.LOCK).exists():
+                raise
         lock = messages.read_lock(deal.own(Kind.LOCK), offer.deal, request.sender, answers)
         htlc, outpoint = checks.check_lock(lock, offer, request.refund_key, chain)
         if chain.find_spend(outpoint) is not None:
