@@ -11,11 +11,21 @@ from typing import Annotated
 import typer
 
 from zkcmp import __version__
-from zkcmp.cli import buyer, chain, demo, seller
+from zkcmp.cli import buyer, chain, demo, groth16, seller
 from zkcmp.cli.console import fail, say
 from zkcmp.errors import ZkcmpError
 
 _CLICK_ERROR = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+
+_GROUPS: list[list[str]] = [
+    [],
+    ["seller"],
+    ["buyer"],
+    ["chain"],
+    ["groth16"],
+    ["groth16", "export"],
+    ["groth16", "import"],
+]
 
 app = typer.Typer(
     help="Sell a trained network, or buy one, with a proof of its accuracy before payment and "
@@ -27,6 +37,7 @@ app = typer.Typer(
 app.add_typer(seller.app, name="seller")
 app.add_typer(buyer.app, name="buyer")
 app.add_typer(chain.app, name="chain")
+app.add_typer(groth16.app, name="groth16")
 app.command(name="demo")(demo.demo)
 
 
@@ -69,7 +80,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command; its exit code: 0 when it was done, 2 when it was refused."""
-    if arguments in ([], ["seller"], ["buyer"], ["chain"]):
+    if arguments in _GROUPS:
         arguments = [*arguments, "--help"]
     try:
         code = app(args=arguments, prog_name="zkcmp", standalone_mode=False)

@@ -1,7 +1,8 @@
 """Groth16 verification: e(A, B) = e(α, β) · e(IC, γ) · e(C, δ), IC = Σ_i z_i·gamma_abc_g1[i].
 
 Source: Groth 2016, §3.2, Vfy. Checked as one product, e(−A, B)·e(α, β)·e(IC, γ)·e(C, δ) = 1, with
-one final exponentiation.
+one final exponentiation. The four Miller loops run side by side in lanes, so lines of β, γ and δ or
+e(α, β) computed ahead of time would save nothing. Many proofs: batch.py.
 
 What the caller must still check: that the verifying key is of the intended circuit (its digest),
 that it was made by somebody who gains nothing from forging proofs, and that the public inputs are
@@ -29,20 +30,7 @@ def verify(verifying_key: VerifyingKey, public_inputs: FrVector, proof: Proof) -
     Raises:
         VerificationError: saying which check failed.
     """
-    expected = verifying_key.n_public
-    if len(public_inputs) != expected:
-        raise VerificationError("number of public inputs", expected, len(public_inputs))
-    for name, point, shape in (
-        ("A", proof.a, (1, 2, 4)),
-        ("B", proof.b, (1, 2, 2, 4)),
-        ("C", proof.c, (1, 2, 4)),
-    ):
-        if point.shape != shape:
-            raise VerificationError(f"proof element {name}", f"shape {shape}", point.shape)
-        try:
-            check_points(point, f"proof element {name}")
-        except DecodeError as error:
-            raise VerificationError(f"proof element {name}", "a point of its group") from error
+    check_form(verifying_key, public_inputs, proof)
     minus_a = g1.from_affine_ints([G1.neg(g1.to_affine_ints(proof.a)[0])])
     pairs = [
         (minus_a, proof.b),
@@ -57,6 +45,28 @@ def verify(verifying_key: VerifyingKey, public_inputs: FrVector, proof: Proof) -
             "another value",
             "the proof is not of these public inputs under this key",
         )
+
+
+def check_form(verifying_key: VerifyingKey, public_inputs: FrVector, proof: Proof) -> None:
+    """All that `verify` checks before its equation: counts, shapes, points in their groups.
+
+    Raises:
+        VerificationError: saying which check failed.
+    """
+    expected = verifying_key.n_public
+    if len(public_inputs) != expected:
+        raise VerificationError("number of public inputs", expected, len(public_inputs))
+    for name, point, shape in (
+        ("A", proof.a, (1, 2, 4)),
+        ("B", proof.b, (1, 2, 2, 4)),
+        ("C", proof.c, (1, 2, 4)),
+    ):
+        if point.shape != shape:
+            raise VerificationError(f"proof element {name}", f"shape {shape}", point.shape)
+        try:
+            check_points(point, f"proof element {name}")
+        except DecodeError as error:
+            raise VerificationError(f"proof element {name}", "a point of its group") from error
 
 
 def input_commitment(verifying_key: VerifyingKey, public_inputs: FrVector) -> np.ndarray:

@@ -1,0 +1,68 @@
+"""Multiples and transforms of points equal those of their discrete logarithms."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from zkcmp.bn254.fixed_base import fixed_base_mul
+from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.ntt import COSET_SHIFT, bit_reversed, coset_ntt, intt, ntt
+from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.groth16.point_multiples import multiples, transform
+
+EDGES = [0, 1, 2, 15, 16, 17, FR_MODULUS - 1, FR_MODULUS - 16, 1 << 253, 7**90]
+
+
+@pytest.mark.parametrize("group", ["g1", "g2"])
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 100])
+def test_multiples(group: Literal["g1", "g2"], n: int) -> None:
+    logs = FrVector.from_ints([EDGES[j % 10] for j in range(n)])
+    factors = FrVector.from_ints([EDGES[(j // 10) % 10] for j in range(n)])
+    points = fixed_base_mul(group, logs)
+    assert np.array_equal(multiples(points, factors), fixed_base_mul(group, logs * factors))
+
+
+def test_more_than_a_block() -> None:
+    logs, factors = FrVector.powers(3, 1500), FrVector.powers(5, 1500)
+    points = fixed_base_mul("g1", logs)
+    assert np.array_equal(multiples(points, factors), fixed_base_mul("g1", logs * factors))
+
+
+def test_lengths_must_agree() -> None:
+    with pytest.raises(ValueError, match="3 points and 2 scalars"):
+        multiples(fixed_base_mul("g1", FrVector.zeros(3)), FrVector.zeros(2))
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 8, 64])
+def test_transforms(n: int) -> None:
+    logs = FrVector.powers(7, n).scale(12345)
+    if n > 2:
+        logs.assign(1, FrVector.zeros(1))
+    points = fixed_base_mul("g1", logs)
+    assert np.array_equal(transform(points), fixed_base_mul("g1", ntt(logs.copy())))
+    on_coset = fixed_base_mul("g1", coset_ntt(logs.copy()))
+    assert np.array_equal(transform(points, COSET_SHIFT), on_coset)
+    shuffled = points[bit_reversed(n)]
+    assert np.array_equal(transform(shuffled, COSET_SHIFT, reversed_order=True), on_coset)
+    back = fixed_base_mul("g1", intt(logs.copy()).scale(n))
+    assert np.array_equal(transform(points, inverse=True), back)
+
+
+def test_the_portable_body_agrees() -> None:
+    """The same test in a process with the other lane body."""
+    here = Path(__file__)
+    chosen = "test_multiples and g1 or test_transforms"
+    options = ["-p", "no:cacheprovider", "-o", "addopts=", "-k", chosen]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", str(here), *options],
+        env={**os.environ, "ZKCMP_LANES": "portable"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout[-2000:]
+    assert "10 passed" in run.stdout
