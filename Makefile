@@ -1,17 +1,21 @@
 # make demo   sells a small network end to end on this machine (installs itself first)
 # make test   runs the default test tier
+# make test-snarkjs  runs the tests against npm's snarkjs and circom, where node and npm are
 # make check  lint and types
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test test-snarkjs check clean
 
 demo: $(VENV)/.run
 	$(BIN)/zkcmp demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+test-snarkjs: $(VENV)/.dev
+	PYTHON=$(BIN)/python tests/snarkjs/run.sh
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
