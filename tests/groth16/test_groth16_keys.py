@@ -17,8 +17,10 @@ from zkcmp.bn254.reference import G2, fq2_add, fq2_mul, fq2_sqrt
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.groth16 import ProvingKey, VerifyingKey, prove, setup
 from zkcmp.groth16.key_file import KeyWriter
-from zkcmp.groth16.keys import SECTIONS
+from zkcmp.groth16.keys import POWER_SECTIONS
+from zkcmp.groth16.keys import SECTIONS as PROVER_SECTIONS
 
+SECTIONS = PROVER_SECTIONS + POWER_SECTIONS
 FIXED, ENTRY = 80, 72
 HEADER = FIXED + ENTRY * len(SECTIONS) + 32
 

@@ -8,8 +8,8 @@
 
 All integers little-endian. Sections start on cache lines, so a point of 64 bytes is one line, and
 the arrays of a mapped file are used as they lie. The digest of the header covers the digests of the
-sections and so identifies the whole key; `check_digests` reads everything and compares. A later
-version adds sections (an audit needs the powers of τ) by a longer table.
+sections and so identifies the whole key; `check_digests` reads everything and compares. A table has
+all the sections that its reader names, and at its end either all optional ones or none.
 """
 
 import hashlib
@@ -123,8 +123,8 @@ def create_key_file(path: Path, shape: Shape, n_sections: int) -> Iterator[KeyWr
 class KeyFile:
     """A mapped key file whose header and section table are consistent with its size."""
 
-    def __init__(self, path: Path, names: tuple[str, ...]):
-        """Map `path`, which must hold exactly the named sections.
+    def __init__(self, path: Path, names: tuple[str, ...], optional: tuple[str, ...] = ()):
+        """Map `path`, which must hold exactly the named sections, and all optional ones or none.
 
         Raises:
             DecodeError: when it does not.
@@ -136,11 +136,12 @@ class KeyFile:
                 header = file.read(_header_size(MAX_SECTIONS))
         except OSError as error:
             raise DecodeError(f"cannot read the proving key {path}: {error.strerror}") from error
-        self.shape, self.sections, self.digest = _parse_header(header, names)
-        self._check_layout(size, _header_size(len(names)))
+        self.shape, self.sections, self.digest = _parse_header(header, names, optional)
+        end = _header_size(len(self.sections))
+        self._check_layout(size, end)
         # copy-on-write: kernels take writeable arrays, the file never changes
         self._map = np.memmap(path, np.uint8, mode="c")
-        self._check_padding(_header_size(len(names)))
+        self._check_padding(end)
 
     def _check_layout(self, size: int, end: int) -> None:
         for name, section in self.sections.items():
@@ -181,7 +182,9 @@ class KeyFile:
                 raise DecodeError(f"proving key section {name} is damaged; {_ADVICE}")
 
 
-def _parse_header(header: bytes, names: tuple[str, ...]) -> tuple[Shape, dict[str, Section], bytes]:
+def _parse_header(
+    header: bytes, names: tuple[str, ...], optional: tuple[str, ...]
+) -> tuple[Shape, dict[str, Section], bytes]:
     if len(header) < _FIXED.size or not header.startswith(MAGIC):
         raise DecodeError(f"this is not a proving key; {_ADVICE}")
     _, version, n_sections, circuit, n_public, n_wires, n_constraints, domain = _FIXED.unpack(
@@ -189,6 +192,8 @@ def _parse_header(header: bytes, names: tuple[str, ...]) -> tuple[Shape, dict[st
     )
     if version != VERSION:
         raise DecodeError(f"proving key of version {version}, this tool reads {VERSION}; upgrade")
+    if n_sections == len(names) + len(optional):
+        names += optional
     if n_sections != len(names) or len(header) < _header_size(n_sections):
         raise DecodeError(f"the proving key's section table is incomplete; {_ADVICE}")
     end = _header_size(n_sections) - 32

@@ -11,10 +11,14 @@ inputs:
     [(βA_i + αB_i + C_i)(τ)/δ]₁         l_query, i > ℓ                      (wires in l_wires)
     [(βA_i + αB_i + C_i)(τ)/γ]₁         gamma_abc_g1, i ≤ ℓ
     [τ^i·Z(τ)/δ]₁, i < N − 1            h_query, at position bitrev(i)
+    [τ^i]₁, i ≤ N, and [τ]₂             tau_g1, tau_g2
+
+The powers of τ are what an audit compares the queries with; proving does not use them, and a key
+may be without (both arrays are empty then).
 
 Arrays of points are (n, 2, 4) or (n, 2, 2, 4) uint64 at rest (point_arrays.py); no query contains
 infinity. Opening a key checks its form. Whether the points are points is `check_points`; whether
-they come from one trapdoor (zero-knowledge needs it, no prover sees it) is an audit of its own.
+they come from one trapdoor (zero-knowledge needs it, no prover sees it) is audit.py.
 """
 
 import hashlib
@@ -51,6 +55,7 @@ SECTIONS = (
     "l_query",
     "h_query",
 )
+POWER_SECTIONS = ("tau_g1", "tau_g2")
 
 _FQ_WORDS = np.array([(FQ_MODULUS >> (64 * k)) & (2**64 - 1) for k in range(4)], np.uint64)
 _ADVICE = "the key is damaged or forged, refuse it"
@@ -74,17 +79,22 @@ def circuit_shape(r1cs: R1CS) -> Shape:
     )
 
 
+def bad_points(points: np.ndarray) -> np.ndarray:
+    """Positions of points that are not canonical, not in their group, or infinity."""
+    good = below_modulus(points.reshape(-1, 4), _FQ_WORDS).reshape(len(points), -1).all(axis=1)
+    good &= ~is_infinity(points)
+    if points.ndim == 3:
+        good &= g1.is_on_curve(points)
+    else:
+        good &= g2.is_on_curve(points)
+        good &= g2.in_subgroup(points)
+    return np.flatnonzero(~good)
+
+
 def check_points(points: np.ndarray, name: str) -> None:
     """Raise a DecodeError unless all points are canonical, in their group, and none is infinity."""
-    on_curve = g1.is_on_curve if points.ndim == 3 else g2.is_on_curve
     for start in range(0, len(points), _CHUNK):
-        part = points[start : start + _CHUNK]
-        good = below_modulus(part.reshape(-1, 4), _FQ_WORDS).reshape(len(part), -1).all(axis=1)
-        good &= ~is_infinity(part)
-        good &= on_curve(part)
-        if points.ndim == 4:
-            good &= g2.in_subgroup(part)
-        bad = np.flatnonzero(~good)
+        bad = bad_points(points[start : start + _CHUNK])
         if len(bad):
             raise DecodeError(f"{name}, point {start + int(bad[0])} is not in its group; {_ADVICE}")
 
@@ -176,6 +186,8 @@ class ProvingKey:
     l_wires: np.ndarray
     l_query: np.ndarray
     h_query: np.ndarray
+    tau_g1: np.ndarray
+    tau_g2: np.ndarray
 
     @property
     def shape(self) -> Shape:
@@ -194,13 +206,14 @@ class ProvingKey:
             DecodeError: when the header, a length or a wire list is not what it must be.
         """
         path = Path(path)
-        file = KeyFile(path / KEY_NAME if path.is_dir() else path, SECTIONS)
+        file = KeyFile(path / KEY_NAME if path.is_dir() else path, SECTIONS, POWER_SECTIONS)
         _check_shape(file.shape)
         verifying_key = VerifyingKey.from_bytes(file.bytes("verifying_key"))
         elements_g1 = file.array("elements_g1", np.uint64, (2, 4))
         elements_g2 = file.array("elements_g2", np.uint64, (2, 2, 4))
         _expect_count("elements_g1", elements_g1, 3)
         _expect_count("elements_g2", elements_g2, 2)
+        has_powers = "tau_g1" in file.sections
         key = cls(
             file,
             verifying_key,
@@ -217,6 +230,8 @@ class ProvingKey:
             l_wires=file.array("l_wires", np.uint32, ()),
             l_query=file.array("l_query", np.uint64, (2, 4)),
             h_query=file.array("h_query", np.uint64, (2, 4)),
+            tau_g1=file.array("tau_g1", np.uint64, (2, 4)) if has_powers else elements_g1[:0],
+            tau_g2=file.array("tau_g2", np.uint64, (2, 2, 4)) if has_powers else elements_g2[:0],
         )
         key._check_form()
         return key
@@ -240,6 +255,9 @@ class ProvingKey:
         _expect_count("b_g2_query", self.b_g2_query, len(self.b_wires))
         _expect_count("l_query", self.l_query, len(self.l_wires))
         _expect_count("h_query", self.h_query, shape.domain_size - 1)
+        if "tau_g1" in self.file.sections:
+            _expect_count("tau_g1", self.tau_g1, shape.domain_size + 1)
+            _expect_count("tau_g2", self.tau_g2, 1)
 
     def check_circuit(self, r1cs: R1CS) -> None:
         """Raise a VerificationError unless the key names this circuit and has its sizes.
@@ -270,7 +288,7 @@ class ProvingKey:
         self.file.check_digests()
         for name in ("beta_g1", "delta_g1", "a_query", "b_g1_query", "b_g2_query"):
             check_points(getattr(self, name), f"proving key {name}")
-        for name in ("l_query", "h_query"):
+        for name in ("l_query", "h_query", "tau_g1", "tau_g2"):
             check_points(getattr(self, name), f"proving key {name}")
 
 

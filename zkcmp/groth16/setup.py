@@ -28,6 +28,7 @@ from zkcmp.groth16.key_file import KeyWriter, Shape, create_key_file
 from zkcmp.groth16.keys import (
     KEY_NAME,
     MAX_DOMAIN,
+    POWER_SECTIONS,
     SECTIONS,
     ProvingKey,
     VerifyingKey,
@@ -90,7 +91,7 @@ def setup_with(
     shape = circuit_shape(r1cs)
     qap = evaluate_qap(r1cs, shape.domain_size, trapdoor.tau)
     progress("setup: polynomials at tau", 1, 1)
-    with create_key_file(path, shape, len(SECTIONS)) as writer:
+    with create_key_file(path, shape, len(SECTIONS) + len(POWER_SECTIONS)) as writer:
         _write_sections(writer, shape, qap, trapdoor, progress)
     return ProvingKey.open(path)
 
@@ -135,7 +136,7 @@ def _write_sections(
     l_wires = l_wires[l_wires >= stop]
     # a point in G2 costs about three in G1
     h_count = shape.domain_size - 1
-    total = len(a_wires) + 4 * len(b_wires) + len(l_wires) + h_count
+    total = len(a_wires) + 4 * len(b_wires) + len(l_wires) + h_count + shape.domain_size + 4
     done = 0
 
     def multiples(group: Group, scalars: FrVector) -> Iterator[np.ndarray]:
@@ -157,9 +158,12 @@ def _write_sections(
     writer.section("b_g2_query", multiples("g2", b))
     writer.section("l_wires", [l_wires])
     writer.section("l_query", multiples("g1", k.take(l_wires).scale(inverse_delta)))
-    powers = FrVector.powers(t.tau, shape.domain_size).scale(qap.z * inverse_delta)
-    permute(powers)
-    writer.section("h_query", multiples("g1", powers.slice(0, h_count)))
+    powers = FrVector.powers(t.tau, shape.domain_size + 1)
+    quotients = powers.slice(0, shape.domain_size).scale(qap.z * inverse_delta)
+    permute(quotients)
+    writer.section("h_query", multiples("g1", quotients.slice(0, h_count)))
+    writer.section("tau_g1", multiples("g1", powers))
+    writer.section("tau_g2", multiples("g2", FrVector.from_ints([t.tau])))
 
 
 def _nonzero(values: FrVector) -> np.ndarray:
