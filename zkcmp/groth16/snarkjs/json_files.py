@@ -168,14 +168,14 @@ def read_verification_key(path: Path | str) -> VerifyingKey:
     """The key in verification_key.json, with `NO_CIRCUIT` as its circuit. Raises DecodeError."""
     names = {"nPublic", "vk_alpha_1", "vk_beta_2", "vk_gamma_2", "vk_delta_2", "IC"}
     value = _object(path, names, "verification key")
-    n_public, points = value["nPublic"], value["IC"]
-    if type(n_public) is not int or not isinstance(points, list) or len(points) != n_public + 1:
-        raise DecodeError(f"{path} has not one point of IC for every public input; make it again")
+    n_public = value["nPublic"]
+    if type(n_public) is not int or n_public < 0:
+        raise DecodeError(f"{path} has no usable nPublic; make it again")
     return VerifyingKey(
         NO_CIRCUIT,
         _read_g1([value["vk_alpha_1"]], "vk_alpha_1"),
         _read_g2(value["vk_beta_2"], "vk_beta_2"),
         _read_g2(value["vk_gamma_2"], "vk_gamma_2"),
         _read_g2(value["vk_delta_2"], "vk_delta_2"),
-        _read_g1(points, "IC"),
+        _read_g1(_list(value["IC"], n_public + 1, "IC"), "IC"),
     )

@@ -1,0 +1,90 @@
+"""`zkcmp groth16` with snarkjs's vectors: what it says, writes and refuses."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from zkcmp.cli.main import run
+
+VECTORS = Path(__file__).parents[1] / "groth16" / "snarkjs_vectors"
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with the vectors."""
+    for source in VECTORS.iterdir():
+        shutil.copy(source, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _run(line: str) -> int:
+    return run(["groth16", *line.split()])
+
+
+def test_a_key_of_each_kind(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("setup power.r1cs a.zkey") == 0
+    assert _run("setup power.r1cs b.key") == 0
+    out = capsys.readouterr().out
+    assert out.count("circuit    3 constraints, 3 public inputs\n") == 2
+    assert _run("prove a.zkey power.wtns a.json a_public.json") == 0
+    assert _run("prove b.key power.wtns b.json b_public.json --circuit power.r1cs") == 0
+    assert (
+        "proved     b.json, for the 3 public inputs in b_public.json\n" in capsys.readouterr().out
+    )
+    for kind, key in (("a", "a.zkey"), ("b", "b.key")):
+        assert _run(f"export verificationkey {key} {kind}_vk.json") == 0
+        assert _run(f"verify {kind}_vk.json {kind}_public.json {kind}.json") == 0
+        assert capsys.readouterr().out.endswith("verified   1 of 1\n")
+    assert _run("export zkey b.key power.r1cs c.zkey") == 0
+    assert _run("prove c.zkey power.wtns c.json c_public.json") == 0
+    assert _run("verify b_vk.json b_public.json b.json c_public.json c.json") == 0
+    assert capsys.readouterr().out.endswith("verified   2 of 2\n")
+    assert _run("verify b_vk.json b_public.json b.json a_public.json a.json") == 2
+    assert "zkcmp: proof 1; pairing equation" in capsys.readouterr().err
+
+
+def test_imported_key(files: Path) -> None:
+    assert _run("import zkey power.r1cs power.zkey ours.key") == 0
+    assert _run("prove ours.key power.wtns p.json i.json --circuit power.r1cs") == 0
+    assert _run("verify verification_key.json i.json p.json") == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("prove power.zkey power.r1cs p.json i.json", "power.r1cs is no usable .wtns file"),
+        ("prove power.wtns power.wtns p.json i.json", "needs --circuit"),
+        ("prove missing.zkey power.wtns p.json i.json", "cannot read missing.zkey"),
+        ("setup power.wtns k.zkey", "power.wtns is no usable .r1cs file"),
+        ("verify verification_key.json public.json", "in pairs"),
+        ("verify proof.json public.json proof.json", "proof.json is no verification key"),
+        ("import zkey power.r1cs power.ptau k.key", "power.ptau is no usable .zkey file"),
+    ],
+)
+def test_refusals(files: Path, capsys: pytest.CaptureFixture[str], line: str, message: str) -> None:
+    before = sorted(p.name for p in files.iterdir())
+    assert _run(line) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+    assert sorted(p.name for p in files.iterdir()) == before
+
+
+def test_false_witness_is_named(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = bytearray((files / "power.wtns").read_bytes())
+    data[-96] ^= 1  # the input x
+    (files / "false.wtns").write_bytes(bytes(data))
+    assert _run("prove power.zkey false.wtns p.json i.json --circuit power.r1cs") == 2
+    assert "expected constraint 0 to hold" in capsys.readouterr().err
+    assert _run("prove power.zkey false.wtns p.json i.json") == 2
+    assert "the witness breaks a constraint" in capsys.readouterr().err
+    assert not (files / "p.json").exists()
+
+
+@pytest.mark.parametrize("group", ["groth16", "groth16 export", "groth16 import"])
+def test_groups_alone_show_their_help(capsys: pytest.CaptureFixture[str], group: str) -> None:
+    assert run(group.split()) == 0
+    assert f"Usage: zkcmp {group}" in capsys.readouterr().out
