@@ -16,7 +16,7 @@ class DecodeError(ZkcmpError):
 class VerificationError(ZkcmpError):
     """A check of a proof, a seal or a deal failed.
 
-    `where` names the failed check (gadget, field or message), `expected` and `got` what it compared.
+    `where` names the failed check (gadget, field or message); `expected` and `got` were compared.
     """
 
     def __init__(self, where: str, expected: object = None, got: object = None, hint: str = ""):

@@ -74,7 +74,7 @@ def test_random_shapes(seed: int, pools, monkeypatch: pytest.MonkeyPatch) -> Non
     rng = random.Random(seed)
     if seed % 3 == 0:
         # several chunks of a class, and classes of their own for few scalars
-        monkeypatch.setattr(engine, "_CHUNK", rng.randrange(1, 200))
+        monkeypatch.setattr(engine, "_CHUNK_BYTES", 128 * rng.randrange(1, 200))
         monkeypatch.setattr(engine, "_CLASS_MINIMUM", rng.randrange(1, 20))
     n = rng.choice([seed + 1, rng.randrange(1, 400), rng.randrange(1, POOL), 1024, 1025])
     if seed % 3 == 0:

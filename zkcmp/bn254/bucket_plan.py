@@ -123,12 +123,15 @@ def plan_level(bucket_start, entries, left, right, singles, lanes):
     """Pair neighbours of every bucket; rewrite bucket_start and entries for the sums.
 
     Pair q's sum will be record q of the next level; a bucket's odd one out will be copied to record
-    P + s, P the number of pairs rounded up to whole groups. Returns (pairs, P, singles).
+    P + s, P the number of pairs rounded up to whole groups. Returns (pairs, P, singles). Without
+    any pair nothing is changed.
     """
     buckets = len(bucket_start) - 1
     pairs = 0
     for b in range(1, buckets):
         pairs += (bucket_start[b + 1] - bucket_start[b]) >> 1
+    if pairs == 0:
+        return 0, 0, 0
     whole = (pairs + lanes - 1) // lanes * lanes
     q, s, write = 0, 0, 0
     read = bucket_start[1]
@@ -148,10 +151,42 @@ def plan_level(bucket_start, entries, left, right, singles, lanes):
             s += 1
             write += 1
     bucket_start[buckets] = write
-    # what whole groups and prefetches read beyond the end must be entries too
-    for k in range(q, whole + PAD_GROUPS * lanes):
-        left[k] = left[q - 1] if q else np.uint32(0)
-        right[k] = right[q - 1] if q else np.uint32(0)
+    _pad_pairs(left, right, q, whole + PAD_GROUPS * lanes)
+    singles[s : s + lanes] = np.uint32(0)
+    return q, whole, s
+
+
+@kernel
+def _pad_pairs(left, right, pairs, stop):
+    """What whole groups and prefetches read beyond the last pair must be entries too."""
+    for k in range(pairs, stop):
+        left[k] = left[pairs - 1]
+        right[k] = right[pairs - 1]
+
+
+@kernel
+def plan_merge(bucket_start, entries, occupied, left, right, singles, numbers, lanes):
+    """How to add buckets of at most one entry to a table that has a record for each bucket.
+
+    left[q] is the place in the table of pair q (bucket number − 1), right[q] the entry to add to
+    it; singles are entries for places, numbers, that were not occupied before. Returns (pairs,
+    pairs rounded up to whole groups, singles).
+    """
+    q, s = 0, 0
+    for b in range(1, len(bucket_start) - 1):
+        if bucket_start[b] == bucket_start[b + 1]:
+            continue
+        entry = entries[bucket_start[b]]
+        if occupied[b - 1]:
+            left[q], right[q] = np.uint32(b - 1), entry
+            q += 1
+        else:
+            occupied[b - 1] = True
+            singles[s], numbers[s] = entry, np.uint32(b - 1)
+            s += 1
+    whole = (q + lanes - 1) // lanes * lanes
+    if q:
+        _pad_pairs(left, right, q, whole + PAD_GROUPS * lanes)
     singles[s : s + lanes] = np.uint32(0)
     return q, whole, s
 

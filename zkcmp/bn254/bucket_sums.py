@@ -1,7 +1,5 @@
 """From bucket sums to the multi-scalar product: Σ_b b·B_b for a window, Horner over the windows."""
 
-import numpy as np
-
 from zkcmp.bn254.body import LANES
 from zkcmp.bn254.curve import (
     add_affine,
@@ -33,22 +31,10 @@ def copy_entries(points, entries, count, out, first_group):
 
 
 @kernel
-def place_buckets(points, bucket_start, entries, buckets, numbers, staging):
-    """buckets[b − 1] = the one point of bucket b; buckets is zero (infinity) beforehand.
-
-    staging: a point array and `numbers` an index array, both with room for every bucket.
-    """
-    count = 0
-    for b in range(1, len(bucket_start) - 1):
-        if bucket_start[b] < bucket_start[b + 1]:
-            entries[count] = entries[bucket_start[b]]
-            numbers[count] = b - 1
-            count += 1
-    for k in range(count, count + LANES):
-        entries[k] = np.uint32(0)
-    copy_entries(points, entries, count, staging, 0)
+def scatter(records, numbers, count, table):
+    """table[numbers[k]] = records[k]."""
     for k in range(count):
-        buckets[numbers[k]] = staging[k]
+        table[numbers[k]] = records[k]
 
 
 @kernel

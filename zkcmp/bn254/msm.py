@@ -4,11 +4,12 @@ Scalars are partitioned by the bit length of min(s, r − s): zeros cost nothing
 In each class, windows of c bits; in each window, the points of a bucket are summed by a tree of
 batch-affine additions (pair_sums.py) whose pairs come from a counting sort (bucket_plan.py), so
 they are independent and no lane waits for another; then Σ_b b·B_b and Horner (bucket_sums.py).
-Windows are spread over the threads; c comes from a cost model in which an addition in a tree is the
-unit and a bucket costs about three.
+Points go chunk by chunk, which bounds the memory; windows are spread over the threads; c comes
+from a cost model in which an addition in a tree is the unit and a bucket costs about three.
 """
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +20,13 @@ from zkcmp.bn254.bucket_plan import PAD_GROUPS
 from zkcmp.bn254.fr import FrVector, padded
 from zkcmp.bn254.pair_sums import BATCH_GROUPS, add_pairs
 from zkcmp.bn254.point_arrays import from_kernel_form, is_infinity, to_kernel_form
-from zkcmp.bn254.threads import parallel_map, parallel_ranges
+from zkcmp.bn254.threads import parallel_map, parallel_ranges, thread_count
 
 # bit lengths at which scalars are parted, and the fewest scalars worth a class of their own
 _CLASS_BITS = (1, 4, 8, 16, 32, 64, 128, 253)
 _CLASS_MINIMUM = 1024
-_CHUNK = 1 << 20
+# points that are sorted at once: it bounds the buffers
+_CHUNK_BYTES = 1 << 26
 _BUCKET_COST = 3.0
 _SLACK = (PAD_GROUPS + 2) * LANES
 
@@ -62,49 +64,53 @@ class _Workspace:
 
 @dataclass
 class _Window:
-    """One window of one chunk of a class: sum its points by buckets."""
+    """One window of one chunk of a class, and the table of bucket sums that it adds to."""
 
     digits: np.ndarray
     index: np.ndarray
     start: int
-    c: int
+    table: np.ndarray
+    occupied: np.ndarray
 
 
-def _sum_window(
-    bases: np.ndarray, negative: np.ndarray, task: _Window, space: _Workspace
-) -> np.ndarray:
-    """Σ_b b·(sum of bucket b), an affine record in kernel form."""
-    n, buckets = len(task.digits), 1 << (task.c - 1)
+def _add_window(bases: np.ndarray, negative: np.ndarray, task: _Window, space: _Workspace) -> None:
+    """Add the sum of every bucket's points to its record in the table, in kernel form."""
+    n, buckets = len(task.digits), len(task.occupied)
     bucket_start = np.empty(buckets + 2, np.int64)
-    entries = space.array("entries", max(n, buckets) + _SLACK)
+    entries = space.array("entries", n + _SLACK)
     bucket_plan.sort_into_buckets(
         task.digits, task.index, task.start, negative, bucket_start, entries
     )
-    left = space.array("left", n // 2 + _SLACK)
-    right = space.array("right", n // 2 + _SLACK)
-    singles = space.array("singles", buckets + _SLACK)
+    longest = max(n // 2, buckets) + _SLACK
+    left, right = space.array("left", longest), space.array("right", longest)
+    singles, numbers = (space.array(name, buckets + _SLACK) for name in ("singles", "numbers"))
     points, level = bases, 0
     while True:
         pairs, whole, odd = bucket_plan.plan_level(
             bucket_start, entries, left, right, singles, LANES
         )
         if pairs == 0:
-            # entries now name singles of an all-singles level: records 0 … odd − 1 of a copy
-            out = space.points(f"level{level % 2}", odd)
-            bucket_sums.copy_entries(points, singles, odd, out, 0)
-            points = out
             break
         out = space.points(f"level{level % 2}", whole + odd + LANES)
         add_pairs(points, left, points, right, 0, whole // LANES, out, space.scratch)
         bucket_sums.copy_entries(points, singles, odd, out, whole // LANES)
         points, level = out, level + 1
-    table = np.zeros((max(buckets, LANES), *space.point_shape), np.uint64)
-    numbers = space.array("numbers", buckets + _SLACK, np.int64)
-    staging = space.points("staging", buckets)
-    bucket_sums.place_buckets(points, bucket_start, entries, table, numbers, staging)
-    result = np.zeros((LANES, *space.point_shape), np.uint64)
-    bucket_sums.weighted_bucket_sum(table, result)
-    return result[:1]
+    pairs, whole, odd = bucket_plan.plan_merge(
+        bucket_start, entries, task.occupied, left, right, singles, numbers, LANES
+    )
+    sums = space.points("sums", max(whole, odd))
+    if pairs:
+        add_pairs(task.table, left, points, right, 0, whole // LANES, sums, space.scratch)
+        bucket_sums.scatter(sums, left, pairs, task.table)
+    bucket_sums.copy_entries(points, singles, odd, sums, 0)
+    bucket_sums.scatter(sums, numbers, odd, task.table)
+
+
+def _weighted(table: np.ndarray) -> np.ndarray:
+    """Σ_b b·(record of bucket b), an affine record."""
+    out = np.zeros((LANES, *table.shape[1:]), np.uint64)
+    bucket_sums.weighted_bucket_sum(table, out)
+    return out[:1]
 
 
 def _horner(points: np.ndarray, doublings: int) -> np.ndarray:
@@ -159,28 +165,42 @@ def msm(bases: np.ndarray, scalars: FrVector) -> np.ndarray:
     bases = to_kernel_form(np.ascontiguousarray(bases))
     spaces: dict[int, _Workspace] = {}
 
-    def run(task: _Window) -> np.ndarray:
+    def run(task: _Window) -> None:
         space = spaces.setdefault(threading.get_ident(), _Workspace(shape))
-        return _sum_window(bases, negative, task, space)
+        _add_window(bases, negative, task, space)
 
     partial = []
     for bits, index in _classes(lengths):
         c = window_bits(len(index), bits)
         windows = -(-(bits + 1) // c)
-        for start, stop in _chunks(len(index), windows):
-            digits = np.empty((windows, stop - start), np.int16)
-            _fill_digits(words, index, start, stop, c, digits)
-            tasks = [_Window(digits[w], index, start, c) for w in range(windows)]
-            partial.append(_horner(np.concatenate(parallel_map(run, tasks)), c))
+        buckets = 1 << (c - 1)
+        # with fewer windows than threads, the points are dealt out in slices, each with its tables
+        slices = -(-thread_count() // windows) if len(index) > _CLASS_MINIMUM else 1
+        tables = np.zeros((slices, windows, max(buckets, LANES), *shape), np.uint64)
+        occupied = np.zeros((slices, windows, buckets), np.bool_)
+        for chunks in _rounds(len(index), slices, _CHUNK_BYTES // bases[0].nbytes):
+            tasks = []
+            for k, (start, stop) in enumerate(chunks):
+                digits = np.empty((windows, stop - start), np.int16)
+                _fill_digits(words, index, start, stop, c, digits)
+                for w in range(windows):
+                    tasks.append(_Window(digits[w], index, start, tables[k, w], occupied[k, w]))
+            parallel_map(run, tasks)
+        flat = tables.reshape(slices * windows, *tables.shape[2:])
+        sums = np.concatenate(parallel_map(_weighted, flat))
+        partial += [_horner(sums[k * windows : (k + 1) * windows], c) for k in range(slices)]
     if not partial:
         return np.zeros((1, *shape), np.uint64)
     return from_kernel_form(_horner(np.concatenate(partial), 0))
 
 
-def _chunks(n: int, windows: int) -> list[tuple[int, int]]:
-    """Ranges of a class's points: bounded memory, and work for every thread."""
-    parts = max(-(-n // _CHUNK), 1)
-    return [(n * k // parts, n * (k + 1) // parts) for k in range(parts)]
+def _rounds(n: int, slices: int, chunk: int) -> Iterator[list[tuple[int, int]]]:
+    """Ranges of a class's points, a chunk of each slice at a time."""
+    parts = max(-(-n // (slices * chunk)), 1)
+    edges = [n * k // (slices * parts) for k in range(slices * parts + 1)]
+    for part in range(parts):
+        first = [k * parts + part for k in range(slices)]
+        yield [(edges[k], edges[k + 1]) for k in first]
 
 
 def _fill_digits(

@@ -37,7 +37,7 @@ from zkcmp.bn254.lanes import (
 
 # groups of LANES pairs that share an inversion, and how far ahead operands are prefetched
 BATCH_GROUPS = 256
-AHEAD = 8  # below bucket_plan.PAD_GROUPS
+AHEAD = 15  # below bucket_plan.PAD_GROUPS
 
 
 @inlined
