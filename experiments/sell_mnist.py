@@ -69,7 +69,7 @@ def sell(arguments: argparse.Namespace, place: Path) -> None:
         *("--accuracy", arguments.accuracy),
     )
     setup = run(place, "buyer setup")
-    prove = run(place, "seller prove", "--accept-unaudited-setup")
+    prove = run(place, "seller prove")
     verify = run(place, "buyer verify")
     address = wallet_address(place)
     run(place, "chain mine", "101", "--to", address)

@@ -105,7 +105,7 @@ class Sale:
         return self.run("buyer", "request", "--test-set", str(path), "--threshold", "2", *options)
 
     def prove(self) -> Result:
-        return self.run("seller", "prove", "--accept-unaudited-setup")
+        return self.run("seller", "prove")
 
     def open(self) -> Result:
         return self.run("buyer", "open", "--out", str(self.root / "bought.onnx"))

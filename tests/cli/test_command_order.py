@@ -175,15 +175,6 @@ def test_unreachable_threshold_is_refused_without_a_trace(
     assert "2 requests about these weights" in deal.run("seller", "status").out
 
 
-def test_unaudited_setup_must_be_accepted(sale: Callable[[str], Sale]) -> None:
-    deal = sale("set_up")
-    before = deal.tree()
-    result = deal.run("seller", "prove")
-    assert result.refused
-    assert "--accept-unaudited-setup" in result.err
-    assert deal.tree() == before
-
-
 def test_expired_offer(sale: Callable[[str], Sale], monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
@@ -306,7 +297,8 @@ def test_no_secret_leaves_the_private_directory(sale: Callable[[str], Sale]) -> 
         ["seller", "seal", "{model}", "--deal", "{d}", "--price-sat", "cheap"],
         ["seller", "seal", "{model}", "--deal", "{d}", "--price-sat", "-5"],
         ["seller", "seal", "{npz}", "--deal", "{d}", "--price-sat", "5000"],
-        ["seller", "prove", "--deal", "{d}", "--accept-unaudited-setup", "--fast"],
+        ["seller", "prove", "--deal", "{d}", "--accept-unaudited-setup"],
+        ["seller", "audit", "--deal", "{d}", "--fast"],
         ["seller", "redeem", "--deal", "{d}", "--chain-dir", "/dev/null/chain"],
         ["seller", "status", "--home", "/dev/null/home"],
         ["buyer", "request", "--deal", "{d}", "--test-set", "/nowhere.npz", "--accuracy", "0.9"],

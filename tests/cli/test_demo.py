@@ -14,7 +14,7 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     titles = [line for line in out.splitlines() if line[:1].isdigit()]
     assert len(titles) == 11
     assert out.count("   caught ") == 4
-    assert "setup is unaudited" in out
+    assert "audits  all of the key material" in out
     assert "exactly the sealed network" in out
     assert sorted(p.name for p in (tmp_path / "kept").iterdir()) == [
         "bought.onnx",

@@ -69,7 +69,8 @@ def lock_script(sale: Sale) -> bytes:
         ("ready", "seal", ("{root}/model.onnx", "--price-sat", str(PRICE_SAT))),
         ("sealed", "request", ("--test-set", "{root}/samples1.npz", "--threshold", "2")),
         ("requested", "setup", ()),
-        ("set_up", "prove", ("--accept-unaudited-setup",)),
+        ("set_up", "prove", ()),
+        ("set_up", "audit", ()),
         ("proved", "verify", ()),
         ("verified", "lock", ()),
         ("locked", "redeem", ()),
@@ -80,10 +81,10 @@ def test_killed(
     sale: Callable[[str], Sale], stage: str, command: str, arguments: tuple[str, ...]
 ) -> None:
     deal = sale(stage)
-    party = "seller" if command in ("seal", "prove", "redeem") else "buyer"
+    party = "seller" if command in ("seal", "audit", "prove", "redeem") else "buyer"
     given = [argument.format(root=deal.root) for argument in arguments]
     assert kill_everywhere(deal, deal.arguments(party, command, *given)) >= 2
-    finish(deal, REST[REST.index(command) :])
+    finish(deal, REST[REST.index("prove" if command == "audit" else command) :])
 
 
 class TestPreparedFunding:

@@ -27,9 +27,13 @@ OTHER = Architecture((1, 1, 2), 2, (Flatten(), Dense(2, 2, 3, 2)))
 def test_keys_of_another_circuit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "proving.key"
     key = prover.setup(ARCHITECTURE, 1, path)
-    assert prover.check_key(path, ARCHITECTURE, 1) == prover.key_digest(key)
+    audited = prover.audit(path, ARCHITECTURE, 1)
+    assert audited.verifying_key == prover.key_digest(key)
+    assert prover.check_audited(path, audited.proving_key) == prover.key_digest(key)
+    with pytest.raises(VerificationError, match="the one that was audited"):
+        prover.check_audited(path, bytes(32))
     with pytest.raises(VerificationError, match="proving key"):
-        prover.check_key(path, ARCHITECTURE, 2)
+        prover.audit(path, ARCHITECTURE, 2)
 
     sealed, preimage = seal.seal(NETWORK)
     deal = prover.DealStatement(

@@ -69,8 +69,7 @@ def demo(
     network = quantize(read_onnx(digits_onnx()))
     test_set = load_digits_test().take(slice(0, images))
     say("zkcmp demo: a network that reads handwritten digits is sold for bitcoin on regtest.")
-    say("Experimental software. The setup is unaudited: the seller cannot yet check that the")
-    say("buyer's key material is honest, and here simply accepts that risk.")
+    say("Experimental software: do not use it with money.")
     say("On the first run, kernels are compiled, which takes a minute or two.")
     with contextlib.ExitStack() as stack:
         if keep is None:
@@ -80,8 +79,7 @@ def demo(
             folder.mkdir(mode=0o700, parents=True)
         _sell(_stage(stack, folder), network, test_set)
     say()
-    say("The buyer has the network, the seller has the coins, and neither had to trust the other;")
-    say("except that the setup was not audited, as said above.")
+    say("The buyer has the network, the seller has the coins, and neither had to trust the other.")
     if keep is not None:
         say(f"Everything is in {folder}.")
 
@@ -159,12 +157,12 @@ def _wrong_model(stage: Stage) -> None:
 
 
 def _prove(stage: Stage) -> None:
-    with stage.act("The seller checks the request and proves"):
+    with stage.act("The seller checks the request, audits the key material and proves"):
         buyer = stage.buyer.identity.fingerprint
         with progress_bars() as progress:
-            proved = stage.seller.prove(stage.deal, True, buyer, progress)
-        say("   checks  signature, the buyer's fingerprint, test set in range, key material's form")
-        say("   accepts the risk of an unaudited setup, as --accept-unaudited-setup does")
+            proved = stage.seller.prove(stage.deal, buyer, progress)
+        say("   checks  signature, the buyer's fingerprint, test set in range")
+        say("   audits  all of the key material: whoever made it, a proof hides the weights")
         say("   sends   delivery.zkcmp, encrypted: the ciphertext and 128 bytes of proof")
         say(f"   counts  {proved.answered} answered request about these weights: one bit leaked")
 

@@ -1,7 +1,7 @@
-"""`zkcmp seller`: seal, prove, redeem, status."""
+"""`zkcmp seller`: seal, audit, prove, redeem, status."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from zkcmp.cli.options import (
     SellerHome,
     open_chain,
 )
+
+if TYPE_CHECKING:
+    from zkcmp.exchange.deal import SellerState
 
 app = typer.Typer(help="Sell a network.")
 
@@ -67,27 +70,33 @@ def seal(
         say(f"next       the buyer runs `zkcmp buyer request` on {deal}")
 
 
+BuyerFingerprint = Annotated[
+    str | None, typer.Option("--buyer", help="Refuse a request of any other fingerprint.")
+]
+
+
 @app.command()
-def prove(
-    deal: DealFolder,
-    home: SellerHome = SELLER_HOME,
-    accept_unaudited_setup: Annotated[
-        bool,
-        typer.Option(
-            "--accept-unaudited-setup",
-            help="Use the buyer's key material although nothing here can tell whether it was "
-            "made in bad faith, in which case the proof may reveal the weights.",
-        ),
-    ] = False,
-    buyer: Annotated[
-        str | None, typer.Option(help="Refuse a request of any other fingerprint.")
-    ] = None,
-) -> None:
-    """Answer the request in the deal folder with a proof, or refuse it silently."""
+def audit(deal: DealFolder, home: SellerHome = SELLER_HOME, buyer: BuyerFingerprint = None) -> None:
+    """Check that the buyer's key material cannot make a proof reveal the weights."""
     from zkcmp.exchange.seller import Seller
 
     with Seller.opened(home) as seller, progress_bars() as progress:
-        proved = seller.prove(deal, accept_unaudited_setup, buyer, progress)
+        audited = seller.audit(deal, buyer, progress)
+    say(f"buyer      {audited.buyer}   (compare by another channel)")
+    say(f"asked      at least {audited.threshold} of {audited.n_images} images right")
+    done = "already audited" if audited.repeated else "audited"
+    say(f"{done}    key {audited.proving_key.hex()}")
+    say("           is one that an honest setup could have made, whoever made it")
+    say("next       `zkcmp seller prove`")
+
+
+@app.command()
+def prove(deal: DealFolder, home: SellerHome = SELLER_HOME, buyer: BuyerFingerprint = None) -> None:
+    """Audit the key material, if that was not done, and answer the request, or refuse silently."""
+    from zkcmp.exchange.seller import Seller
+
+    with Seller.opened(home) as seller, progress_bars() as progress:
+        proved = seller.prove(deal, buyer, progress)
     say(f"buyer      {proved.buyer}   (compare by another channel)")
     done = "already proved" if proved.repeated else "proved"
     say(f"{done}     at least {proved.threshold} of {proved.n_images} images right")
@@ -129,12 +138,14 @@ def status(home: SellerHome = SELLER_HOME) -> None:
             if state.buyer:
                 say(f"buyer      {fingerprint(bytes.fromhex(state.buyer))}")
             say(f"answered   {seller.answered(deal)} requests about these weights")
-            say(f"step       {_step(state.delivery, state.claim_txid, state.claim_sent)}")
+            say(f"step       {_step(state)}")
 
 
-def _step(delivery: str, claim_txid: str, claim_sent: bool) -> str:
-    if claim_sent:
-        return f"redeemed by {claim_txid}"
-    if delivery:
+def _step(state: "SellerState") -> str:
+    if state.claim_sent:
+        return f"redeemed by {state.claim_txid}"
+    if state.delivery:
         return "proved; next: zkcmp seller redeem, once the buyer has locked"
+    if state.audited:
+        return "key material audited; next: zkcmp seller prove"
     return "sealed; next: zkcmp seller prove, once the buyer has sent request and key material"

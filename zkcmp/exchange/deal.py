@@ -1,6 +1,6 @@
 """A deal as one party sees it: what has been done, durably, and what a step needs.
 
-    seller:  seal → prove (request, key material in; delivery out) → redeem (lock in; claim)
+    seller:  seal → audit (request, key material in) → prove (delivery out) → redeem (lock in)
     buyer:   request (offer in) → setup → verify (delivery in) → lock → open | refund
 
 The state is a small file in the private directory, replaced in one step after each thing that
@@ -30,7 +30,10 @@ SUPPLIED_BY = {
 
 @dataclass
 class SellerState:
-    """`claim_sent` is set only after the chain took the claim: until then nothing is revealed."""
+    """`audited` is the digest of the proving key that the audit accepted, set with `request`.
+
+    `claim_sent` is set only after the chain took the claim: until then nothing is revealed.
+    """
 
     deal: str
     folder: str
@@ -39,6 +42,7 @@ class SellerState:
     request: str = ""
     buyer: str = ""
     key_material: str = ""
+    audited: str = ""
     delivery: str = ""
     lock: str = ""
     claim_txid: str = ""

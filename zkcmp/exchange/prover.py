@@ -13,6 +13,7 @@ import numpy as np
 from circuits import statement as circuit
 from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.exchange.statement import ciphertext_bytes, statement_context
+from zkcmp.groth16.audit import audit as groth16_audit
 from zkcmp.groth16.keys import ProvingKey, VerifyingKey
 from zkcmp.groth16.proof import Proof
 from zkcmp.groth16.prove import prove as groth16_prove
@@ -69,22 +70,39 @@ def setup(
     return bytes(key.verifying_key.to_bytes())
 
 
-def check_key(path: Path, architecture: Architecture, n_images: int) -> bytes:
-    """The verifying key's digest of a proving key of unknown origin.
+@dataclass(frozen=True)
+class AuditedKey:
+    """Digests of a proving key that an audit accepted, and of the verifying key inside it."""
 
-    Raises DecodeError or VerificationError when the file is no proving key for this deal's
-    circuit, with every point in its group. That the points come from one trapdoor, on which the
-    prover's privacy rests, is *not* checked.
+    proving_key: bytes
+    verifying_key: bytes
+
+
+def audit(
+    path: Path, architecture: Architecture, n_images: int, progress: Progress = silent
+) -> AuditedKey:
+    """Check that a proving key of unknown origin cannot make our proofs reveal the witness.
+
+    Raises DecodeError or VerificationError when the file is no proving key that an honest setup
+    could have written for this deal's circuit.
     """
     key = ProvingKey.open(path)
-    key.check_circuit(circuit.build(architecture, n_images).r1cs)
-    key.check_points()
+    groth16_audit(key, circuit.build(architecture, n_images).r1cs, progress)
+    return AuditedKey(key.digest, key.verifying_key.digest)
+
+
+def check_audited(path: Path, digest: bytes) -> bytes:
+    """The verifying key's digest of a proving key that must be the audited one of this digest.
+
+    Reads the whole file. Raises DecodeError or VerificationError when it was changed since.
+    """
+    key = ProvingKey.open(path)
+    if key.digest != digest:
+        raise VerificationError(
+            "proving key", "the one that was audited", "another", "restore the private directory"
+        )
+    key.file.check_digests()
     return key.verifying_key.digest
-
-
-def verifying_key_digest(path: Path) -> bytes:
-    """The digest of the verifying key inside a proving key that was checked before."""
-    return ProvingKey.open(path).verifying_key.digest
 
 
 def prove(

@@ -1,4 +1,4 @@
-"""The seller's side of a deal: seal, prove, redeem.
+"""The seller's side of a deal: seal, audit, prove, redeem.
 
 What must never happen twice, or out of order, and how it is prevented:
 - one seal serves one request of one buyer: it is bound durably, with its key material, before
@@ -42,11 +42,6 @@ from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent
 
 _PROVING_KEY = "proving.key"
-UNAUDITED_SETUP_RISK = (
-    "this version cannot check the buyer's key material: keys made in bad faith could let the "
-    "buyer learn about the weights from the proof without paying. Accept that risk with "
-    "--accept-unaudited-setup, or do not prove"
-)
 
 
 @dataclass(frozen=True)
@@ -63,6 +58,17 @@ class Terms:
     @property
     def depth(self) -> int:
         return self.confirmations or checks.default_confirmations(self.chain, self.price_sat)
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What `audit` found acceptable: whose key, for how many images, and its digest."""
+
+    buyer: str
+    n_images: int
+    threshold: int
+    proving_key: bytes
+    repeated: bool
 
 
 @dataclass(frozen=True)
@@ -147,24 +153,43 @@ class Seller(Party[SellerState]):
         checks.check_offer(deal.offer())
         return deal
 
+    def audit(
+        self,
+        folder: Path,
+        buyer_fingerprint: str | None = None,
+        progress: Progress = silent,
+    ) -> Audited:
+        """Take request and key material in and check that proving with the key is safe, or refuse.
+
+        Nothing of the network is used, so what comes out depends on the buyer's messages alone.
+        """
+        from zkcmp.exchange import prover
+
+        deal = self.need(folder)
+        state, offer = deal.state, deal.offer()
+        architecture = checks.check_offer(offer)
+        repeated = bool(state.request)
+        request = self._bind(deal, offer, architecture, buyer_fingerprint, progress)
+        test_set = checks.check_request(request, offer, architecture)
+        audited = bytes.fromhex(state.audited)
+        if not state.delivery:
+            prover.check_audited(deal.directory / _PROVING_KEY, audited)
+        return Audited(
+            fingerprint(request.sender), len(test_set), request.threshold, audited, repeated
+        )
+
     def prove(
         self,
         folder: Path,
-        accept_unaudited_setup: bool,
         buyer_fingerprint: str | None = None,
         progress: Progress = silent,
     ) -> Proved:
-        """Answer the request in the folder with ciphertext and proof, or refuse."""
+        """Answer the request in the folder with ciphertext and proof, or refuse.
+
+        Audits the key material first, unless that was done.
+        """
         deal = self.need(folder)
         state, offer = deal.state, deal.offer()
-        if not state.delivery and not accept_unaudited_setup:
-            raise DealError(UNAUDITED_SETUP_RISK)
-        for kind, kept in (
-            (Kind.REQUEST, state.request),
-            (Kind.KEY_MATERIAL, state.key_material),
-        ):
-            if not kept and not deal.offered(kind):
-                raise missing(kind, deal.folder)
         architecture = checks.check_offer(offer)
         request = self._bind(deal, offer, architecture, buyer_fingerprint, progress)
         test_set = checks.check_request(request, offer, architecture)
@@ -188,11 +213,17 @@ class Seller(Party[SellerState]):
         buyer_fingerprint: str | None,
         progress: Progress,
     ) -> Request:
-        """The one request of this seal, from our own copy, bound together with its key material.
+        """The one request of this seal, from our own copy, bound together with its audited key.
 
         Nothing is kept of a pair of which one message is not acceptable.
         """
         state, own = deal.state, deal.own(Kind.REQUEST)
+        for kind, kept in (
+            (Kind.REQUEST, state.request),
+            (Kind.KEY_MATERIAL, state.key_material),
+        ):
+            if not kept and not deal.offered(kind):
+                raise missing(kind, deal.folder)
         with contextlib.ExitStack() as stack:
             path = own
             if deal.offered(Kind.REQUEST):
@@ -219,11 +250,14 @@ class Seller(Party[SellerState]):
             asked = buyer_fingerprint
             if asked is not None and not is_fingerprint_of(asked, request.sender):
                 raise VerificationError("request: buyer's fingerprint", repr(asked), found)
-            material = self._take_key(deal, offer, architecture, request, len(test_set), progress)
+            material, audited = self._take_key(
+                deal, offer, architecture, request, len(test_set), progress
+            )
             if path != own:
                 deal.accept(Kind.REQUEST, path)
             state.request, state.buyer = request.digest.hex(), request.sender.hex()
             state.key_material = material.digest.hex()
+            state.audited = audited.hex()
             deal.save()
         return request
 
@@ -235,8 +269,8 @@ class Seller(Party[SellerState]):
         request: Request,
         n_images: int,
         progress: Progress,
-    ) -> KeyMaterial:
-        """Decrypt the proving key into the private directory and check its form."""
+    ) -> tuple[KeyMaterial, bytes]:
+        """Decrypt the proving key into the private directory and audit it; also its digest."""
         from zkcmp.exchange import prover
 
         limit = checks.key_material_limit(architecture, n_images)
@@ -247,10 +281,11 @@ class Seller(Party[SellerState]):
             material = messages.read_key_material(
                 copy, offer, request, deal.keys().reading, path, progress
             )
-            found = prover.check_key(path, architecture, n_images)
+            audited = prover.audit(path, architecture, n_images, progress)
+            found = audited.verifying_key
             if found != material.verifying_key_digest:
                 raise VerificationError("key material: verifying key", "the announced one", found)
-        return material
+        return material, audited.proving_key
 
     def _deliver(
         self,
@@ -263,6 +298,8 @@ class Seller(Party[SellerState]):
     ) -> None:
         from zkcmp.exchange import prover
 
+        proving_key = deal.directory / _PROVING_KEY
+        verifying_key_digest = prover.check_audited(proving_key, bytes.fromhex(deal.state.audited))
         preimage = (deal.directory / "preimage").read_bytes()
         ciphertext = (deal.directory / "ciphertext").read_bytes()
         words = ciphertext_words(ciphertext, offer.n_blocks)
@@ -275,7 +312,6 @@ class Seller(Party[SellerState]):
                 f"refused: the network gets {correct} of {len(test_set)} right and the buyer asks "
                 f"for {request.threshold}; nothing was sent, and the buyer is not told why"
             )
-        proving_key = deal.directory / _PROVING_KEY
         statement = prover.DealStatement(
             architecture,
             words,
@@ -284,7 +320,7 @@ class Seller(Party[SellerState]):
             request.threshold,
             request.mode,
             request.digest,
-            prover.verifying_key_digest(proving_key),
+            verifying_key_digest,
         )
         proof = prover.prove(statement, network, preimage, proving_key, progress)
         record: dict[str, int | str | bytes] = {
