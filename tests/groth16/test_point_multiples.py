@@ -13,7 +13,7 @@ from zkcmp.bn254.fixed_base import fixed_base_mul
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.ntt import COSET_SHIFT, bit_reversed, coset_ntt, intt, ntt
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.groth16.point_multiples import multiples, transform
+from zkcmp.groth16.point_multiples import multiples, sums, transform
 
 EDGES = [0, 1, 2, 15, 16, 17, FR_MODULUS - 1, FR_MODULUS - 16, 1 << 253, 7**90]
 
@@ -25,6 +25,18 @@ def test_multiples(group: Literal["g1", "g2"], n: int) -> None:
     factors = FrVector.from_ints([EDGES[(j // 10) % 10] for j in range(n)])
     points = fixed_base_mul(group, logs)
     assert np.array_equal(multiples(points, factors), fixed_base_mul(group, logs * factors))
+
+
+@pytest.mark.parametrize("group", ["g1", "g2"])
+def test_sums(group: Literal["g1", "g2"]) -> None:
+    """Ordinary pairs, doublings, opposites and infinity."""
+    left = FrVector.from_ints([1, 2, 5, 0, 7, 0, -3])
+    right = FrVector.from_ints([2, 2, -5, 9, 0, 0, 4])
+    points = [fixed_base_mul(group, logs) for logs in (left, right)]
+    assert np.array_equal(sums(*points), fixed_base_mul(group, left + right))
+    assert len(sums(points[0][:0], points[1][:0])) == 0
+    with pytest.raises(ValueError, match="7 and 6 points"):
+        sums(points[0], points[1][:6])
 
 
 def test_more_than_a_block() -> None:

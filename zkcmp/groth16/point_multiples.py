@@ -1,6 +1,7 @@
 """s_j·P_j for many points at once, and the number-theoretic transform of a vector of points.
 
     multiples(P, s)_j      = s_j·P_j
+    sums(P, Q)_j           = P_j + Q_j
     transform(P, shift)_i  = Σ_j (shift·w^i)^j·P_j,  w = root_of_unity(n) or its inverse
 
 The transform is Cooley and Tukey's on points: with E, O the even and odd places and x = shift·w^i,
@@ -41,6 +42,14 @@ def multiples(points: np.ndarray, scalars: FrVector) -> np.ndarray:
     if len(points) != len(scalars):
         raise ValueError(f"{len(points)} points and {len(scalars)} scalars")
     return from_kernel_form(_multiples(to_kernel_form(np.ascontiguousarray(points)), scalars))
+
+
+def sums(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """P_j + Q_j for every j, at rest."""
+    if len(left) != len(right):
+        raise ValueError(f"{len(left)} and {len(right)} points")
+    ours, theirs = (to_kernel_form(np.ascontiguousarray(points)) for points in (left, right))
+    return from_kernel_form(_sums(ours, theirs, negate=False))
 
 
 def transform(
@@ -88,6 +97,8 @@ def _blocks(n: int, function: Callable[[int, int], np.ndarray]) -> np.ndarray:
 
 def _sums(left: np.ndarray, right: np.ndarray, negate: bool) -> np.ndarray:
     """left ± right, point by point, in kernel form."""
+    if len(left) == 0:
+        return left
     return _blocks(len(left), lambda i, j: _block_sums(left[i:j], right[i:j], negate))
 
 
