@@ -1,0 +1,63 @@
+"""`zkcmp estimate`: what it prints, and its refusal when memory will not suffice."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from zkcmp.cli.main import run
+from zkcmp.groth16 import estimate as costs
+from zkcmp.model.data_files import digits_onnx
+
+CIRCUIT = Path(__file__).parents[1] / "groth16" / "snarkjs_vectors" / "power.r1cs"
+
+
+def test_a_network(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs, "available_memory_bytes", lambda: 12_345_000_000)
+    assert run(["estimate", str(digits_onnx()), "--images", "20"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    patterns = (
+        r"circuit    \d+ constraints, \d+ public inputs",
+        r"key        [\d.]+ MB on disk, [\d.]+ MB on the wire",
+        r"setup      about [\d.]+ s, at most [\d.]+ MB of memory",
+        r"prove      about [\d.]+ s, at most [\d.]+ MB of memory",
+        r"free       12\.35 GB of memory",
+    )
+    assert len(lines) == len(patterns)
+    for line, pattern in zip(lines, patterns, strict=True):
+        assert re.fullmatch(pattern, line), line
+
+
+def test_a_circuit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["estimate", str(CIRCUIT)]) == 0
+    assert "circuit    3 constraints, 3 public inputs\n" in capsys.readouterr().out
+
+
+def test_a_deal_folder(sale, capsys: pytest.CaptureFixture[str]) -> None:
+    deal = sale("sealed")
+    assert run(["estimate", str(deal.root / "deal"), "--images", "3"]) == 0
+    assert "on the wire" in capsys.readouterr().out
+
+
+def test_refusal_and_force(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(costs, "available_memory_bytes", lambda: 100_000_000)
+    arguments = ["estimate", str(CIRCUIT)]
+    assert run(arguments) == 2
+    captured = capsys.readouterr()
+    assert "0.2 GB of memory and 0.1 GB are free" in captured.err
+    assert "free       100.0 MB of memory" in captured.out
+    assert run([*arguments, "--force"]) == 0
+
+
+@pytest.mark.parametrize("name", ["missing.onnx", "missing.r1cs", "."])
+def test_no_source(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["estimate", name]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,91 @@
+"""Predictions equal the sizes of what is then built; work that will not fit is refused first."""
+
+from pathlib import Path
+
+import pytest
+
+from circuits.size import statement_size as rows_and_wires
+from circuits.statement import build
+from zkcmp.bn254.threads import thread_count
+from zkcmp.errors import VerificationError, ZkcmpError
+from zkcmp.exchange.encryption import encrypted_length
+from zkcmp.exchange.forecast import (
+    forecast,
+    require_prove_memory,
+    require_setup_memory,
+    statement_size,
+    wire_bytes,
+)
+from zkcmp.groth16 import estimate as costs
+from zkcmp.groth16 import setup
+from zkcmp.groth16.estimate import CircuitSize, available_memory_bytes, require_memory
+from zkcmp.model.architecture import Architecture
+from zkcmp.model.layers import Conv, Dense, Flatten, Square
+
+ARCHITECTURE = Architecture(
+    (1, 4, 4),
+    4,
+    (Conv(1, 2, (3, 3), (2, 2), (1, 1, 0, 0), 4, 5), Square(), Flatten(), Dense(8, 3, 4, 6)),
+)
+
+
+@pytest.mark.parametrize("n_images", [1, 2, 5])
+def test_size_is_that_of_the_circuit(n_images: int) -> None:
+    size = statement_size(ARCHITECTURE, n_images)
+    r1cs = build(ARCHITECTURE, n_images).r1cs
+    assert size == CircuitSize.of(r1cs, size.full_wires)
+    assert 0 < size.full_wires < size.n_wires
+    closed = rows_and_wires(ARCHITECTURE, n_images)
+    assert (size.n_constraints, size.n_wires) == (closed.n_constraints, closed.n_wires)
+    assert size.domain_size == closed.domain_size
+
+
+def test_key_has_the_predicted_size(tmp_path: Path) -> None:
+    prediction = forecast(ARCHITECTURE, 2)
+    key = setup(build(ARCHITECTURE, 2).r1cs, tmp_path / "a.key")
+    found = key.file.path.stat().st_size
+    assert found <= prediction.key_bytes < found + 2048
+    assert wire_bytes(prediction) == encrypted_length(prediction.key_bytes)
+    assert len(key.a_wires) == prediction.size.a_wires
+    assert len(key.b_wires) == prediction.size.b_wires
+    assert len(key.l_wires) == prediction.size.l_wires
+
+
+def test_costs_grow_with_the_images_and_fall_with_the_speed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(costs, "product_s", lambda: 2e-9)
+    small, large = forecast(ARCHITECTURE, 1), forecast(ARCHITECTURE, 5000)
+    for name in ("key_bytes", "setup_s", "prove_s", "setup_memory_bytes", "prove_memory_bytes"):
+        assert 0 < getattr(small, name) < getattr(large, name), name
+    monkeypatch.setattr(costs, "product_s", lambda: 4e-9)
+    assert forecast(ARCHITECTURE, 1).prove_s == pytest.approx(2 * small.prove_s)
+    monkeypatch.setenv("ZKCMP_THREADS", "1")
+    assert thread_count() == 1
+    assert forecast(ARCHITECTURE, 1).setup_s >= 2 * small.setup_s
+
+
+def test_a_product_is_measured() -> None:
+    assert 1e-10 < costs.product_s() < 1e-6
+
+
+def test_too_large_for_any_key() -> None:
+    with pytest.raises(VerificationError, match="at most 67108864 rows"):
+        forecast(ARCHITECTURE, 1 << 20)
+
+
+def test_memory_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = available_memory_bytes()
+    assert found is None or found > 0
+    monkeypatch.setattr(costs, "available_memory_bytes", lambda: 1_000_000_000)
+    require_memory(1_000_000_000, "setup")
+    with pytest.raises(ZkcmpError, match=r"about 2\.0 GB of memory and 1\.0 GB are free.*--force"):
+        require_memory(2_000_000_000, "setup")
+    require_memory(2_000_000_000, "setup", force=True)
+    monkeypatch.setattr(costs, "available_memory_bytes", lambda: 200_000_000)
+    for require, work in ((require_setup_memory, "setup"), (require_prove_memory, "the proof")):
+        with pytest.raises(ZkcmpError, match=f"^{work} will need about 0.3 GB"):
+            require(ARCHITECTURE, 2, force=False)
+        require(ARCHITECTURE, 2, force=True)
+    monkeypatch.setattr(costs, "available_memory_bytes", lambda: None)
+    require_setup_memory(ARCHITECTURE, 2, force=False)

@@ -1,0 +1,166 @@
+"""What setup and proof of a circuit will cost, before the work is begun.
+
+    key        the sections of keys.py, byte by byte
+    setup      SETUP·(points of the key, one of G2 for three), in products of the field
+    prove      ROW·N + POINT·(points of the wires, weighted)
+    memory     BASE + so many bytes for each of max(N, wires)
+
+A product of the field is measured here and now (milliseconds); the weights are products, fitted to
+dense circuits of 2^14 … 2^20 rows and to statements in mode full on one core with IFMA, where they
+are within 20 %. A wire with a small value costs about SMALL of a full-size one; how many are
+full-size is the caller's to say. Threads are taken to share the work with EFFICIENCY. The memory
+figures are upper bounds of the resident set, pages of the mapped key included.
+"""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zkcmp.bn254.body import LANES
+from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.mul_chains import CHAINS, multiply_chains
+from zkcmp.bn254.threads import thread_count
+from zkcmp.errors import ZkcmpError
+from zkcmp.groth16.key_file import ALIGNMENT
+from zkcmp.groth16.keys import POWER_SECTIONS, SECTIONS, domain_size
+from zkcmp.r1cs import R1CS
+
+SETUP = 590
+ROW = 1250
+POINT = 380
+SMALL = 0.08
+EFFICIENCY = 0.9
+BASE_BYTES = 230_000_000
+SETUP_BYTES = 700
+PROVE_BYTES = 1000
+
+_ROUNDS = 10_000
+
+
+@dataclass(frozen=True)
+class CircuitSize:
+    """What a cost depends on; `full_wires` of the wires have values of full size."""
+
+    n_constraints: int
+    n_public: int
+    n_wires: int
+    a_wires: int
+    b_wires: int
+    l_wires: int
+    full_wires: int
+
+    @classmethod
+    def of(cls, r1cs: R1CS, full_wires: int | None = None) -> "CircuitSize":
+        """Count the wires of a circuit; without `full_wires`, all are taken to be full-size."""
+        used = np.zeros((3, r1cs.n_wires), bool)
+        for k, matrix in enumerate(r1cs.matrices):
+            used[k, matrix.indices] = True
+        public = r1cs.n_public + 1
+        used[0, :public] = True  # by the consistency rows
+        return cls(
+            r1cs.n_constraints,
+            r1cs.n_public,
+            r1cs.n_wires,
+            int(used[0].sum()),
+            int(used[1].sum()),
+            int(used[:, public:].any(axis=0).sum()),
+            r1cs.n_wires if full_wires is None else min(full_wires, r1cs.n_wires),
+        )
+
+    @property
+    def domain_size(self) -> int:
+        return domain_size(self.n_constraints, self.n_public)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Predicted costs; seconds on the threads of this process, bytes of the resident set."""
+
+    size: CircuitSize
+    key_bytes: int
+    setup_s: float
+    prove_s: float
+    setup_memory_bytes: int
+    prove_memory_bytes: int
+
+
+def estimate(size: CircuitSize) -> Estimate:
+    """Predict from a circuit's size and the speed of this machine."""
+    n = size.domain_size
+    wire_points = size.a_wires + size.b_wires + 3 * size.b_wires + size.l_wires
+    setup_points = wire_points + (n - 1) + (n + 1) + size.n_public
+    full = size.full_wires / size.n_wires
+    weight = full + (1 - full) * SMALL
+    second = product_s() / (1 + (thread_count() - 1) * EFFICIENCY)
+    return Estimate(
+        size,
+        key_bytes(size),
+        second * SETUP * setup_points,
+        second * (ROW * n + POINT * weight * wire_points),
+        setup_memory_bytes(n, size.n_wires),
+        prove_memory_bytes(n, size.n_wires),
+    )
+
+
+def setup_memory_bytes(domain_size: int, n_wires: int) -> int:
+    """What the process of a setup needs at most."""
+    return BASE_BYTES + SETUP_BYTES * max(domain_size, n_wires)
+
+
+def prove_memory_bytes(domain_size: int, n_wires: int) -> int:
+    """What the process of a prover needs at most."""
+    return BASE_BYTES + PROVE_BYTES * max(domain_size, n_wires)
+
+
+def key_bytes(size: CircuitSize) -> int:
+    """Bytes of a proving key file, up to a few of alignment."""
+    n, sections = size.domain_size, len(SECTIONS) + len(POWER_SECTIONS)
+    header = 112 + 72 * sections
+    verifying_key = 48 + 64 + 3 * 128 + 64 * (size.n_public + 1)
+    elements = 3 * 64 + 2 * 128
+    wires = (64 + 4) * size.a_wires + (64 + 128 + 4) * size.b_wires + (64 + 4) * size.l_wires
+    powers = 64 * (n + 1) + 128
+    return header + verifying_key + elements + wires + 64 * (n - 1) + powers + ALIGNMENT * sections
+
+
+def product_s() -> float:
+    """Seconds of one product in Fr on one thread, the best of a few milliseconds."""
+    values = FrVector.powers(7, (CHAINS + 1) * LANES).data
+    multiply_chains(values, 1)
+    best = float("inf")
+    for _ in range(5):
+        start = time.perf_counter()
+        multiply_chains(values, _ROUNDS)
+        best = min(best, time.perf_counter() - start)
+    return best / (_ROUNDS * CHAINS * LANES)
+
+
+def available_memory_bytes() -> int | None:
+    """What this process can still get: free memory, or less by its control group; None: unknown."""
+    limits = []
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        limits += [1024 * int(v.split()[1]) for v in lines if v.startswith("MemAvailable:")]
+    except (OSError, ValueError, IndexError):
+        if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+            limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    group = Path("/sys/fs/cgroup")
+    try:
+        maximum = int((group / "memory.max").read_text())
+        limits.append(max(0, maximum - int((group / "memory.current").read_text())))
+    except (OSError, ValueError):
+        pass  # no limit, or no such group
+    return min(limits, default=None)
+
+
+def require_memory(needed_bytes: int, work: str, force: bool = False) -> None:
+    """Raise a ZkcmpError when `work` will need more memory than there is, unless `force`."""
+    available = available_memory_bytes()
+    if not force and available is not None and needed_bytes > available:
+        raise ZkcmpError(
+            f"{work} will need about {needed_bytes / 1e9:.1f} GB of memory and "
+            f"{available / 1e9:.1f} GB are free; use fewer test images, another machine, or --force"
+        )
