@@ -35,7 +35,7 @@ def test_a_circuit(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_deal_folder(sale, capsys: pytest.CaptureFixture[str]) -> None:
     deal = sale("sealed")
-    assert run(["estimate", str(deal.root / "deal"), "--images", "3"]) == 0
+    assert run(["estimate", str(deal.deal), "--images", "3"]) == 0
     assert "on the wire" in capsys.readouterr().out
 
 
@@ -49,6 +49,28 @@ def test_refusal_and_force(
     assert "0.2 GB of memory and 0.1 GB are free" in captured.err
     assert "free       100.0 MB of memory" in captured.out
     assert run([*arguments, "--force"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("stage", "party", "verb", "said"),
+    [
+        ("requested", "buyer", "setup", "setup will need about 0.3 GB"),
+        ("set_up", "seller", "prove", "the proof will need about 0.3 GB"),
+        ("set_up", "seller", "audit", "the proof will need about 0.3 GB"),
+    ],
+)
+def test_deal_steps_that_will_not_fit(
+    sale, monkeypatch: pytest.MonkeyPatch, stage: str, party: str, verb: str, said: str
+) -> None:
+    """Refused before the step begins, and nothing is written; done with --force."""
+    monkeypatch.setattr(costs, "available_memory_bytes", lambda: 100_000_000)
+    deal = sale(stage)
+    before = sorted(path.name for path in deal.deal.iterdir())
+    result = deal.run(party, verb)
+    assert result.refused
+    assert said in result.err
+    assert sorted(path.name for path in deal.deal.iterdir()) == before
+    assert deal.run(party, verb, "--force").code == 0
 
 
 @pytest.mark.parametrize("name", ["missing.onnx", "missing.r1cs", "."])

@@ -14,6 +14,7 @@ from zkcmp.cli.options import (
     ChainDir,
     DealFolder,
     FeeRate,
+    Force,
     open_chain,
 )
 
@@ -85,11 +86,12 @@ def request(
 
 
 @app.command()
-def setup(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
+def setup(deal: DealFolder, home: BuyerHome = BUYER_HOME, force: Force = False) -> None:
     """Make the keys of the proof system and send the seller the proving key."""
     from zkcmp.exchange.buyer import Buyer
 
     with Buyer.opened(home) as buyer, progress_bars() as progress:
+        buyer.force = force
         size_bytes = buyer.setup(deal, progress)
     say(f"key        {size_bytes / 1e6:.1f} MB of key material, made and trusted by us alone")
     say("next       the seller runs `zkcmp seller prove`")

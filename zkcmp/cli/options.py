@@ -51,6 +51,9 @@ ChainDir = Annotated[
         help="Directory of the embedded regtest chain.",
     ),
 ]
+Force = Annotated[
+    bool, typer.Option("--force", help="Begin although memory will probably not suffice.")
+]
 FeeRate = Annotated[
     int, typer.Option("--fee", min=1, max=10_000, help="Fee rate, satoshi per virtual byte.")
 ]

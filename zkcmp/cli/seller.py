@@ -13,6 +13,7 @@ from zkcmp.cli.options import (
     ChainDir,
     DealFolder,
     FeeRate,
+    Force,
     SellerHome,
     open_chain,
 )
@@ -76,11 +77,17 @@ BuyerFingerprint = Annotated[
 
 
 @app.command()
-def audit(deal: DealFolder, home: SellerHome = SELLER_HOME, buyer: BuyerFingerprint = None) -> None:
+def audit(
+    deal: DealFolder,
+    home: SellerHome = SELLER_HOME,
+    buyer: BuyerFingerprint = None,
+    force: Force = False,
+) -> None:
     """Check that the buyer's key material cannot make a proof reveal the weights."""
     from zkcmp.exchange.seller import Seller
 
     with Seller.opened(home) as seller, progress_bars() as progress:
+        seller.force = force
         audited = seller.audit(deal, buyer, progress)
     say(f"buyer      {audited.buyer}   (compare by another channel)")
     say(f"asked      at least {audited.threshold} of {audited.n_images} images right")
@@ -91,11 +98,17 @@ def audit(deal: DealFolder, home: SellerHome = SELLER_HOME, buyer: BuyerFingerpr
 
 
 @app.command()
-def prove(deal: DealFolder, home: SellerHome = SELLER_HOME, buyer: BuyerFingerprint = None) -> None:
+def prove(
+    deal: DealFolder,
+    home: SellerHome = SELLER_HOME,
+    buyer: BuyerFingerprint = None,
+    force: Force = False,
+) -> None:
     """Audit the key material, if that was not done, and answer the request, or refuse silently."""
     from zkcmp.exchange.seller import Seller
 
     with Seller.opened(home) as seller, progress_bars() as progress:
+        seller.force = force
         proved = seller.prove(deal, buyer, progress)
     say(f"buyer      {proved.buyer}   (compare by another channel)")
     done = "already proved" if proved.repeated else "proved"

@@ -157,10 +157,12 @@ class Buyer(Party[BuyerState]):
 
     def _make_keys(self, deal: Deal[BuyerState], progress: Progress) -> None:
         from zkcmp.exchange import prover
+        from zkcmp.exchange.forecast import require_setup_memory
 
         state, offer = deal.state, deal.offer()
         architecture = checks.check_offer(offer)
         test_set = self._test_set(deal)
+        require_setup_memory(architecture, len(test_set), self.force)
         refuse_foreign(deal.folder, Kind.KEY_MATERIAL)
         with replacing(deal.directory / "proving.key") as proving_key:
             verifying_key = prover.setup(architecture, len(test_set), proving_key, progress)

@@ -119,6 +119,8 @@ class Party(Generic[State]):
     """A seller or a buyer at work in its private directory."""
 
     state_type: type[State]
+    force = False
+    """Begin work although memory will probably not suffice for it."""
 
     def __init__(self, home: Home):
         self.home = home

@@ -272,7 +272,9 @@ class Seller(Party[SellerState]):
     ) -> tuple[KeyMaterial, bytes]:
         """Decrypt the proving key into the private directory and audit it; also its digest."""
         from zkcmp.exchange import prover
+        from zkcmp.exchange.forecast import require_prove_memory
 
+        require_prove_memory(architecture, n_images, self.force)
         limit = checks.key_material_limit(architecture, n_images)
         with (
             deal.taking_in(Kind.KEY_MATERIAL, limit) as copy,
@@ -297,7 +299,9 @@ class Seller(Party[SellerState]):
         progress: Progress,
     ) -> None:
         from zkcmp.exchange import prover
+        from zkcmp.exchange.forecast import require_prove_memory
 
+        require_prove_memory(architecture, len(test_set), self.force)
         proving_key = deal.directory / _PROVING_KEY
         verifying_key_digest = prover.check_audited(proving_key, bytes.fromhex(deal.state.audited))
         preimage = (deal.directory / "preimage").read_bytes()
