@@ -84,6 +84,33 @@ def test_false_witness_is_named(files: Path, capsys: pytest.CaptureFixture[str])
     assert not (files / "p.json").exists()
 
 
+def _export(deal, *options: str) -> int:
+    home = ["--home", str(deal.root / "buyer"), "--deal", str(deal.deal)]
+    return run(["groth16", "export", "deal", *home, *options])
+
+
+def test_exported_deal(sale, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the buyer verified, verified again from files alone; and the circuit it is about."""
+    from zkcmp.groth16.snarkjs import read_public, read_r1cs
+
+    deal = sale("proved")
+    out = deal.root / "export"
+    options = ["--out", str(out)]
+    assert _export(deal, *options) == 2
+    assert not out.exists()
+    assert deal.run("buyer", "verify").code == 0
+    assert _export(deal, "--out", str(deal.deal)) == 2
+    assert _export(deal, *options) == 0
+    assert out.stat().st_mode & 0o777 == 0o700
+    files = [str(out / f"{name}.json") for name in ("verification_key", "public", "proof")]
+    assert run(["groth16", "verify", *files]) == 0
+    r1cs = read_r1cs(out / "circuit.r1cs")
+    assert r1cs.n_public == len(read_public(out / "public.json"))
+    text = (out / "public.json").read_text()
+    (out / "public.json").write_text(text.replace('"2"', '"3"', 1))
+    assert run(["groth16", "verify", *files]) == 2
+
+
 @pytest.mark.parametrize("group", ["groth16", "groth16 export", "groth16 import"])
 def test_groups_alone_show_their_help(capsys: pytest.CaptureFixture[str], group: str) -> None:
     assert run(group.split()) == 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zkcmp.cli.console import progress_bars, say
+from zkcmp.cli.options import BUYER_HOME, BuyerHome, DealFolder
 
 if TYPE_CHECKING:
     from zkcmp.groth16.keys import VerifyingKey
@@ -139,6 +140,21 @@ def export_key(key: OurKey, circuit: Circuit, zkey: Zkey) -> None:
     with progress_bars() as progress:
         export_zkey(ProvingKey.open(key), r1cs, zkey, progress)
     say(f"written    {zkey}")
+
+
+@export.command("deal")
+def export_deal(
+    deal: DealFolder,
+    out: Annotated[Path, typer.Option(help="A directory for the files.")],
+    home: BuyerHome = BUYER_HOME,
+) -> None:
+    """Write what `zkcmp buyer verify` verified for `snarkjs groth16 verify`, and the circuit."""
+    from zkcmp.exchange.buyer import Buyer
+
+    with Buyer.opened(home) as buyer:
+        buyer.export(deal, out)
+    say(f"written    verification_key.json, public.json, proof.json, circuit.r1cs in {out}")
+    say("check      snarkjs groth16 verify verification_key.json public.json proof.json")
 
 
 @import_.command("zkey")

@@ -12,6 +12,7 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bitcoin.core import CTransaction, b2lx
 
@@ -36,6 +37,9 @@ from zkcmp.exchange.store import SHARED_FILE, replacing, write_atomic
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from zkcmp.exchange.prover import DealStatement
 
 MODE = "full"
 
@@ -204,11 +208,21 @@ class Buyer(Party[BuyerState]):
     ) -> None:
         from zkcmp.exchange import prover
 
+        statement = self._statement(deal, offer, test_set, delivery)
+        verifying_key = (deal.directory / "verifying.key").read_bytes()
+        prover.verify(statement, verifying_key, delivery.proof)
+
+    def _statement(
+        self, deal: Deal[BuyerState], offer: Offer, test_set: TestSet, delivery: Delivery
+    ) -> "DealStatement":
+        """What the delivery must prove. Raises VerificationError when it is no answer to us."""
+        from zkcmp.exchange import prover
+
         state = deal.state
         architecture = checks.check_offer(offer)
         verifying_key_digest = bytes.fromhex(state.verifying_key)
         checks.check_delivery(delivery, offer, verifying_key_digest)
-        statement = prover.DealStatement(
+        return prover.DealStatement(
             architecture,
             ciphertext_words(delivery.ciphertext, offer.n_blocks),
             offer.commitment,
@@ -218,8 +232,25 @@ class Buyer(Party[BuyerState]):
             bytes.fromhex(state.request),
             verifying_key_digest,
         )
+
+    def export(self, folder: Path, out: Path) -> None:
+        """Write what `verify` verified for snarkjs, into the directory `out`.
+
+        public.json holds the ciphertext and the test set, so `out` is made for us alone.
+        """
+        from zkcmp.exchange import prover
+
+        deal = self.need(folder)
+        offer = deal.offer()
+        if not deal.state.delivery:
+            raise DealError("the delivery was not verified yet; run `zkcmp buyer verify` first")
+        if out.resolve() == folder.resolve():
+            raise DealError(f"{out} is the deal folder, which others read; choose another --out")
+        delivery = self._read_delivery(deal, offer, deal.own(Kind.DELIVERY))
+        statement = self._statement(deal, offer, self._test_set(deal), delivery)
         verifying_key = (deal.directory / "verifying.key").read_bytes()
-        prover.verify(statement, verifying_key, delivery.proof)
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        prover.export(statement, verifying_key, delivery.proof, out)
 
     def lock(self, folder: Path, chain: Chain, fee_sat_per_vb: int) -> Locked:
         """Lock the price to the verified E and tell the seller where."""

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from circuits import statement as circuit
+from zkcmp.bn254.fr import FrVector
 from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.exchange.statement import ciphertext_bytes, statement_context
+from zkcmp.groth16 import snarkjs
 from zkcmp.groth16.audit import audit as groth16_audit
 from zkcmp.groth16.keys import ProvingKey, VerifyingKey
 from zkcmp.groth16.proof import Proof
@@ -137,6 +139,25 @@ def verify(deal: DealStatement, verifying_key: bytes, proof: bytes) -> None:
     and made the key for it, and only the key of that digest is accepted here. A proof under it is
     thus one for that circuit, with the public inputs that we compute ourselves.
     """
+    _verified(deal, verifying_key, proof)
+
+
+def export(deal: DealStatement, verifying_key: bytes, proof: bytes, directory: Path) -> None:
+    """Verify once more, and write key, inputs, proof and circuit for snarkjs and circom's tools.
+
+    verification_key.json, public.json, proof.json, circuit.r1cs; raises what `verify` raises.
+    """
+    key, inputs, decoded = _verified(deal, verifying_key, proof)
+    snarkjs.write_verification_key(directory / "verification_key.json", key)
+    snarkjs.write_public(directory / "public.json", inputs)
+    snarkjs.write_proof(directory / "proof.json", decoded)
+    r1cs = circuit.build(deal.architecture, len(deal.test_set)).r1cs
+    snarkjs.write_r1cs(directory / "circuit.r1cs", r1cs)
+
+
+def _verified(
+    deal: DealStatement, verifying_key: bytes, proof: bytes
+) -> tuple[VerifyingKey, FrVector, Proof]:
     if key_digest(verifying_key) != deal.verifying_key_digest:
         raise VerificationError("proof", "our own verifying key", "another")
     inputs = circuit.public_inputs(
@@ -147,5 +168,6 @@ def verify(deal: DealStatement, verifying_key: bytes, proof: bytes) -> None:
         deal.threshold,
         deal.context,
     )
-    key = VerifyingKey.from_bytes(verifying_key)
-    groth16_verify(key, inputs, Proof.from_bytes(proof))
+    key, decoded = VerifyingKey.from_bytes(verifying_key), Proof.from_bytes(proof)
+    groth16_verify(key, inputs, decoded)
+    return key, inputs, decoded
