@@ -8,11 +8,12 @@ import pytest
 from groth16_circuits import bits, cubic, system
 from snarkjs_files import VECTORS, join, read_zkey, split
 
-from zkcmp.bn254 import g1
+from zkcmp.bn254 import g1, g2
 from zkcmp.bn254.fixed_base import fixed_base_mul
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.ntt import intt
-from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.bn254.params import FR_MODULUS, TWIST_B
+from zkcmp.bn254.reference import G2, fq2_add, fq2_mul, fq2_sqrt
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.groth16 import ProvingKey, prove, setup, verify
 from zkcmp.groth16.setup import Trapdoor, setup_with
@@ -35,6 +36,7 @@ from zkcmp.groth16.snarkjs import (
     write_wtns,
 )
 from zkcmp.groth16.snarkjs import zkey as sections
+from zkcmp.groth16.snarkjs.field_words import point_chunks
 from zkcmp.r1cs import R1CS
 
 X, U, W = 1234, 77, 5
@@ -85,6 +87,30 @@ def test_false_witness_for_a_zkey() -> None:
         prove_with_zkey(key, FrVector.from_ints(witness[:6]))
     with pytest.raises(VerificationError, match="constant wire"):
         prove_with_zkey(key, FrVector.from_ints([2, *witness[1:]]))
+
+
+def _twist_point_outside_g2() -> np.ndarray:
+    x = (1, 0)
+    while True:
+        y = fq2_sqrt(fq2_add(fq2_mul(fq2_mul(x, x), x), TWIST_B))
+        if y is not None and not G2.in_subgroup((x, y)):
+            return g2.from_affine_ints([(x, y)])
+        x = (x[0] + 1, 0)
+
+
+def test_point_outside_the_subgroup(tmp_path: Path) -> None:
+    """B of wire 4 (x) replaced: no proof leaves the prover, and no import."""
+    head, parts = split((VECTORS / "power.zkey").read_bytes())
+    changed = dict(parts)
+    point = b"".join(chunk.tobytes() for chunk in point_chunks(_twist_point_outside_g2()))
+    changed[7] = changed[7][: 4 * 128] + point + changed[7][5 * 128 :]
+    path = tmp_path / "changed.zkey"
+    path.write_bytes(join(head, list(changed.items())))
+    key = ZKey(path)
+    with pytest.raises(VerificationError, match="self-check of the new proof.*proof element B"):
+        prove_with_zkey(key, read_wtns(VECTORS / "power.wtns"))
+    with pytest.raises(DecodeError, match="section 7, point 4 is not in its group"):
+        import_zkey(key, read_r1cs(VECTORS / "power.r1cs"), tmp_path / "k.key")
 
 
 def test_powers_by_snarkjs() -> None:

@@ -20,7 +20,9 @@ _STAGES = ("constraints", "A·B − C", "A", "B in G1", "B in G2", "L", "H", "se
 def prove_with_zkey(key: ZKey, witness: FrVector, progress: Progress = silent) -> Proof:
     """A proof that snarkjs accepts, verified before it is returned.
 
-    A .zkey has no C, so that the witness breaks a constraint shows only in the finished proof.
+    A .zkey has no C, so that the witness breaks a constraint shows only in the finished proof. The
+    key is trusted not to be made to reveal the witness: `import_zkey` checks its points one by one,
+    and an audit needs the powers of τ, which a .zkey does not have.
 
     Raises:
         DecodeError: when a query of the key has a point outside its group.
@@ -45,7 +47,10 @@ def prove_with_zkey(key: ZKey, witness: FrVector, progress: Progress = silent) -
     done()
     b_g1_sum = g1.to_affine_ints(msm(key.query(sections.B_G1), witness))[0]
     done()
-    b_g2_sum = g2.to_affine_ints(msm(key.query(sections.B_G2), witness))[0]
+    # that B is in the subgroup is checked with the finished proof, at once for all points
+    b_g2_points = key.query(sections.B_G2, subgroup=False)
+    b_g2_sum = g2.to_affine_ints(msm(b_g2_points, witness))[0]
+    del b_g2_points
     done()
     private = witness.slice(key.n_public + 1, key.n_wires)
     l_sum = g1.to_affine_ints(msm(key.query(sections.L), private))[0]

@@ -105,14 +105,16 @@ class ZKey:
     def __repr__(self) -> str:
         return f"ZKey({self.n_public}/{self.n_wires} wires, domain {self.domain_size})"
 
-    def query(self, number: int) -> np.ndarray:
+    def query(self, number: int, subgroup: bool = True) -> np.ndarray:
         """A, B_G1, B_G2, L or H as points at rest, infinities included.
+
+        Without `subgroup`, points of B_G2 are only known to be on the twist.
 
         Raises:
             DecodeError: when a point is not in its group.
         """
         shape = G2_SHAPE if number == B_G2 else G1_SHAPE
-        return read_points(self.file.section(number), shape, f"section {number}")
+        return read_points(self.file.section(number), shape, f"section {number}", subgroup)
 
     @cached_property
     def _entries(self) -> tuple[SparseMatrix, SparseMatrix, list[int]]:
