@@ -107,7 +107,7 @@ def test_point_outside_the_subgroup(tmp_path: Path) -> None:
     path = tmp_path / "changed.zkey"
     path.write_bytes(join(head, list(changed.items())))
     key = ZKey(path)
-    with pytest.raises(VerificationError, match="self-check of the new proof.*proof element B"):
+    with pytest.raises(VerificationError, match=r"self-check of the new proof.*proof element B"):
         prove_with_zkey(key, read_wtns(VECTORS / "power.wtns"))
     with pytest.raises(DecodeError, match="section 7, point 4 is not in its group"):
         import_zkey(key, read_r1cs(VECTORS / "power.r1cs"), tmp_path / "k.key")
