@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from zkcmp import __version__
-from zkcmp.cli import buyer, chain, demo, estimate, groth16, seller
+from zkcmp.cli import buyer, chain, demo, estimate, groth16, seller, setup
 from zkcmp.cli.console import fail, say
 from zkcmp.errors import ZkcmpError
 
@@ -38,6 +38,7 @@ app.add_typer(seller.app, name="seller")
 app.add_typer(buyer.app, name="buyer")
 app.add_typer(chain.app, name="chain")
 app.add_typer(groth16.app, name="groth16")
+app.add_typer(setup.app, name="setup")
 app.command(name="demo")(demo.demo)
 app.command(name="estimate")(estimate.estimate)
 

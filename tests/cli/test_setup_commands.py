@@ -1,0 +1,80 @@
+"""`zkcmp setup`: two parties make a key in turn."""
+
+from pathlib import Path
+
+import pytest
+
+from zkcmp.bn254.fr import FrVector
+from zkcmp.cli.main import run
+from zkcmp.groth16 import ProvingKey, prove, verify
+from zkcmp.groth16.audit import audit
+from zkcmp.groth16.snarkjs import write_r1cs
+from zkcmp.r1cs_builder import ConstraintSystem
+
+
+def _circuit(path: Path) -> Path:
+    """y = x²."""
+    system = ConstraintSystem()
+    y = system.public(1, "y", lambda: [])
+    x = system.private(1, "x", lambda: [])
+    system.enforce("square", system.wires(x), system.wires(x), system.wires(y))
+    write_r1cs(path, system.build())
+    return path
+
+
+def _zkcmp(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = run([str(argument) for argument in arguments])
+    return code, *capsys.readouterr()
+
+
+def test_two_parties(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from zkcmp.groth16.snarkjs import read_r1cs
+
+    circuit, place, key = _circuit(tmp_path / "c.r1cs"), tmp_path / "ceremony", tmp_path / "key"
+    assert _zkcmp(capsys, "setup", "new", place, circuit)[0] == 0
+    records = []
+    for phase in ("powers", "key"):
+        for number in (1, 2):
+            code, out, _ = _zkcmp(capsys, "setup", "contribute", place)
+            assert code == 0
+            assert f"contributed {phase} {number}" in out
+            records.append(out.splitlines()[1].split()[1])
+        code, out, err = _zkcmp(
+            capsys, "setup", "finalise", place, circuit, *([key] * (phase == "key"))
+        )
+        assert (code, err) == (0, "")
+    code, out, _ = _zkcmp(capsys, "setup", "verify", place, circuit)
+    assert code == 0
+    assert [line.split()[2] for line in out.splitlines()[:4]] == records
+    assert "4 contributions; look for your own" in out
+
+    made, r1cs = ProvingKey.open(key), read_r1cs(circuit)
+    audit(made, r1cs)
+    verify(
+        made.verifying_key,
+        FrVector.from_ints([49]),
+        prove(made, r1cs, FrVector.from_ints([1, 49, 7])),
+    )
+
+
+def test_refusals_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    circuit, place = _circuit(tmp_path / "c.r1cs"), tmp_path / "ceremony"
+    nowhere = tmp_path / "nowhere"
+    assert _zkcmp(capsys, "setup", "new", place, circuit)[0] == 0
+    for arguments, said in (
+        (("new", place, circuit), "not empty"),
+        (("new", nowhere, tmp_path / "none.r1cs"), "none.r1cs"),
+        (("contribute", nowhere), "cannot read"),
+        (("verify", nowhere, circuit), "cannot read"),
+        (("finalise", place, circuit), "nobody has contributed"),
+    ):
+        code, out, err = _zkcmp(capsys, "setup", *arguments)
+        assert (code, out) == (2, ""), arguments
+        assert len(err.splitlines()) == 1
+        assert said in err
+    assert _zkcmp(capsys, "setup", "contribute", place)[0] == 0
+    (place / "powers-001.record").write_bytes(b"")
+    code, _, err = _zkcmp(capsys, "setup", "verify", place, circuit)
+    assert code == 2
+    assert "contributor 1" in err

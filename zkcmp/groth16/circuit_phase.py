@@ -1,0 +1,169 @@
+"""Phase 2 of a ceremony: from powers of τ to the key of one circuit, and the factor δ.
+
+`derive_key` computes the key with γ = δ = 1 from the powers alone: the Lagrange basis at τ is the
+inverse transform of the powers, in the group, and every query is a column sum over it,
+
+    [L_j(τ)]₁ = 1/N·Σ_i w^(−ij)·[τ^i]₁          the same with [ατ^i]₁, [βτ^i]₁, [τ^i]₂
+    [A_i(τ)]₁ = Σ_j A[j, i]·[L_j(τ)]₁            [βA_i + αB_i + C_i]₁ alike
+    [τ^i·Z(τ)]₁ = [τ^(i+N)]₁ − [τ^i]₁
+
+so anybody who repeats it gets the same bytes. Then every contributor multiplies δ by a secret
+factor x, which divides l_query and h_query by x. An audit (audit.py) of the result shows that this,
+and nothing else, was done. γ stays 1, as in Bowe, Gabizon, Miers 2017 and in snarkjs.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from zkcmp.bn254 import g1, g2
+from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.ntt import bit_reversed
+from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.bn254.point_arrays import is_infinity
+from zkcmp.groth16.column_points import column_points
+from zkcmp.groth16.key_file import Shape, create_key_file
+from zkcmp.groth16.keys import (
+    POWER_SECTIONS,
+    SECTIONS,
+    ProvingKey,
+    VerifyingKey,
+    circuit_shape,
+)
+from zkcmp.groth16.point_multiples import multiples, sums, transform
+from zkcmp.groth16.powers import Powers
+from zkcmp.progress import Progress, silent
+from zkcmp.r1cs import R1CS, SparseMatrix
+
+_CHUNK = 1 << 15
+
+
+def derive_key(powers: Powers, r1cs: R1CS, path: Path, progress: Progress = silent) -> ProvingKey:
+    """Write the key of the circuit with γ = δ = 1. The powers must have been checked.
+
+    Raises ValueError when the powers are for another domain.
+    """
+    shape = circuit_shape(r1cs)
+    n, stop = shape.domain_size, r1cs.n_public + 1
+    if powers.domain_size != n:
+        raise ValueError(f"powers for a domain of {powers.domain_size}, the circuit needs {n}")
+    one = FrVector.from_ints([1])
+    table = FrVector.concat([r1cs.coefficient_vector, one])  # the last one is for consistency rows
+    a = _with_consistency_rows(r1cs, n)
+    lagrange = _lagrange(powers.tau_g1[:n], progress)
+    a_points = column_points(a, table, lagrange, r1cs.n_wires, progress)
+    b_points = column_points(_rows(r1cs.b, n), table, lagrange, r1cs.n_wires, progress)
+    k_points = column_points(_rows(r1cs.c, n), table, lagrange, r1cs.n_wires, progress)
+    del lagrange
+    for matrix, base in ((a, powers.beta_tau_g1), (_rows(r1cs.b, n), powers.alpha_tau_g1)):
+        part = column_points(matrix, table, _lagrange(base, progress), r1cs.n_wires, progress)
+        k_points = _add(k_points, part)
+    b_g2_points = column_points(
+        _rows(r1cs.b, n), table, _lagrange(powers.tau_g2, progress), r1cs.n_wires, progress
+    )
+    minus = multiples(powers.tau_g1[: n - 1], one.scale(-1).take(np.zeros(n - 1, np.int64)))
+    quotients = np.zeros((n, 2, 4), np.uint64)
+    quotients[bit_reversed(n)[: n - 1]] = sums(powers.tau_g1[n:], minus)
+    alpha, beta = powers.alpha_tau_g1[:1], powers.beta_tau_g1[:1]
+    verifying_key = VerifyingKey(
+        shape.circuit_digest, alpha, powers.beta_g2, g2.generator(), g2.generator(), k_points[:stop]
+    )
+    a_wires, b_wires, l_wires = (_present(p) for p in (a_points, b_points, k_points))
+    l_wires = l_wires[l_wires >= stop]
+    content = {
+        "verifying_key": verifying_key.to_bytes(),
+        "elements_g1": np.concatenate([alpha, beta, g1.generator()]),
+        "elements_g2": np.concatenate([powers.beta_g2, g2.generator()]),
+        "a_wires": a_wires,
+        "a_query": a_points[a_wires],
+        "b_wires": b_wires,
+        "b_g1_query": b_points[b_wires],
+        "b_g2_query": b_g2_points[b_wires],
+        "l_wires": l_wires,
+        "l_query": k_points[l_wires],
+        "h_query": quotients[: n - 1],
+        "tau_g1": powers.tau_g1[: n + 1],
+        "tau_g2": powers.tau_g2[1:2],
+    }
+    return _write(path, shape, content)
+
+
+def multiply_delta(
+    key: ProvingKey, path: Path, factor: int, progress: Progress = silent
+) -> ProvingKey:
+    """Write the key with δ·factor in place of δ."""
+    x = FrVector.from_ints([factor])
+    delta_g1, delta_g2 = multiples(key.delta_g1, x), multiples(key.delta_g2, x)
+    vk = key.verifying_key
+    verifying_key = VerifyingKey(
+        vk.circuit_digest, vk.alpha_g1, vk.beta_g2, vk.gamma_g2, delta_g2, vk.gamma_abc_g1
+    )
+    content: dict[str, bytes | np.ndarray] = {
+        name: key.file.bytes(name) for name in SECTIONS + POWER_SECTIONS
+    }
+    content["verifying_key"] = verifying_key.to_bytes()
+    content["elements_g1"] = np.concatenate([key.alpha_g1, key.beta_g1, delta_g1])
+    content["elements_g2"] = np.concatenate([key.beta_g2, delta_g2])
+    total, done = len(key.l_query) + len(key.h_query), 0
+    inverse = pow(factor, -1, FR_MODULUS)
+    for name in ("l_query", "h_query"):
+        points = getattr(key, name)
+        parts = [points[:0]]
+        for start in range(0, len(points), _CHUNK):
+            part = points[start : start + _CHUNK]
+            scalars = FrVector.from_ints([inverse]).take(np.zeros(len(part), np.int64))
+            parts.append(multiples(part, scalars))
+            done += len(part)
+            progress("contribution: key", done, total)
+        content[name] = np.concatenate(parts)
+    return _write(path, key.shape, content)
+
+
+def _write(path: Path, shape: Shape, content: dict[str, bytes | np.ndarray]) -> ProvingKey:
+    names = SECTIONS + POWER_SECTIONS
+    with create_key_file(path, shape, len(names)) as writer:
+        for name in names:
+            data = content[name]
+            writer.section(name, [data if isinstance(data, bytes) else data.tobytes()])
+    return ProvingKey.open(path)
+
+
+def _lagrange(powers: np.ndarray, progress: Progress) -> np.ndarray:
+    """[τ^i] for i < N to [L_j(τ)] for j < N."""
+    n = len(powers)
+    scale = FrVector.from_ints([pow(n, -1, FR_MODULUS)]).take(np.zeros(n, np.int64))
+    return transform(multiples(powers, scale), inverse=True, progress=progress)
+
+
+def _rows(matrix: SparseMatrix, n: int) -> SparseMatrix:
+    """The matrix with empty rows below it, n rows in all."""
+    end = np.full(n - matrix.n_rows, matrix.indptr[-1], np.int64)
+    return SparseMatrix(
+        np.concatenate([matrix.indptr, end]), matrix.indices, matrix.coefficient_ids
+    )
+
+
+def _with_consistency_rows(r1cs: R1CS, n: int) -> SparseMatrix:
+    """A with the rows z_i for the public wires (quotient.py), n rows in all.
+
+    Their coefficient is the one after the circuit's own.
+    """
+    a, count, one = r1cs.a, r1cs.n_public + 1, len(r1cs.coefficients)
+    longer = SparseMatrix(
+        np.concatenate([a.indptr, a.indptr[-1] + np.arange(1, count + 1)]),
+        np.concatenate([a.indices, np.arange(count, dtype=np.uint32)]),
+        np.concatenate([a.coefficient_ids, np.full(count, one, np.uint32)]),
+    )
+    return _rows(longer, n)
+
+
+def _add(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Point by point, where either may be infinity."""
+    out = np.where(is_infinity(left)[:, None, None], right, left)
+    both = np.flatnonzero(~is_infinity(left) & ~is_infinity(right))
+    out[both] = sums(left[both], right[both])
+    return out
+
+
+def _present(points: np.ndarray) -> np.ndarray:
+    return np.flatnonzero(~is_infinity(points)).astype(np.uint32)
