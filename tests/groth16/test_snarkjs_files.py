@@ -172,6 +172,7 @@ def test_circuits_and_witnesses_come_back(tmp_path: Path, circuit) -> None:
     assert (tmp_path / "d.r1cs").read_bytes() == (tmp_path / "c.r1cs").read_bytes()
     write_wtns(tmp_path / "w.wtns", witness)
     assert read_wtns(tmp_path / "w.wtns").equals(witness)
+    assert (tmp_path / "w.wtns").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("circuit", [cubic, lambda: bits(13, 5), lambda: bits(4, 5), _wide])

@@ -114,13 +114,17 @@ class SectionWriter:
 
 @contextmanager
 def create_sections(
-    path: Path | str, magic: bytes, version: int, n_sections: int
+    path: Path | str, magic: bytes, version: int, n_sections: int, mode: int = 0o666
 ) -> Iterator[SectionWriter]:
-    """A writer to `path`; the file appears there only when everything was written."""
+    """A writer to `path`; the file appears there only when everything was written.
+
+    `mode`: its permissions, less the process's mask.
+    """
     path = Path(path)
     partial = path.with_name(path.name + ".part")
+    partial.unlink(missing_ok=True)
     try:
-        with open(partial, "wb") as file:
+        with open(partial, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             yield SectionWriter(file, magic, version, n_sections)
         os.replace(partial, path)
     finally:

@@ -42,7 +42,7 @@ def read_wtns(path: Path | str) -> FrVector:
 
 
 def write_wtns(path: Path | str, witness: FrVector) -> None:
-    """Write a witness. The file is as secret as the witness."""
-    with create_sections(path, MAGIC, VERSION, 2) as writer:
+    """Write a witness to a file that only this user can read."""
+    with create_sections(path, MAGIC, VERSION, 2, mode=0o600) as writer:
         writer.section(1, [_HEADER.pack(FR_BYTES, _PRIME, len(witness))])
         writer.section(2, [np.ascontiguousarray(witness.to_words(), "<u8")])

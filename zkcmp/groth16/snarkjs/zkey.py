@@ -117,7 +117,12 @@ class ZKey:
         return read_points(self.file.section(number), shape, f"section {number}", subgroup)
 
     @cached_property
-    def _entries(self) -> tuple[SparseMatrix, SparseMatrix, list[int]]:
+    def matrices(self) -> tuple[SparseMatrix, SparseMatrix, list[int]]:
+        """A and B with N rows, and their table of coefficients.
+
+        Raises:
+            DecodeError: when section 4 is not what it must be.
+        """
         section = self.file.section(4)
         if len(section) < 4 or (len(section) - 4) % ENTRY.itemsize:
             raise self.file.error("has coefficients of a wrong length")
@@ -145,11 +150,6 @@ class ZKey:
 
     def products(self, witness: FrVector) -> tuple[FrVector, FrVector]:
         """(A z, B z), N values each, the consistency rows in A."""
-        a, b, table = self._entries
+        a, b, table = self.matrices
         coefficients = FrVector.from_ints(table)
         return a.multiply(coefficients, witness), b.multiply(coefficients, witness)
-
-    @property
-    def matrices(self) -> tuple[SparseMatrix, SparseMatrix, list[int]]:
-        """A and B with N rows, and their table of coefficients."""
-        return self._entries
