@@ -11,8 +11,9 @@ import numba
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import lanes
+from zkcmp.bn254 import lane_memory, lanes
 from zkcmp.bn254.body import BODY, LANES, LIMBS
+from zkcmp.bn254.lane_memory import store_fr
 from zkcmp.bn254.lanes import (
     add,
     canonical,
@@ -22,7 +23,6 @@ from zkcmp.bn254.lanes import (
     reduce,
     select,
     sqr,
-    store_fr,
     sub,
     sub_both,
     sub_reduced,
@@ -64,7 +64,7 @@ def from_memory(data: np.ndarray) -> list[int]:
 
 def operations(field: str, bounds: tuple[int, int]):
     """A kernel for operands below the two bounds; not cached, its loads are made here."""
-    load_x, load_y = (lanes.intrinsic(lanes._load_soa(field, bound)) for bound in bounds)
+    load_x, load_y = (lanes.intrinsic(lane_memory._load_soa(field, bound)) for bound in bounds)
 
     @numba.njit(error_model="numpy")
     def run(a, b, out):

@@ -10,24 +10,30 @@ from zkcmp.bn254 import lanes
 from zkcmp.bn254.body import BODY, LANES, LIMBS
 from zkcmp.bn254.fr import ints_to_words, words_to_ints
 from zkcmp.bn254.jit import kernel
-from zkcmp.bn254.lanes import (
-    add,
-    any_lane,
+from zkcmp.bn254.lane_memory import (
     broadcast_fq,
     broadcast_fr,
-    canonical,
-    conjugate,
-    double,
-    fq2,
     gather_fr,
-    integer_constant,
-    is_exact_zero,
-    is_zero,
     load_fq,
     load_fr,
     load_scratch,
     load_words_fq,
     load_words_fr,
+    store_fq,
+    store_fr,
+    store_scratch,
+    store_words,
+)
+from zkcmp.bn254.lanes import (
+    add,
+    any_lane,
+    canonical,
+    conjugate,
+    double,
+    fq2,
+    integer_constant,
+    is_exact_zero,
+    is_zero,
     mask_and,
     mask_not,
     mask_or,
@@ -42,10 +48,6 @@ from zkcmp.bn254.lanes import (
     same_field_zero,
     select,
     sqr,
-    store_fq,
-    store_fr,
-    store_scratch,
-    store_words,
     sub,
 )
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS

@@ -18,14 +18,13 @@ from zkcmp.bn254.lanes import (
     Element,
     Lanes2Type,
     LanesType,
-    _mul,
-    _unary,
     add,
     double,
     fq2,
     is_exact_zero,
     is_zero,
     mul,
+    multiply,
     neg,
     part0,
     part1,
@@ -37,6 +36,7 @@ from zkcmp.bn254.lanes import (
     sub,
     sub_both,
     sub_reduced,
+    unary,
 )
 from zkcmp.bn254.params import CURVE_B, FQ_MODULUS, FROBENIUS_X, FROBENIUS_Y, TWIST_B
 from zkcmp.bn254.power import exponent_bits, power
@@ -56,9 +56,9 @@ def _times(constants_g1, constants_g2):
             residue = c * (1 << BODY.radix_bits) % FQ_MODULUS
             value = BODY.constant(a.b, residue) if a.b is not None else None
             factor.append(Element("Fq", 1, value))
-        return _mul(a, xs, factor)
+        return multiply(a, xs, factor)
 
-    return intrinsic(_unary(operation))
+    return intrinsic(unary(operation))
 
 
 times_b3 = _times(_B3, _TWIST_B3)

@@ -10,11 +10,11 @@ below 2p in Montgomery form. `code` is (m, 4) int64, rows (operation, out, a, b)
 """
 
 from zkcmp.bn254.jit import kernel
+from zkcmp.bn254.lane_memory import load_scratch, store_scratch
 from zkcmp.bn254.lanes import (
     add,
     conjugate,
     fq2,
-    load_scratch,
     mul,
     mul_fq,
     neg,
@@ -23,7 +23,6 @@ from zkcmp.bn254.lanes import (
     reduce,
     residue_constant,
     sqr,
-    store_scratch,
     sub,
 )
 from zkcmp.bn254.params import FQ_MODULUS

@@ -4,21 +4,17 @@ import numpy as np
 
 from zkcmp.bn254.body import BODY, LANES, LIMBS
 from zkcmp.bn254.jit import kernel
+from zkcmp.bn254.lane_memory import broadcast_fr, load_fr, load_words_fr, store_fr, store_words
 from zkcmp.bn254.lanes import (
     add,
-    broadcast_fr,
     integer_constant,
     is_zero,
-    load_fr,
-    load_words_fr,
     mul,
     neg,
     reduce,
     residue_constant,
     select,
     sqr,
-    store_fr,
-    store_words,
     sub,
 )
 from zkcmp.bn254.params import FR_MODULUS

@@ -17,16 +17,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from zkcmp.bn254.body import BODY, I64, LANES
-from zkcmp.bn254.lanes import (
-    U32,
-    Arithmetic,
-    Element,
-    _address,
-    _elements,
-    _type_of,
-    _value_of,
-    mask_type,
-)
+from zkcmp.bn254.lane_memory import address_of
+from zkcmp.bn254.lanes import U32, Arithmetic, Element, elements_of, mask_type, type_of, value_of
 from zkcmp.bn254.params import FQ_MODULUS
 
 I8 = ir.IntType(8)
@@ -39,7 +31,7 @@ def _coordinates(array: Any) -> int:
 
 
 def _base(context: Any, b: Any, array: Any, value: Any) -> Any:
-    return _address(context, b, array, value, [])
+    return address_of(context, b, array, value, [])
 
 
 def _transpose8(b: Any, rows: list[Any]) -> list[Any]:
@@ -82,16 +74,16 @@ def _records_to_values(b: Any, addresses: list[Any], coordinates: int) -> list[l
 
 
 def _point_type(coordinates: int, bound: int = 2) -> Any:
-    element = _type_of([Element("Fq", bound)] * coordinates)
+    element = type_of([Element("Fq", bound)] * coordinates)
     return types.UniTuple(element, 2)
 
 
 def _pack_point(context: Any, b: Any, ty: Any, xs: list[Element], ys: list[Element]) -> Any:
-    return context.make_tuple(b, ty, [_value_of(xs, b), _value_of(ys, b)])
+    return context.make_tuple(b, ty, [value_of(xs, b), value_of(ys, b)])
 
 
 def _entry(context: Any, b: Any, entries: Any, value: Any, position: Any, lane: int) -> Any:
-    address = _address(context, b, entries, value, [b.add(position, I64(lane))])
+    address = address_of(context, b, entries, value, [b.add(position, I64(lane))])
     return b.load(b.bitcast(address, I32.as_pointer()), align=4)
 
 
@@ -126,7 +118,7 @@ def load_entries(typingctx, points, entries, position):
 
 def _signs(context: Any, b: Any, entries: Any, value: Any, position: Any) -> Any:
     """The mask of lanes whose entry has its top bit set."""
-    address = _address(context, b, entries, value, [position])
+    address = address_of(context, b, entries, value, [position])
     if LANES == 1:
         entry = b.load(b.bitcast(address, I32.as_pointer()), align=4)
         return b.icmp_signed("<", entry, I32(0))
@@ -203,7 +195,7 @@ def _store(canonical: bool) -> Any:
         def codegen(context, b, signature, args):
             arithmetic = Arithmetic(b)
             shrink = arithmetic.canonical if canonical else arithmetic.reduce
-            elements = _elements(x, args[2], b) + _elements(y, args[3], b)
+            elements = elements_of(x, args[2], b) + elements_of(y, args[3], b)
             words = [BODY.value_to_words(b, shrink(e).value) for e in elements]
             base = _base(context, b, points, args[0])
             first = b.mul(args[1], I64(LANES))
@@ -243,8 +235,8 @@ def rotate(typingctx, x, k):
             limbs = [b.shuffle_vector(limb, limb, mask) for limb in BODY.unpack(b, v)]
             return BODY.pack(b, limbs)
 
-        moved = [Element(e.field, e.bound, permute(e.value)) for e in _elements(x, args[0], b)]
-        return _value_of(moved, b)
+        moved = [Element(e.field, e.bound, permute(e.value)) for e in elements_of(x, args[0], b)]
+        return value_of(moved, b)
 
     return x(x, k), codegen
 

@@ -6,10 +6,7 @@ those; `mul`, `sqr`, `add`, `sub`, `neg`, `double`, `select`, … take either. B
 the type system: an operation whose inputs are too large for it reduces them first, so no kernel can
 overflow. In a loop, give a carried value a fixed bound with `reduce`.
 
-Memory:
-    load_fr, store_fr, …    SoA arrays (LIMBS, n) uint64, Montgomery form, group i = lanes LANES·i…
-    load_words              (n, 4) uint64 little-endian integers below 2^256
-    load_point              (n, 2, 4) or (n, 2, 2, 4) uint64 affine points, by a list of entries
+lane_memory.py and lane_points.py bring lanes from and to memory.
 """
 
 from collections.abc import Callable
@@ -20,7 +17,7 @@ from numba import types
 from numba.core.typeconv import Conversion
 from numba.extending import intrinsic, lower_cast, models, register_model
 
-from zkcmp.bn254.body import BODY, I64, LANES, LIMBS, reduce_to_2p, reduce_to_p
+from zkcmp.bn254.body import BODY, I64, LANES, reduce_to_2p, reduce_to_p
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS
 
 MODULUS = {"Fr": FR_MODULUS, "Fq": FQ_MODULUS}
@@ -202,7 +199,7 @@ class Arithmetic:
         return BODY.equals_zero(self.b, self.canonical(x).value)
 
 
-def _elements(ty: Any, value: Any, b: Any) -> list[Element]:
+def elements_of(ty: Any, value: Any, b: Any) -> list[Element]:
     """The one or two Fq/Fr elements of a lane value."""
     if isinstance(ty, Lanes2Type):
         parts = [b.extract_value(value, k) for k in range(2)] if b is not None else [None, None]
@@ -210,12 +207,12 @@ def _elements(ty: Any, value: Any, b: Any) -> list[Element]:
     return [Element(ty.field, ty.bound, value)]
 
 
-def _type_of(elements: list[Element]) -> Any:
+def type_of(elements: list[Element]) -> Any:
     bound = max(e.bound for e in elements)
     return Lanes2Type(bound) if len(elements) == 2 else LanesType(elements[0].field, bound)
 
 
-def _value_of(elements: list[Element], b: Any) -> Any:
+def value_of(elements: list[Element], b: Any) -> Any:
     if len(elements) == 1:
         return elements[0].value
     pair = ir.Constant(PAIR_TYPE, ir.Undefined)
@@ -228,14 +225,14 @@ def _is_lanes(ty: Any) -> bool:
     return isinstance(ty, (LanesType, Lanes2Type))
 
 
-def _unary(operation: Callable[..., list[Element]]) -> Any:
+def unary(operation: Callable[..., list[Element]]) -> Any:
     def typer(typingctx, x):
         if not _is_lanes(x):
             return None
-        result = _type_of(operation(Arithmetic(), _elements(x, None, None)))
+        result = type_of(operation(Arithmetic(), elements_of(x, None, None)))
 
         def codegen(context, b, signature, args):
-            return _value_of(operation(Arithmetic(b), _elements(x, args[0], b)), b)
+            return value_of(operation(Arithmetic(b), elements_of(x, args[0], b)), b)
 
         return result(x), codegen
 
@@ -247,20 +244,20 @@ def _binary(operation: Callable[..., list[Element]]) -> Any:
         if not (_is_lanes(x) and _is_lanes(y) and x.field == y.field):
             return None
         nothing = None
-        result = _type_of(
-            operation(Arithmetic(), _elements(x, nothing, None), _elements(y, nothing, None))
+        result = type_of(
+            operation(Arithmetic(), elements_of(x, nothing, None), elements_of(y, nothing, None))
         )
 
         def codegen(context, b, signature, args):
-            xs, ys = _elements(x, args[0], b), _elements(y, args[1], b)
-            return _value_of(operation(Arithmetic(b), xs, ys), b)
+            xs, ys = elements_of(x, args[0], b), elements_of(y, args[1], b)
+            return value_of(operation(Arithmetic(b), xs, ys), b)
 
         return result(x, y), codegen
 
     return typer
 
 
-def _mul(a: Arithmetic, xs: list[Element], ys: list[Element]) -> list[Element]:
+def multiply(a: Arithmetic, xs: list[Element], ys: list[Element]) -> list[Element]:
     """Fq², Karatsuba: c0 = x0·y0 − x1·y1, c1 = (x0 + x1)(y0 + y1) − x0·y0 − x1·y1."""
     if len(xs) == 1:
         return [a.mul(xs[0], ys[0])]
@@ -277,18 +274,18 @@ def _sqr(a: Arithmetic, xs: list[Element]) -> list[Element]:
     return [a.mul(a.add(xs[0], xs[1]), a.sub(xs[0], xs[1])), a.add(product, product)]
 
 
-mul = intrinsic(_binary(_mul))
-sqr = intrinsic(_unary(_sqr))
+mul = intrinsic(_binary(multiply))
+sqr = intrinsic(unary(_sqr))
 add = intrinsic(_binary(lambda a, xs, ys: [a.add(x, y) for x, y in zip(xs, ys, strict=True)]))
 sub = intrinsic(_binary(lambda a, xs, ys: [a.sub(x, y) for x, y in zip(xs, ys, strict=True)]))
 sub_reduced = intrinsic(
     _binary(lambda a, xs, ys: [a.combine([x], [y], True) for x, y in zip(xs, ys, strict=True)])
 )
-neg = intrinsic(_unary(lambda a, xs: [a.neg(x) for x in xs]))
-double = intrinsic(_unary(lambda a, xs: [a.add(x, x) for x in xs]))
-reduce = intrinsic(_unary(lambda a, xs: [a.reduce(x) for x in xs]))
-canonical = intrinsic(_unary(lambda a, xs: [a.canonical(x) for x in xs]))
-conjugate = intrinsic(_unary(lambda a, xs: [xs[0], a.neg(xs[1])]))
+neg = intrinsic(unary(lambda a, xs: [a.neg(x) for x in xs]))
+double = intrinsic(unary(lambda a, xs: [a.add(x, x) for x in xs]))
+reduce = intrinsic(unary(lambda a, xs: [a.reduce(x) for x in xs]))
+canonical = intrinsic(unary(lambda a, xs: [a.canonical(x) for x in xs]))
+conjugate = intrinsic(unary(lambda a, xs: [xs[0], a.neg(xs[1])]))
 
 
 @intrinsic
@@ -300,11 +297,13 @@ def mul_fq(typingctx, x, y):
     def operation(a, xs, ys):
         return [a.mul(xs[0], ys[0]), a.mul(xs[1], ys[0])]
 
-    result = _type_of(operation(Arithmetic(), _elements(x, None, None), _elements(y, None, None)))
+    result = type_of(
+        operation(Arithmetic(), elements_of(x, None, None), elements_of(y, None, None))
+    )
 
     def codegen(context, b, signature, args):
-        xs, ys = _elements(x, args[0], b), _elements(y, args[1], b)
-        return _value_of(operation(Arithmetic(b), xs, ys), b)
+        xs, ys = elements_of(x, args[0], b), elements_of(y, args[1], b)
+        return value_of(operation(Arithmetic(b), xs, ys), b)
 
     return result(x, y), codegen
 
@@ -316,11 +315,11 @@ def sub_both(typingctx, x, y, z):
     def operation(a, *operands):
         return [a.combine([u], [v, w], True) for u, v, w in zip(*operands, strict=True)]
 
-    result = _type_of(operation(Arithmetic(), *(_elements(t, None, None) for t in (x, y, z))))
+    result = type_of(operation(Arithmetic(), *(elements_of(t, None, None) for t in (x, y, z))))
 
     def codegen(context, b, signature, args):
-        operands = [_elements(t, v, b) for t, v in zip((x, y, z), args, strict=True)]
-        return _value_of(operation(Arithmetic(b), *operands), b)
+        operands = [elements_of(t, v, b) for t, v in zip((x, y, z), args, strict=True)]
+        return value_of(operation(Arithmetic(b), *operands), b)
 
     return result(x, y, z), codegen
 
@@ -331,7 +330,7 @@ def fq2(typingctx, c0, c1):
     result = Lanes2Type(max(c0.bound, c1.bound))
 
     def codegen(context, b, signature, args):
-        return _value_of(_elements(c0, args[0], b) + _elements(c1, args[1], b), b)
+        return value_of(elements_of(c0, args[0], b) + elements_of(c1, args[1], b), b)
 
     return result(c0, c1), codegen
 
@@ -353,13 +352,13 @@ part1 = intrinsic(_part(1))
 @intrinsic
 def select(typingctx, mask, x, y):
     """Per lane, x where the mask holds, else y."""
-    both = list(zip(_elements(x, None, None), _elements(y, None, None), strict=True))
-    result = _type_of([Arithmetic().select(None, p, q) for p, q in both])
+    both = list(zip(elements_of(x, None, None), elements_of(y, None, None), strict=True))
+    result = type_of([Arithmetic().select(None, p, q) for p, q in both])
 
     def codegen(context, b, signature, args):
-        xs, ys = _elements(x, args[1], b), _elements(y, args[2], b)
+        xs, ys = elements_of(x, args[1], b), elements_of(y, args[2], b)
         chosen = [Arithmetic(b).select(args[0], p, q) for p, q in zip(xs, ys, strict=True)]
-        return _value_of(chosen, b)
+        return value_of(chosen, b)
 
     return result(mask, x, y), codegen
 
@@ -376,7 +375,7 @@ def is_zero(typingctx, x):
     """Mask of lanes that are 0 mod p."""
 
     def codegen(context, b, signature, args):
-        return _and_all(b, [Arithmetic(b).is_zero(e) for e in _elements(x, args[0], b)])
+        return _and_all(b, [Arithmetic(b).is_zero(e) for e in elements_of(x, args[0], b)])
 
     return mask_type(x), codegen
 
@@ -386,7 +385,7 @@ def is_exact_zero(typingctx, x):
     """Mask of lanes stored as the integer 0: how infinity is marked; cheaper than is_zero."""
 
     def codegen(context, b, signature, args):
-        return _and_all(b, [BODY.equals_zero(b, e.value) for e in _elements(x, args[0], b)])
+        return _and_all(b, [BODY.equals_zero(b, e.value) for e in elements_of(x, args[0], b)])
 
     return mask_type(x), codegen
 
@@ -439,8 +438,8 @@ def same_field_zero(typingctx, x):
     result = Lanes2Type(1) if isinstance(x, Lanes2Type) else LanesType(x.field, 1)
 
     def codegen(context, b, signature, args):
-        zeros = [Element(e.field, 1, BODY.constant(b, 0)) for e in _elements(x, args[0], b)]
-        return _value_of(zeros, b)
+        zeros = [Element(e.field, 1, BODY.constant(b, 0)) for e in elements_of(x, args[0], b)]
+        return value_of(zeros, b)
 
     return result(x), codegen
 
@@ -452,274 +451,12 @@ def same_field_one(typingctx, x):
 
     def codegen(context, b, signature, args):
         values = []
-        for k, e in enumerate(_elements(x, args[0], b)):
+        for k, e in enumerate(elements_of(x, args[0], b)):
             one = (1 << BODY.radix_bits) % e.p if k == 0 else 0
             values.append(Element(e.field, 1, BODY.constant(b, one)))
-        return _value_of(values, b)
+        return value_of(values, b)
 
     return result(x), codegen
-
-
-# --- memory -----------------------------------------------------------------------------------
-
-
-def _address(context: Any, b: Any, array_type: Any, array: Any, indices: list[Any]) -> Any:
-    """Byte address of an element, by the array's strides."""
-    a = context.make_array(array_type)(context, b, array)
-    offset = I64(0)
-    for axis, index in enumerate(indices):
-        stride = b.extract_value(a.strides, axis)
-        offset = b.add(offset, b.mul(index, stride))
-    return b.gep(b.bitcast(a.data, ir.IntType(8).as_pointer()), [offset])
-
-
-def _vector_pointer(b: Any, address: Any) -> Any:
-    return b.bitcast(address, BODY.vector.as_pointer())
-
-
-def _load_soa(field: str, bound: int = 2) -> Any:
-    def typer(typingctx, array, i):
-        def codegen(context, b, signature, args):
-            first = b.mul(args[1], I64(LANES))
-            limbs = []
-            for k in range(LIMBS):
-                address = _address(context, b, array, args[0], [I64(k), first])
-                limbs.append(b.load(_vector_pointer(b, address), align=8))
-            return BODY.pack(b, limbs)
-
-        return LanesType(field, bound)(array, types.intp), codegen
-
-    return typer
-
-
-load_fr = intrinsic(_load_soa("Fr"))
-load_fq = intrinsic(_load_soa("Fq"))
-
-
-def load_fr_below(bound: int) -> Any:
-    """load_fr for an array whose elements are below bound·r, not 2r."""
-    return intrinsic(_load_soa("Fr", bound))
-
-
-def _multiples_below(bound: int, start: int) -> list[int]:
-    """bound, 2·bound, 4·bound, … below start, largest first: subtracting them ends below bound."""
-    steps = []
-    while bound < start:
-        steps.append(bound)
-        bound *= 2
-    return steps[::-1]
-
-
-def store_fr_below(bound: int) -> Any:
-    """store_fr that reduces only as far as below bound·r."""
-
-    def typer(typingctx, array, i, x):
-        def codegen(context, b, signature, args):
-            value = args[2]
-            for k in _multiples_below(bound, x.bound):
-                value = BODY.subtract_if_not_below(b, value, k * MODULUS["Fr"])
-            first = b.mul(args[1], I64(LANES))
-            for k, limb in enumerate(BODY.unpack(b, value)):
-                address = _address(context, b, array, args[0], [I64(k), first])
-                b.store(limb, _vector_pointer(b, address), align=8)
-            return context.get_dummy_value()
-
-        return types.void(array, types.intp, x), codegen
-
-    return intrinsic(typer)
-
-
-def broadcast_fr_below(bound: int) -> Any:
-    """broadcast_fr for an array whose elements are below bound·r, not 2r."""
-    return intrinsic(_broadcast("Fr", bound))
-
-
-def load_fr_pattern(pattern: list[int], bound: int) -> Any:
-    """An intrinsic (array, j): lane l is element j + pattern[l] (< j + LANES), below bound·r."""
-
-    def typer(typingctx, array, j):
-        def codegen(context, b, signature, args):
-            limbs = []
-            for k in range(LIMBS):
-                address = _address(context, b, array, args[0], [I64(k), args[1]])
-                limbs.append(b.load(_vector_pointer(b, address), align=8))
-            if LANES > 1 and pattern != list(range(LANES)):
-                mask = ir.Constant(ir.VectorType(U32, LANES), pattern)
-                limbs = [b.shuffle_vector(limb, limb, mask) for limb in limbs]
-            return BODY.pack(b, limbs)
-
-        return LanesType("Fr", bound)(array, types.intp), codegen
-
-    return intrinsic(typer)
-
-
-def pick_lanes(pattern: list[int]) -> Any:
-    """An intrinsic (x, y): lane l is lane pattern[l] of x followed by y. Only where LANES > 1."""
-
-    def typer(typingctx, x, y):
-        def codegen(context, b, signature, args):
-            mask = ir.Constant(ir.VectorType(U32, LANES), pattern)
-            pairs = zip(BODY.unpack(b, args[0]), BODY.unpack(b, args[1]), strict=True)
-            return BODY.pack(b, [b.shuffle_vector(u, v, mask) for u, v in pairs])
-
-        return LanesType(x.field, max(x.bound, y.bound))(x, y), codegen
-
-    return intrinsic(typer)
-
-
-def _broadcast(field: str, bound: int = 2) -> Any:
-    def typer(typingctx, array, j):
-        def codegen(context, b, signature, args):
-            limbs = []
-            for k in range(LIMBS):
-                address = _address(context, b, array, args[0], [I64(k), args[1]])
-                x = b.load(b.bitcast(address, I64.as_pointer()), align=8)
-                limbs.append(_splat_value(b, x))
-            return BODY.pack(b, limbs)
-
-        return LanesType(field, bound)(array, types.intp), codegen
-
-    return typer
-
-
-def _splat_value(b: Any, x: Any) -> Any:
-    if LANES == 1:
-        return x
-    zero = ir.Constant(BODY.vector, ir.Undefined)
-    first = b.insert_element(zero, x, U32(0))
-    return b.shuffle_vector(first, zero, ir.Constant(ir.VectorType(U32, LANES), [0] * LANES))
-
-
-broadcast_fr = intrinsic(_broadcast("Fr"))
-broadcast_fq = intrinsic(_broadcast("Fq"))
-
-
-def _gather(field: str) -> Any:
-    """Elements array[:, index[LANES·i + lane]]."""
-
-    def typer(typingctx, array, index, i):
-        def codegen(context, b, signature, args):
-            position = b.mul(args[2], I64(LANES))
-            columns = []
-            for lane in range(LANES):
-                address = _address(context, b, index, args[1], [b.add(position, I64(lane))])
-                kind = ir.IntType(index.dtype.bitwidth)
-                raw = b.load(b.bitcast(address, kind.as_pointer()), align=kind.width // 8)
-                columns.append(b.zext(raw, I64) if kind.width < 64 else raw)
-            limbs = []
-            for k in range(LIMBS):
-                row = ir.Constant(BODY.vector, ir.Undefined) if LANES > 1 else None
-                for lane, column in enumerate(columns):
-                    address = _address(context, b, array, args[0], [I64(k), column])
-                    x = b.load(b.bitcast(address, I64.as_pointer()), align=8)
-                    row = b.insert_element(row, x, U32(lane)) if LANES > 1 else x
-                limbs.append(row)
-            return BODY.pack(b, limbs)
-
-        return LanesType(field, 2)(array, index, types.intp), codegen
-
-    return typer
-
-
-gather_fr = intrinsic(_gather("Fr"))
-
-
-def _store_soa(typingctx, array, i, x):
-    def codegen(context, b, signature, args):
-        value = Arithmetic(b).reduce(Element(x.field, x.bound, args[2])).value
-        first = b.mul(args[1], I64(LANES))
-        for k, limb in enumerate(BODY.unpack(b, value)):
-            address = _address(context, b, array, args[0], [I64(k), first])
-            b.store(limb, _vector_pointer(b, address), align=8)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, x), codegen
-
-
-# one body serves both names; the field is that of the value
-store_fr = intrinsic(_store_soa)
-store_fq = store_fr
-
-
-@intrinsic
-def load_scratch(typingctx, scratch, i, like):
-    """Element i of a scratch array (n, limbs, LANES); its field is that of `like`."""
-    fields = _elements(like, None, None)
-    result = _type_of([Element(e.field, 2) for e in fields])
-
-    def codegen(context, b, signature, args):
-        loaded = []
-        for part, e in enumerate(fields):
-            limbs = []
-            for k in range(LIMBS):
-                row = I64(part * LIMBS + k)
-                address = _address(context, b, scratch, args[0], [args[1], row])
-                limbs.append(b.load(_vector_pointer(b, address), align=8))
-            loaded.append(Element(e.field, 2, BODY.pack(b, limbs)))
-        return _value_of(loaded, b)
-
-    return result(scratch, types.intp, like), codegen
-
-
-@intrinsic
-def store_scratch(typingctx, scratch, i, x):
-    """The inverse of load_scratch."""
-
-    def codegen(context, b, signature, args):
-        for part, e in enumerate(_elements(x, args[2], b)):
-            limbs = BODY.unpack(b, Arithmetic(b).reduce(e).value)
-            for k, limb in enumerate(limbs):
-                row = I64(part * LIMBS + k)
-                address = _address(context, b, scratch, args[0], [args[1], row])
-                b.store(limb, _vector_pointer(b, address), align=8)
-        return context.get_dummy_value()
-
-    return types.void(scratch, types.intp, x), codegen
-
-
-def _load_words(field: str) -> Any:
-    """Records LANES·i… of an (n, 4) array as integers: bound 2^256/p, not in Montgomery form."""
-    bound = 6  # 2^256 < 5.3p
-
-    def typer(typingctx, array, i):
-        def codegen(context, b, signature, args):
-            first = b.mul(args[1], I64(LANES))
-            words = []
-            for k in range(4):
-                row = ir.Constant(BODY.vector, ir.Undefined) if LANES > 1 else None
-                for lane in range(LANES):
-                    record = b.add(first, I64(lane))
-                    address = _address(context, b, array, args[0], [record, I64(k)])
-                    x = b.load(b.bitcast(address, I64.as_pointer()), align=8)
-                    row = b.insert_element(row, x, U32(lane)) if LANES > 1 else x
-                words.append(row)
-            return BODY.words_to_value(b, words)
-
-        return LanesType(field, bound)(array, types.intp), codegen
-
-    return typer
-
-
-load_words_fr = intrinsic(_load_words("Fr"))
-load_words_fq = intrinsic(_load_words("Fq"))
-
-
-@intrinsic
-def store_words(typingctx, array, i, x):
-    """Write canonical integers x (already out of Montgomery form) to records LANES·i…"""
-
-    def codegen(context, b, signature, args):
-        value = Arithmetic(b).canonical(Element(x.field, x.bound, args[2])).value
-        first = b.mul(args[1], I64(LANES))
-        for k, word in enumerate(BODY.value_to_words(b, value)):
-            for lane in range(LANES):
-                record = b.add(first, I64(lane))
-                address = _address(context, b, array, args[0], [record, I64(k)])
-                limb = b.extract_element(word, U32(lane)) if LANES > 1 else word
-                b.store(limb, b.bitcast(address, I64.as_pointer()), align=8)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, x), codegen
 
 
 def integer_constant(field: str, value: int) -> Any:

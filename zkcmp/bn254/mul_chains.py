@@ -3,7 +3,8 @@
 from typing import Any
 
 from zkcmp.bn254.jit import kernel
-from zkcmp.bn254.lanes import load_fr, mul, store_fr
+from zkcmp.bn254.lane_memory import load_fr, store_fr
+from zkcmp.bn254.lanes import mul
 
 CHAINS = 4
 

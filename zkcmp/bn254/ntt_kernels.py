@@ -21,20 +21,17 @@ import numpy as np
 
 from zkcmp.bn254.body import BODY, LANES, LIMBS
 from zkcmp.bn254.jit import kernel
-from zkcmp.bn254.lanes import (
-    add,
+from zkcmp.bn254.lane_memory import (
     broadcast_fr,
     broadcast_fr_below,
-    canonical,
     load_fr,
     load_fr_below,
     load_fr_pattern,
-    mul,
     pick_lanes,
     store_fr,
     store_fr_below,
-    sub,
 )
+from zkcmp.bn254.lanes import add, canonical, mul, sub
 
 # the bound of elements between passes: what the lane body can carry without reducing more often
 LAZY = 4 if BODY.product_bound >= 16 else 2

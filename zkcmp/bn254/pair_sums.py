@@ -12,6 +12,7 @@ right for every input, and the price is paid only where it is due.
 from zkcmp.bn254.body import LANES
 from zkcmp.bn254.curve import invert
 from zkcmp.bn254.jit import inlined, kernel
+from zkcmp.bn254.lane_memory import load_scratch, store_scratch
 from zkcmp.bn254.lane_points import load_entries, prefetch_entries, store_points
 from zkcmp.bn254.lanes import (
     add,
@@ -19,7 +20,6 @@ from zkcmp.bn254.lanes import (
     double,
     is_exact_zero,
     is_zero,
-    load_scratch,
     mask_and,
     mask_not,
     mask_or,
@@ -29,7 +29,6 @@ from zkcmp.bn254.lanes import (
     same_field_zero,
     select,
     sqr,
-    store_scratch,
     sub,
     sub_both,
     sub_reduced,

@@ -10,17 +10,16 @@ from zkcmp.bn254.curve import (
     on_curve,
 )
 from zkcmp.bn254.jit import kernel
+from zkcmp.bn254.lane_memory import load_words_fq, store_words
 from zkcmp.bn254.lane_points import load_points
 from zkcmp.bn254.lanes import (
     conjugate,
     is_exact_zero,
     is_zero,
-    load_words_fq,
     mask_and,
     mask_or,
     mask_to_bits,
     mul,
-    store_words,
     sub,
 )
 

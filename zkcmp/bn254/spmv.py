@@ -11,7 +11,8 @@ import numpy as np
 from zkcmp.bn254.body import LANES, LIMBS
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.jit import kernel
-from zkcmp.bn254.lanes import add, gather_fr, mul, reduce, store_fr
+from zkcmp.bn254.lane_memory import gather_fr, store_fr
+from zkcmp.bn254.lanes import add, mul, reduce
 from zkcmp.bn254.threads import parallel_map, thread_count
 
 
