@@ -1,8 +1,10 @@
 """`zkcmp setup`: two parties make a key in turn."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from deal_stages import Sale
 
 from zkcmp.bn254.fr import FrVector
 from zkcmp.cli.main import run
@@ -58,6 +60,46 @@ def test_two_parties(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     )
 
 
+def test_both_parties_make_the_key_of_a_deal(sale: Callable[[str], Sale], tmp_path: Path) -> None:
+    deal = sale("requested")
+    place, offer = str(tmp_path / "ceremony"), str(deal.message("offer"))
+
+    def setup(*command: str) -> str:
+        return _done(deal, "setup", *command)
+
+    setup("new", place, offer, "--images", "3")
+    ours = []
+    for _ in ("powers", "key"):
+        setup("contribute", place)  # the seller
+        ours.append(setup("contribute", place).splitlines()[1].split()[1])
+        if not ours[1:]:
+            setup("finalise", place, offer, "--images", "3")
+    setup("verify", place, offer, "--images", "3")
+    before = deal.tree()
+    for records in ([], ours[:1], ours[1:], [ours[0], "00" * 32]):
+        given = [word for record in records for word in ("--record", record)]
+        result = deal.run("buyer", "setup", "--ceremony", place, *given)
+        assert result.refused
+        assert "a contribution of ours" in result.err
+        assert deal.tree() == before
+    for given in (["--ceremony", place, "--record", "x"], ["--record", ours[0]]):
+        assert deal.run("buyer", "setup", *given).refused
+    given = ["--record", ours[0], "--record", ours[1]]
+    result = deal.run("buyer", "setup", "--ceremony", place, *given)
+    assert result.code == 0, result.err
+    assert "which we contributed to" in result.out
+    assert deal.run("seller", "audit").code == 0
+    assert deal.prove().code == 0
+    assert deal.run("buyer", "verify").code == 0
+
+
+def _done(deal: Sale, *command: str) -> str:
+    assert deal.capsys is not None
+    code, out, err = _zkcmp(deal.capsys, *command)
+    assert code == 0, err
+    return out
+
+
 def test_refusals_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     circuit, place = _circuit(tmp_path / "c.r1cs"), tmp_path / "ceremony"
     nowhere = tmp_path / "nowhere"
@@ -67,6 +109,9 @@ def test_refusals_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (("new", nowhere, tmp_path / "none.r1cs"), "none.r1cs"),
         (("contribute", nowhere), "cannot read"),
         (("verify", nowhere, circuit), "cannot read"),
+        (("verify", place, tmp_path / "offer.zkcmp"), "--images"),
+        (("verify", place, tmp_path / "offer.zkcmp", "--images", "3"), "offer.zkcmp"),
+        (("verify", place, circuit, "--ptau", tmp_path / "none.ptau"), "none.ptau"),
         (("finalise", place, circuit), "nobody has contributed"),
     ):
         code, out, err = _zkcmp(capsys, "setup", *arguments)

@@ -26,6 +26,7 @@ from zkcmp.groth16.contribution import Factor, hash_to_g2, make_factor, random_f
 from zkcmp.groth16.key_file import create_key_file
 from zkcmp.groth16.powers import Powers, first_powers, multiply_powers
 from zkcmp.groth16.setup import Trapdoor, setup_with
+from zkcmp.groth16.snarkjs import Ptau
 from zkcmp.r1cs import R1CS, SparseMatrix
 
 # --- the arithmetic ---------------------------------------------------------------------------
@@ -216,6 +217,45 @@ def test_ceremony_of_another_circuit(ceremony: Ceremony, r1cs: R1CS) -> None:
     ceremony.contribute()
     with pytest.raises(CeremonyError, match="the beginning: proving key: expected circuit"):
         ceremony.verify(bits(3, 3)[0])
+
+
+def test_ceremony_after_another(r1cs: R1CS, tmp_path: Path) -> None:
+    """Powers that snarkjs made; phase 1 then needs nobody here, and takes whoever comes."""
+    ptau = Ptau(Path(__file__).parent / "snarkjs_vectors" / "power.ptau")
+    for more in (0, 1):
+        ceremony = Ceremony.begin(tmp_path / str(more), r1cs, ptau)
+        for _ in range(more):
+            ceremony.contribute()
+        ceremony.begin_circuit(r1cs, ptau=ptau)
+        ceremony.contribute()
+        assert len(ceremony.verify(r1cs, ptau=ptau)["powers"]) == more
+        audit(ceremony.finalise(r1cs, tmp_path / "key", ptau=ptau), r1cs)
+        with pytest.raises(CeremonyError, match="the beginning: tau_g1: expected that of tau = al"):
+            ceremony.verify(r1cs)
+    plain = Ceremony.begin(tmp_path / "plain", r1cs)
+    with pytest.raises(CeremonyError, match="the beginning: tau_g1: expected that of the .ptau"):
+        plain.verify(r1cs, ptau=ptau)
+    with pytest.raises(DecodeError):
+        Ceremony.begin(tmp_path / "large", bits(1 << (ptau.power + 1), 1)[0], ptau)
+
+
+def test_our_own_contribution(ceremony: Ceremony, r1cs: R1CS, tmp_path: Path) -> None:
+    first, second = ceremony.contribute().digest, ceremony.contribute().digest
+    ceremony.begin_circuit(r1cs)
+    third = ceremony.contribute().digest
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    ceremony = ceremony.copied(copy)
+    for ours, missing in (
+        ([first], "key"),
+        ([third], "powers"),
+        ([], "powers"),
+        ([b"x"], "powers"),
+    ):
+        with pytest.raises(VerificationError, match=f"{missing}: expected a contribution of ours"):
+            ceremony.finalise(r1cs, tmp_path / "key", ours=ours)
+        assert not (tmp_path / "key").exists()
+    ceremony.finalise(r1cs, tmp_path / "key", ours=[third, second])
 
 
 # --- cheats -----------------------------------------------------------------------------------
@@ -448,7 +488,7 @@ def test_secret_beginning(ceremony: Ceremony, r1cs: R1CS) -> None:
     path = ceremony.file("powers", 0)
     multiply_powers(Powers.open(path), path, 2, 3, 4)
     ceremony.contribute()
-    with pytest.raises(CeremonyError, match="not that of tau = alpha = beta = 1") as caught:
+    with pytest.raises(CeremonyError, match="expected that of tau = alpha = beta = 1") as caught:
         ceremony.verify(r1cs)
     assert caught.value.contributor == 0
 

@@ -86,14 +86,33 @@ def request(
 
 
 @app.command()
-def setup(deal: DealFolder, home: BuyerHome = BUYER_HOME, force: Force = False) -> None:
+def setup(
+    deal: DealFolder,
+    home: BuyerHome = BUYER_HOME,
+    force: Force = False,
+    ceremony: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Take the key of this ceremony, see `zkcmp setup`."),
+    ] = None,
+    record: Annotated[
+        list[str] | None,
+        typer.Option(help="With --ceremony: our own records, one of each phase."),
+    ] = None,
+) -> None:
     """Make the keys of the proof system and send the seller the proving key."""
     from zkcmp.exchange.buyer import Buyer
 
+    try:
+        ours = [bytes.fromhex(text) for text in record or []]
+    except ValueError:
+        raise typer.BadParameter("a --record is what `zkcmp setup contribute` printed") from None
+    if ours and ceremony is None:
+        raise typer.BadParameter("--record goes with --ceremony")
     with Buyer.opened(home) as buyer, progress_bars() as progress:
         buyer.force = force
-        size_bytes = buyer.setup(deal, progress)
-    say(f"key        {size_bytes / 1e6:.1f} MB of key material, made and trusted by us alone")
+        size_bytes = buyer.setup(deal, progress, ceremony, ours)
+    whose = "made and trusted by us alone" if ceremony is None else "which we contributed to"
+    say(f"key        {size_bytes / 1e6:.1f} MB of key material, {whose}")
     say("next       the seller runs `zkcmp seller prove`")
 
 

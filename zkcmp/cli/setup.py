@@ -1,11 +1,15 @@
 """`zkcmp setup`: new, contribute, verify, finalise: a key that several parties make in turn."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zkcmp.cli.console import progress_bars, say
+
+if TYPE_CHECKING:
+    from zkcmp.groth16.snarkjs import Ptau
+    from zkcmp.r1cs import R1CS
 
 app = typer.Typer(
     help="Make a key together: sound if one contributor forgets its secrets. Hand the directory "
@@ -14,18 +18,46 @@ app = typer.Typer(
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The ceremony.")]
 Circuit = Annotated[
-    Path, typer.Argument(metavar="CIRCUIT.r1cs", help="The circuit, from a source of your own.")
+    Path,
+    typer.Argument(
+        metavar="CIRCUIT",
+        help="CIRCUIT.r1cs, or the offer of a deal, with --images; from a source of your own.",
+    ),
+]
+Images = Annotated[int, typer.Option(min=0, help="With an offer: how many test images.")]
+PtauFile = Annotated[
+    Path | None,
+    typer.Option("--ptau", metavar="FILE.ptau", help="Begin with powers of another ceremony."),
 ]
 
 
+def _circuit(path: Path, images: int) -> "R1CS":
+    if path.suffix == ".r1cs":
+        from zkcmp.groth16.snarkjs import read_r1cs
+
+        return read_r1cs(path)
+    from circuits.statement import build
+    from zkcmp.exchange.checks import check_offer
+    from zkcmp.exchange.messages import read_offer
+
+    if not images:
+        raise typer.BadParameter("an offer needs --images")
+    return build(check_offer(read_offer(path)), images).r1cs
+
+
+def _ptau(path: Path | None) -> "Ptau | None":
+    from zkcmp.groth16.snarkjs import Ptau
+
+    return None if path is None else Ptau(path)
+
+
 @app.command()
-def new(directory: Directory, circuit: Circuit) -> None:
+def new(directory: Directory, circuit: Circuit, images: Images = 0, ptau: PtauFile = None) -> None:
     """Begin a ceremony for a circuit."""
     from zkcmp.groth16.ceremony import Ceremony
-    from zkcmp.groth16.snarkjs import read_r1cs
 
-    r1cs = read_r1cs(circuit)
-    Ceremony.begin(directory, r1cs)
+    r1cs = _circuit(circuit, images)
+    Ceremony.begin(directory, r1cs, _ptau(ptau))
     say(f"begun      for {r1cs.n_constraints} constraints, in {directory}")
     say(f"next       everybody in turn: `zkcmp setup contribute {directory}`")
 
@@ -45,14 +77,15 @@ def contribute(directory: Directory) -> None:
 
 
 @app.command()
-def verify(directory: Directory, circuit: Circuit) -> None:
+def verify(
+    directory: Directory, circuit: Circuit, images: Images = 0, ptau: PtauFile = None
+) -> None:
     """Check every step of the ceremony and list the contributions."""
     from zkcmp.groth16.ceremony import Ceremony
-    from zkcmp.groth16.snarkjs import read_r1cs
 
-    r1cs = read_r1cs(circuit)
+    r1cs = _circuit(circuit, images)
     with progress_bars() as progress:
-        records = Ceremony(directory).verify(r1cs, progress)
+        records = Ceremony(directory).verify(r1cs, progress, _ptau(ptau))
     for phase, digests in records.items():
         for number, digest in enumerate(digests, 1):
             say(f"{phase:<10} {number}   {digest.hex()}")
@@ -67,21 +100,22 @@ def finalise(
     key: Annotated[
         Path | None, typer.Argument(metavar="KEY", help="Written at the end of phase 2.")
     ] = None,
+    images: Images = 0,
+    ptau: PtauFile = None,
 ) -> None:
     """Verify and end the current phase: derive the circuit's key, or write the final one to KEY."""
     from zkcmp.groth16.ceremony import Ceremony
-    from zkcmp.groth16.snarkjs import read_r1cs
 
-    ceremony, r1cs = Ceremony(directory), read_r1cs(circuit)
+    ceremony, r1cs = Ceremony(directory), _circuit(circuit, images)
     if ceremony.phase == "powers":
         with progress_bars() as progress:
-            ceremony.begin_circuit(r1cs, progress)
+            ceremony.begin_circuit(r1cs, progress, _ptau(ptau))
         say(f"derived    the circuit's key from {ceremony.count('powers')} contributions")
         say(f"next       everybody in turn, again: `zkcmp setup contribute {directory}`")
         return
     if key is None:
         raise typer.BadParameter("name the KEY to write")
     with progress_bars() as progress:
-        made = ceremony.finalise(r1cs, key, progress)
+        made = ceremony.finalise(r1cs, key, progress, _ptau(ptau))
     say(f"key        {made.digest.hex()} in {key}")
     say(f"           made by {ceremony.count('key')} contributors to its last phase")

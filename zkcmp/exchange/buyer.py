@@ -10,6 +10,7 @@ What must never happen twice, or out of order, and how it is prevented:
 
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -150,16 +151,32 @@ class Buyer(Party[BuyerState]):
             digest = messages.write_request(path, self.identity, offer, record, encoded)
         deal.state.request = digest.hex()
 
-    def setup(self, folder: Path, progress: Progress = silent) -> int:
-        """Make proving and verifying key and send the former; returns the message's size."""
+    def setup(
+        self,
+        folder: Path,
+        progress: Progress = silent,
+        ceremony: Path | None = None,
+        ours: Sequence[bytes] = (),
+    ) -> int:
+        """Make proving and verifying key and send the former; returns the message's size.
+
+        With the directory of a ceremony, take its key instead, provided that the records `ours` of
+        our own contributions are in it, one in each phase.
+        """
         deal = self.need(folder)
         if not deal.state.key_material:
-            self._make_keys(deal, progress)
+            self._make_keys(deal, progress, ceremony, ours)
         if deal.state.delivery:
             return 0  # answered: the key material has served and is gone
         return deal.publish(Kind.KEY_MATERIAL).stat().st_size
 
-    def _make_keys(self, deal: Deal[BuyerState], progress: Progress) -> None:
+    def _make_keys(
+        self,
+        deal: Deal[BuyerState],
+        progress: Progress,
+        ceremony: Path | None,
+        ours: Sequence[bytes],
+    ) -> None:
         from zkcmp.exchange import prover
         from zkcmp.exchange.forecast import require_setup_memory
 
@@ -169,7 +186,12 @@ class Buyer(Party[BuyerState]):
         require_setup_memory(architecture, len(test_set), self.force)
         refuse_foreign(deal.folder, Kind.KEY_MATERIAL)
         with replacing(deal.directory / "proving.key") as proving_key:
-            verifying_key = prover.setup(architecture, len(test_set), proving_key, progress)
+            if ceremony is None:
+                verifying_key = prover.setup(architecture, len(test_set), proving_key, progress)
+            else:
+                verifying_key = prover.take_ceremony(
+                    architecture, len(test_set), ceremony, ours, proving_key, progress
+                )
             write_atomic(deal.directory / "verifying.key", verifying_key)
             with replacing(deal.own(Kind.KEY_MATERIAL)) as path:
                 digest = messages.write_key_material(

@@ -5,6 +5,8 @@ it is imported, so commands import it when they need it.
 """
 
 import hashlib
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.exchange.statement import ciphertext_bytes, statement_context
 from zkcmp.groth16 import snarkjs
 from zkcmp.groth16.audit import audit as groth16_audit
+from zkcmp.groth16.ceremony import Ceremony
 from zkcmp.groth16.keys import ProvingKey, VerifyingKey
 from zkcmp.groth16.proof import Proof
 from zkcmp.groth16.prove import prove as groth16_prove
@@ -68,6 +71,28 @@ def setup(
         key = groth16_setup(built.r1cs, path, progress)
     except ValueError as error:
         raise ZkcmpError(f"{error}; use fewer images or a smaller network") from None
+    path.chmod(0o600)
+    return bytes(key.verifying_key.to_bytes())
+
+
+def take_ceremony(
+    architecture: Architecture,
+    n_images: int,
+    directory: Path,
+    ours: Sequence[bytes],
+    path: Path,
+    progress: Progress = silent,
+) -> bytes:
+    """Write the key of a finished ceremony to `path`; return the encoded verifying key.
+
+    The ceremony is copied beside `path` first, so that what is verified is what is used. Raises
+    VerificationError unless every step of it is right, for this deal's circuit, and `ours` has
+    digests of a record of each phase: then nobody else knows the trapdoor.
+    """
+    r1cs = circuit.build(architecture, n_images).r1cs
+    with tempfile.TemporaryDirectory(dir=path.parent) as private:
+        copy = Ceremony(directory).copied(Path(private))
+        key = copy.finalise(r1cs, path, progress, ours=ours)
     path.chmod(0o600)
     return bytes(key.verifying_key.to_bytes())
 

@@ -2,7 +2,7 @@
 
 A ceremony is a directory that travels from one contributor to the next:
 
-    powers-000.bin                    τ = α = β = 1 (powers.py)
+    powers-000.bin                    τ = α = β = 1 (powers.py), or the powers of a .ptau file
     powers-k.bin, powers-k.record     after contributor k of phase 1
     key-000.bin                       the circuit's key with δ = 1 (circuit_phase.py)
     key-k.bin, key-k.record           after contributor k of phase 2
@@ -23,8 +23,9 @@ Siim, Volkhov 2021 (ePrint 2021/219).
 """
 
 import hashlib
+import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,8 @@ from zkcmp.groth16.audit import audit
 from zkcmp.groth16.circuit_phase import derive_key, multiply_delta
 from zkcmp.groth16.contribution import FACTOR_BYTES, Factor, make_factor, random_factor
 from zkcmp.groth16.keys import ProvingKey, domain_size
-from zkcmp.groth16.powers import Powers, first_powers, multiply_powers
+from zkcmp.groth16.powers import Powers, beginning, first_powers, multiply_powers
+from zkcmp.groth16.snarkjs.ptau import Ptau
 from zkcmp.progress import Progress, silent
 from zkcmp.r1cs import R1CS
 
@@ -97,16 +99,32 @@ class Ceremony:
         self.directory = directory
 
     @classmethod
-    def begin(cls, directory: Path, r1cs: R1CS) -> "Ceremony":
-        """A new ceremony for the circuit. Raises ZkcmpError when the directory has something."""
+    def begin(cls, directory: Path, r1cs: R1CS, ptau: Ptau | None = None) -> "Ceremony":
+        """A new ceremony for the circuit. Raises ZkcmpError when the directory has something.
+
+        With a .ptau, phase 1 begins with its powers and needs no contribution here: whether anybody
+        knows their τ is then a matter of the ceremony that the file comes from.
+        """
         n = domain_size(r1cs.n_constraints, r1cs.n_public)
         if n < 2:
             raise ZkcmpError("a circuit of one row needs no ceremony; use another")
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.iterdir()):
             raise ZkcmpError(f"{directory} is not empty; begin a ceremony in a new directory")
-        first_powers(directory / "powers-000.bin", n)
-        return cls(directory)
+        ceremony = cls(directory)
+        first_powers(ceremony.file("powers", 0), n, ptau)
+        return ceremony
+
+    def copied(self, directory: Path) -> "Ceremony":
+        """A copy of all files of the ceremony, for whoever must rely on what was verified."""
+        copy = Ceremony(directory)
+        for phase in LABELS:
+            for k in range(self.count(phase) + 1):
+                if k:
+                    shutil.copyfile(self.record_file(phase, k), copy.record_file(phase, k))
+                if self.file(phase, k).exists():
+                    shutil.copyfile(self.file(phase, k), copy.file(phase, k))
+        return copy
 
     def file(self, phase: Phase, k: int) -> Path:
         return self.directory / f"{phase}-{k:03}.bin"
@@ -180,13 +198,17 @@ class Ceremony:
 
     # --- verifying ------------------------------------------------------------------------
 
-    def verify(self, r1cs: R1CS, progress: Progress = silent) -> dict[Phase, list[bytes]]:
+    def verify(
+        self, r1cs: R1CS, progress: Progress = silent, ptau: Ptau | None = None
+    ) -> dict[Phase, list[bytes]]:
         """Check every step; the digests of the records of both phases, in order.
+
+        `ptau` is the file that the ceremony is said to begin with, from a source of one's own.
 
         Raises:
             CeremonyError: naming the phase and the contributor.
         """
-        powers = self._verify_powers(r1cs, progress)
+        powers = self._verify_powers(r1cs, progress, ptau)
         if self.phase == "key":
             self._verify_key(r1cs, powers, progress)
         return {
@@ -194,16 +216,12 @@ class Ceremony:
             for phase in LABELS
         }
 
-    def _verify_powers(self, r1cs: R1CS, progress: Progress) -> Powers:
+    def _verify_powers(self, r1cs: R1CS, progress: Progress, ptau: Ptau | None) -> Powers:
         n = domain_size(r1cs.n_constraints, r1cs.n_public)
         last = self._open_powers(0)
         if last.domain_size != n:
             raise CeremonyError("powers", 0, f"for {last.domain_size} rows, the circuit has {n}")
-        for name in ("tau_g1", "tau_g2", "alpha_tau_g1", "beta_tau_g1", "beta_g2"):
-            points = getattr(last, name)
-            one = g2.generator() if points.ndim == 4 else g1.generator()
-            if not (points == one).all():
-                raise CeremonyError("powers", 0, f"{name} is not that of tau = alpha = beta = 1")
+        self._check_beginning(last, ptau, progress)
         v = self._transcript("powers", 0)
         for k in range(1, self.count("powers") + 1):
             powers = self._open_powers(k)
@@ -225,6 +243,16 @@ class Ceremony:
             v = hashlib.sha256(v + record.to_bytes()).digest()
             last = powers
         return last
+
+    @staticmethod
+    def _check_beginning(powers: Powers, ptau: Ptau | None, progress: Progress) -> None:
+        with _blaming("powers", 0):
+            for name, wanted in beginning(powers.domain_size, ptau):
+                if not (getattr(powers, name) == wanted).all():
+                    origin = "tau = alpha = beta = 1" if ptau is None else "the .ptau file"
+                    raise VerificationError(name, f"that of {origin}", "another")
+            if ptau is not None:
+                powers.check(progress)
 
     def _open_powers(self, k: int) -> Powers:
         with _blaming("powers", k):
@@ -273,23 +301,44 @@ class Ceremony:
 
     # --- phases ---------------------------------------------------------------------------
 
-    def begin_circuit(self, r1cs: R1CS, progress: Progress = silent) -> ProvingKey:
+    def begin_circuit(
+        self, r1cs: R1CS, progress: Progress = silent, ptau: Ptau | None = None
+    ) -> ProvingKey:
         """End phase 1, which must have a contribution, and derive the key that phase 2 is about."""
         if self.phase == "key":
             raise ZkcmpError("phase 1 has ended already; contribute to phase 2")
-        if not self.count("powers"):
+        if not self.count("powers") and ptau is None:
             raise ZkcmpError("nobody has contributed to phase 1 yet; run `zkcmp setup contribute`")
-        powers = self._verify_powers(r1cs, progress)
+        powers = self._verify_powers(r1cs, progress, ptau)
         return derive_key(powers, r1cs, self.file("key", 0), progress)
 
-    def finalise(self, r1cs: R1CS, path: Path, progress: Progress = silent) -> ProvingKey:
-        """Verify the whole ceremony and write its key to `path`."""
+    def finalise(
+        self,
+        r1cs: R1CS,
+        path: Path,
+        progress: Progress = silent,
+        ptau: Ptau | None = None,
+        ours: Collection[bytes] | None = None,
+    ) -> ProvingKey:
+        """Verify the whole ceremony and write its key to `path`.
+
+        With `ours`, digests of records that we made, refuse a ceremony that does not have one of
+        them in each phase: then nobody else knows all of its secrets.
+        """
         if self.phase != "key" or not self.count("key"):
             raise ZkcmpError("nobody has contributed to phase 2 yet; run `zkcmp setup contribute`")
-        self.verify(r1cs, progress)
+        listed = self.verify(r1cs, progress, ptau)
+        for phase, digests in listed.items():
+            if ours is not None and not set(digests) & set(ours):
+                raise VerificationError(
+                    f"ceremony, {phase}",
+                    "a contribution of ours",
+                    "none",
+                    "give the records that `zkcmp setup contribute` printed, one for each phase",
+                )
         last = self.file("key", self.count("key"))
         partial = path.with_name(path.name + ".part")
-        partial.write_bytes(last.read_bytes())
+        shutil.copyfile(last, partial)
         partial.replace(path)
         return ProvingKey.open(path)
 

@@ -6,15 +6,15 @@
     beta_tau_g1     [β·τ^i]₁         i < N
     beta_g2         [β]₂
 
-It begins with τ = α = β = 1, and each contributor multiplies the three by secret factors of its
-own, element by element. N ≥ 2 is the domain of the circuit of phase 2 (circuit_phase.py).
+It begins with τ = α = β = 1, or with a .ptau file, and each contributor multiplies the three by
+secret factors of its own, element by element. N ≥ 2 is the domain of the circuit of phase 2 (circuit_phase.py).
 
 `check` shows that all elements come from one (τ, α, β). Who knows those three, the records of the
 contributions tell (ceremony.py).
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,9 +30,18 @@ from zkcmp.groth16.contribution import same_ratio
 from zkcmp.groth16.key_file import KeyFile, Shape, create_key_file
 from zkcmp.groth16.keys import MAX_DOMAIN, bad_points
 from zkcmp.groth16.point_multiples import multiples
+from zkcmp.groth16.snarkjs.ptau import (
+    ALPHA_TAU_G1,
+    BETA_G2,
+    BETA_TAU_G1,
+    TAU_G1,
+    TAU_G2,
+    Ptau,
+)
 from zkcmp.progress import Progress, silent
 
 SECTIONS = ("tau_g1", "tau_g2", "alpha_tau_g1", "beta_tau_g1", "beta_g2")
+_IN_PTAU = (TAU_G1, TAU_G2, ALPHA_TAU_G1, BETA_TAU_G1, BETA_G2)
 _CHUNK = 1 << 15
 _NO_CIRCUIT = hashlib.sha256(b"zkcmp powers of tau").digest()
 
@@ -129,12 +138,24 @@ def _shape(n: int) -> Shape:
     return Shape(_NO_CIRCUIT, 0, 1, 0, n)
 
 
-def first_powers(path: Path, domain_size: int) -> Powers:
-    """Write the powers with τ = α = β = 1."""
-    with create_key_file(path, _shape(domain_size), len(SECTIONS)) as writer:
-        for name, count in _counts(domain_size).items():
+def beginning(domain_size: int, ptau: Ptau | None) -> Iterator[tuple[str, np.ndarray]]:
+    """The sections before any contribution: of τ = α = β = 1, or of a .ptau file.
+
+    Raises DecodeError when the file has too few powers.
+    """
+    for (name, count), number in zip(_counts(domain_size).items(), _IN_PTAU, strict=True):
+        if ptau is not None:
+            yield name, ptau.points(number, count)
+        else:
             one = g2.generator() if name.endswith("g2") else g1.generator()
-            writer.section(name, [np.repeat(one, count, axis=0)])
+            yield name, np.repeat(one, count, axis=0)
+
+
+def first_powers(path: Path, domain_size: int, ptau: Ptau | None = None) -> Powers:
+    """Write the powers that a ceremony begins with."""
+    with create_key_file(path, _shape(domain_size), len(SECTIONS)) as writer:
+        for name, points in beginning(domain_size, ptau):
+            writer.section(name, [points])
     return Powers.open(path)
 
 
