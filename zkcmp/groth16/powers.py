@@ -7,7 +7,8 @@
     beta_g2         [β]₂
 
 It begins with τ = α = β = 1, or with a .ptau file, and each contributor multiplies the three by
-secret factors of its own, element by element. N ≥ 2 is the domain of the circuit of phase 2 (circuit_phase.py).
+secret factors of its own, element by element. N ≥ 2 is the domain of the circuit of phase 2
+(circuit_phase.py).
 
 `check` shows that all elements come from one (τ, α, β). Who knows those three, the records of the
 contributions tell (ceremony.py).
