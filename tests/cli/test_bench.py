@@ -16,7 +16,7 @@ CASES = [
     (["pairing", "--repeats", "1"], ["pairing", "pairing/product"]),
     (
         ["groth16", "--size", "6", "--repeats", "1"],
-        ["groth16/setup", "groth16/prove", "groth16/verify"],
+        ["groth16/setup", "groth16/audit", "groth16/prove", "groth16/verify"],
     ),
 ]
 

@@ -179,9 +179,7 @@ def test_seller_refuses_its_own_key_as_refund_key(sale: Callable[[str], Sale]) -
 @pytest.mark.parametrize("typed", [Identity.generate().fingerprint, ""], ids=["another", "empty"])
 def test_seller_refuses_another_buyer(sale: Callable[[str], Sale], typed: str) -> None:
     deal = sale("set_up")
-    said = refused_without_a_trace(
-        deal, lambda sale: sale.run("seller", "prove", "--buyer", typed)
-    )
+    said = refused_without_a_trace(deal, lambda sale: sale.run("seller", "prove", "--buyer", typed))
     assert f"buyer's fingerprint: expected {typed!r}" in said
 
 
