@@ -377,7 +377,9 @@ def test_fingerprints_agree(sale: Callable[[str], Sale]) -> None:
     assert shown in deal.request().out
 
 
-@pytest.mark.parametrize("arguments", [[], ["seller"], ["buyer"], ["chain"], ["demo", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["seller"], ["buyer"], ["chain"], ["setup"], ["demo", "--help"]]
+)
 def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == 0
     assert "Usage" in capsys.readouterr().out

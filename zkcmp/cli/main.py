@@ -25,6 +25,7 @@ _GROUPS: list[list[str]] = [
     ["groth16"],
     ["groth16", "export"],
     ["groth16", "import"],
+    ["setup"],
 ]
 
 app = typer.Typer(
