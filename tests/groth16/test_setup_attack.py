@@ -4,7 +4,9 @@ After Campanelli, Gennaro, Goldfeder and Nizzardo (CCS 2017): whoever makes the 
 contingent payment can make them so that the proof, or its absence, tells a fact about the secret.
 """
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,3 +115,62 @@ def test_the_audit_stops_the_selective_failure_for_every_witness(tmp_path: Path)
     with pytest.raises(AuditError) as caught:
         audit(key, _one_of_two())
     assert (caught.value.section, caught.value.index) == ("l_query", 0)
+
+
+# --- a trapdoor chosen for the sake of one witness --------------------------------------------
+
+
+def _dot(values: FrVector, witness: FrVector) -> int:
+    return int((values * witness).sum())
+
+
+def _chosen_for_one_witness(case: str) -> tuple[R1CS, Trapdoor, FrVector]:
+    """Sums inside the prover that are infinite, or meet their double or their opposite.
+
+    Wires 1, y, x with x² = y, u only in A, v only in B. Both are free, and the trapdoor is the
+    buyer's, so u, v or α can be such that one partial sum takes any value.
+    """
+    circuit = system(1, 5, [({2: 1}, {2: 1}, {1: 1}), ({3: 1}, {}, {}), ({}, {4: 1}, {})])
+    qap = evaluate_qap(circuit, 8, TRAPDOOR.tau)
+    trapdoor, z = TRAPDOOR, [1, 9, 3, 5, 6]
+    sums = {"A": (qap.a, 3, TRAPDOOR.alpha), "B": (qap.b, 4, TRAPDOOR.beta)}
+    name, _, target = case.partition(" = ")
+    sign = {"0": 0, "+": 1, "-": -1}[target]
+    if name in sums:
+        column, wire, element = sums[name]
+        z[wire] = 0
+        rest = sign * element - _dot(column, FrVector.from_ints(z))
+        z[wire] = rest * pow(column.to_ints()[wire], -1, FR_MODULUS) % FR_MODULUS
+    else:
+        # βa + αb + c = ± (the sum over h_query), all times δ
+        witness = FrVector.from_ints(z)
+        h = _dot(qap.a, witness) * _dot(qap.b, witness) - _dot(qap.c, witness)
+        private = FrVector.from_ints([0, 0, *z[2:]])
+        a, b, c = (_dot(column, private) for column in (qap.a, qap.b, qap.c))
+        alpha = (sign * h - trapdoor.beta * a - c) * pow(b, -1, FR_MODULUS) % FR_MODULUS
+        trapdoor = replace(trapdoor, alpha=alpha)
+    return circuit, trapdoor, FrVector.from_ints(z)
+
+
+@pytest.mark.parametrize("target", ["0", "+", "-"])
+@pytest.mark.parametrize("name", ["A", "B", "L"])
+def test_no_witness_fails_under_an_audited_key(name: str, target: str, tmp_path: Path) -> None:
+    """Such a key is one that an honest setup could have made; an abort would tell the witness."""
+    circuit, trapdoor, witness = _chosen_for_one_witness(f"{name} = {target}")
+    key = setup_with(circuit, tmp_path, trapdoor)
+    audit(key, circuit)
+    verify(key.verifying_key, FrVector.from_ints([9]), prove(key, circuit, witness))
+
+
+@pytest.mark.parametrize("order", [3, 9, 13])
+def test_tau_of_small_order(order: int, tmp_path: Path) -> None:
+    """Outside the domain, but h_query has few different points, which meet in every bucket."""
+    minus, n = FR_MODULUS - 1, 40
+    rows: list[Any] = [({2 + k: 1}, {0: minus, 2 + k: 1}, {}) for k in range(n)]
+    circuit = system(1, n + 2, [*rows, ({2 + k: 1 << k for k in range(n)}, {0: 1}, {1: 1})])
+    tau = pow(5, (FR_MODULUS - 1) // order, FR_MODULUS)
+    key = setup_with(circuit, tmp_path, replace(TRAPDOOR, tau=tau))
+    audit(key, circuit)
+    for value in (0, (1 << n) - 1, 0x5A5A5A5A5A):
+        witness = FrVector.from_ints([1, value, *((value >> k) & 1 for k in range(n))])
+        verify(key.verifying_key, FrVector.from_ints([value]), prove(key, circuit, witness))

@@ -236,6 +236,46 @@ def test_twins_changed_together(key: ProvingKey, rejected: Any, name: str, named
     assert error.section == f"{named}_g1, {named}_g2"
 
 
+@pytest.mark.parametrize(
+    ("changes", "section"),
+    [
+        # e in A or B, and what it adds to the wire's entry in L
+        ({"a_query": 1, "l_query": "beta / delta"}, "a_query"),
+        ({"b_g1_query": 1, "b_g2_query": 1, "l_query": "alpha / delta"}, "b_g1_query"),
+        # A against B, so that L stays as it is
+        ({"a_query": "alpha", "b_g1_query": "-beta", "b_g2_query": "-beta"}, "a_query"),
+        # L against IC, whose equations are one test
+        ({"l_query": "1 / delta", "gamma_abc_g1": "-1 / gamma"}, "gamma_abc_g1"),
+    ],
+)
+def test_errors_that_make_up_for_each_other(
+    r1cs: R1CS, tmp_path: Path, changes: dict[str, Any], section: str
+) -> None:
+    """In sums with weights that the forger knew, all of these would pass."""
+    t, wire = _trapdoor(67890), 4
+    key = setup_with(r1cs, tmp_path / "honest", t)
+    factors = {
+        1: 1,
+        "alpha": t.alpha,
+        "-beta": -t.beta,
+        "alpha / delta": t.alpha * pow(t.delta, -1, FR_MODULUS),
+        "beta / delta": t.beta * pow(t.delta, -1, FR_MODULUS),
+        "1 / delta": pow(t.delta, -1, FR_MODULUS),
+        "-1 / gamma": -pow(t.gamma, -1, FR_MODULUS),
+    }
+    forged = {}
+    for name, factor in changes.items():
+        points = element(key, name)
+        at = 0 if name == "gamma_abc_g1" else list(getattr(key, f"{name[0]}_wires")).index(wire)
+        group = G1 if points.ndim == 3 else G2
+        addend = group.mul(group.generator, 987654321 * factors[factor] % FR_MODULUS)
+        forged[name] = with_entry(points, at, plus(points[at : at + 1], addend))
+    path = forge(key, tmp_path / "forged", **forged)
+    with pytest.raises(AuditError) as caught:
+        audit(ProvingKey.open(path), r1cs)
+    assert caught.value.section == section
+
+
 def test_sections_of_another_honest_key(
     key: ProvingKey, r1cs: R1CS, rejected: Any, tmp_path: Path
 ) -> None:
