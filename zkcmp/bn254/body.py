@@ -115,15 +115,29 @@ class IfmaBody:
         return self._redc(b, p, t)
 
     def _redc(self, b: Builder, p: int, t: list[Value]) -> Value:
-        """t·2^−260 mod p for ten columns: five times, add the multiple of p that clears a limb."""
-        p_limbs = self._limbs(p)
-        minus_p_inverse = self.splat(-pow(p, -1, 1 << 52) % (1 << 52))
-        for i in range(5):
-            m = self._madd(b, "l", self.splat(0), t[i], minus_p_inverse)
-            for j in range(5):
-                t[i + j] = self._madd(b, "l", t[i + j], m, p_limbs[j])
-                t[i + j + 1] = self._madd(b, "h", t[i + j + 1], m, p_limbs[j])
-            t[i + 1] = b.add(t[i + 1], b.lshr(t[i], self.splat(52)))
+        """t·2^−260 mod p for ten columns: five times, add the multiple of p that clears a limb.
+
+        The first three multiples are of m = 2^52·m' − 1, a multiple of p too, so the limb t_i is
+        itself the factor: t_i + t_i·m = 2^52·t_i·m'. They add less than 2^156·m < 2^462 in all,
+        for which K·L ≤ 84 < 2^260/p leaves room. With p, the low half of the first product is known
+        to clear the limb, so only its carry is computed.
+        """
+        mask, shift = self.splat(self.mask), self.splat(52)
+        k = -pow(p, -1, 1 << 52) % (1 << 52)
+        for i in range(3):
+            q = b.and_(t[i], mask)
+            t[i + 1] = b.add(t[i + 1], b.lshr(t[i], shift))
+            for j, limb in enumerate(self._limbs((k * p + 1) >> 52)):
+                t[i + j + 1] = self._madd(b, "l", t[i + j + 1], q, limb)
+                t[i + j + 2] = self._madd(b, "h", t[i + j + 2], q, limb)
+        for i in (3, 4):
+            q = self._madd(b, "l", self.splat(0), t[i], self.splat(k))
+            carry = b.lshr(b.add(t[i], mask), shift)
+            for j, limb in enumerate(self._limbs(p)):
+                if j:
+                    t[i + j] = self._madd(b, "l", t[i + j], q, limb)
+                t[i + j + 1] = self._madd(b, "h", t[i + j + 1], q, limb)
+            t[i + 1] = b.add(t[i + 1], carry)
         return self.pack(b, self._carry(b, t[5:]))
 
     def add(self, b: Builder, x: Value, y: Value) -> Value:
