@@ -8,7 +8,12 @@ Source: Groth 2016, §2.3 (quadratic arithmetic programs from R1CS); the paper's
     ℓ (statement)      n_public, wires 1 … n_public
     a_j, b_j, c_j      row j of the matrices a, b, c
 
-The wire order is z = [1 | public | private]. Matrices are compressed by row; their entries are
+The wire order is z = [1 | public | private]. In a system of two rounds it is
+
+    z = [1 | public | challenges | committed | other private]
+
+where the challenges are public too, and are drawn after a commitment to the committed wires
+(Groth16 of two rounds, groth16/). Matrices are compressed by row; their entries are
 indices into one table of distinct coefficients, because a circuit of millions of entries has only
 hundreds of different ones. Systems are made by `zkcmp.r1cs_builder.ConstraintSystem`.
 
@@ -108,7 +113,11 @@ class SparseMatrix:
 
 @dataclass(frozen=True, eq=False)
 class R1CS:
-    """A constraint system. `gadgets` names consecutive row ranges, `wires` wire ranges."""
+    """A constraint system. `gadgets` names consecutive row ranges, `wires` wire ranges.
+
+    n_public counts the n_challenges, its last wires; the first n_committed private wires are fixed
+    before those are drawn. Both are 0 in a system of one round.
+    """
 
     n_public: int
     n_wires: int
@@ -118,6 +127,8 @@ class R1CS:
     coefficients: list[int]
     gadgets: list[Span]
     wires: list[Span] = field(default_factory=list)
+    n_challenges: int = 0
+    n_committed: int = 0
 
     def __repr__(self) -> str:
         return f"R1CS({self.n_constraints} constraints, {self.n_public}/{self.n_wires} wires)"
@@ -138,13 +149,14 @@ class R1CS:
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 over sizes, names, table and all three matrices: the identity of the circuit."""
-        state = hashlib.sha256(b"zkcmp R1CS v1")
+        state = hashlib.sha256(b"zkcmp R1CS v2")
 
         def frame(data: bytes) -> None:
             state.update(len(data).to_bytes(8, "little"))
             state.update(data)
 
-        frame(np.array([self.n_public, self.n_wires, self.n_constraints], "<i8").tobytes())
+        sizes = [self.n_public, self.n_challenges, self.n_committed, self.n_wires]
+        frame(np.array([*sizes, self.n_constraints], "<i8").tobytes())
         for spans in (self.gadgets, self.wires):
             frame("\n".join(f"{s.name} {s.first} {s.last}" for s in spans).encode())
         frame(b"".join(c.to_bytes(32, "little") for c in self.coefficients))

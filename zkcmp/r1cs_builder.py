@@ -8,6 +8,10 @@ and the structure cannot depend on the witness: nothing a gadget sees while it r
 values. Every call handles n wires or n constraints at once; the cost per wire is array arithmetic.
 
 Wires: z = [1 | public | private], so every public wire is allocated before the first private one.
+
+A system of two rounds allocates its challenges as the last public wires, then the wires that a
+prover commits to, and calls `commit`. Only then are the challenges known: while a witness is being
+collected, `respond` gives them for the values of the committed wires.
 """
 
 from collections.abc import Callable
@@ -29,6 +33,7 @@ from zkcmp.r1cs import R1CS, Span, SparseMatrix
 # what a gadget may return for the wires it allocates: one scalar each
 WireValues = FrVector | np.ndarray | list[int]
 Values = Callable[[], WireValues]
+Respond = Callable[[FrVector], list[int]]
 
 _NOTHING = np.zeros(0, np.int64)
 _MAX_WIRES = 1 << 32  # wires are uint32 in the matrices
@@ -37,8 +42,12 @@ _MAX_WIRES = 1 << 32  # wires are uint32 in the matrices
 class ConstraintSystem:
     """Collects wires and constraints; `with_values` makes it collect the witness instead."""
 
-    def __init__(self, with_values: bool = False):
+    def __init__(self, with_values: bool = False, respond: Respond | None = None):
         self.with_values = with_values
+        self._respond = respond
+        self.n_challenges = 0
+        self.n_committed = 0
+        self._challenge_values: list[int] | None = None
         self.table = CoefficientTable()
         self.n_wires = 1
         self.n_public = 0
@@ -53,11 +62,44 @@ class ConstraintSystem:
 
     def public(self, n: int, name: str, values: Values) -> IntArray:
         """n public wires. Raises ValueError after a private wire was allocated."""
-        if self._private_started:
-            raise ValueError(f"public wires {name!r} must come before every private wire")
+        if self._private_started or self.n_challenges:
+            raise ValueError(f"public wires {name!r} must come before challenges and private wires")
         wires = self._allocate(n, name, values)
         self.n_public += n
         return wires
+
+    def challenges(self, n: int, name: str) -> IntArray:
+        """n public wires for what is drawn after `commit`; their values are known only then."""
+        if self._private_started or self.n_challenges:
+            raise ValueError(f"challenges {name!r} must come once, before every private wire")
+        wires = self._allocate(n, name, lambda: np.zeros(n, np.int64))
+        self.n_public += n
+        self.n_challenges = n
+        return wires
+
+    def commit(self) -> None:
+        """All private wires so far are committed to, and the challenges are drawn."""
+        if not self.n_challenges or self.n_committed:
+            raise ValueError("a system commits once, and has challenges")
+        self.n_committed = self.n_wires - 1 - self.n_public
+        if not self.with_values:
+            return
+        if self._respond is None:
+            raise ValueError("values of a system of two rounds need `respond`")
+        values = self._values.vector()
+        start = self.n_public + 1
+        drawn = self._respond(values.slice(start, self.n_wires))
+        if len(drawn) != self.n_challenges:
+            raise ValueError(f"{len(drawn)} challenges for {self.n_challenges} wires")
+        values.assign(start - self.n_challenges, FrVector.from_ints(drawn))
+        self._challenge_values = drawn
+
+    @property
+    def challenge_values(self) -> list[int]:
+        """Raises ValueError before `commit`, and while constraints are recorded."""
+        if self._challenge_values is None:
+            raise ValueError("challenges are not known yet")
+        return self._challenge_values
 
     def private(self, n: int, name: str, values: Values) -> IntArray:
         """n private wires; `values` is called only when a witness is being collected."""
@@ -140,6 +182,8 @@ class ConstraintSystem:
         """
         if self.with_values:
             raise ValueError("this system collected a witness; build one without values")
+        if self.n_challenges and not self.n_committed:
+            raise ValueError("a system with challenges must commit to the wires they depend on")
         n_values = len(self.table.values)
         used = np.zeros(n_values, bool)
         for blocks in self._blocks:
@@ -156,6 +200,8 @@ class ConstraintSystem:
             [self.table.values[i] for i in np.flatnonzero(used)],
             list(self._gadget_spans),
             list(self._wire_spans),
+            self.n_challenges,
+            self.n_committed,
         )
 
     def witness(self) -> FrVector:
@@ -214,5 +260,7 @@ class _WitnessParts:
             self._small = []
 
     def vector(self) -> FrVector:
+        """All values so far; what is changed in it stays changed."""
         self._flush()
-        return FrVector.concat(self._vectors)
+        self._vectors = [FrVector.concat(self._vectors)]
+        return self._vectors[0]

@@ -134,6 +134,8 @@ def test_digest_covers_everything():
         with_parts(a=more),
         with_parts(b=r1cs.c, c=r1cs.b),
         with_parts(wires=r1cs.wires[:-1]),
+        with_parts(n_challenges=1),
+        with_parts(n_committed=1),
     ]
     digests = {x.digest for x in others}
     assert len(digests) == len(others)
@@ -159,3 +161,56 @@ def test_uneven_batches_are_refused():
     wires = system.wires(system.private(3, "w", list))
     with pytest.raises(ValueError, match="rows"):
         system.enforce("gadget", wires, wires.take(np.array([0, 1])), 0)
+
+
+def weighed_sum(system: ConstraintSystem) -> None:
+    """x·rho = y, where rho is drawn after x is fixed."""
+    rho = system.challenges(1, "rho")
+    x = system.private(1, "x", lambda: [3])
+    system.commit()
+    y = system.private(1, "y", lambda: [3 * system.challenge_values[0]])
+    system.enforce("weighed sum", system.wires(x), system.wires(rho), system.wires(y))
+
+
+def test_challenges_answer_the_committed_wires():
+    recorded = ConstraintSystem()
+    weighed_sum(recorded)
+    r1cs = recorded.build()
+    assert (r1cs.n_public, r1cs.n_challenges, r1cs.n_committed, r1cs.n_wires) == (1, 1, 1, 4)
+    seen = []
+
+    def respond(committed: FrVector) -> list[int]:
+        seen.extend(committed.to_ints())
+        return [7]
+
+    assigned = ConstraintSystem(with_values=True, respond=respond)
+    weighed_sum(assigned)
+    assert seen == [3]
+    assert assigned.witness().to_ints() == [1, 7, 3, 21]
+    r1cs.check(assigned.witness())
+
+
+def test_rounds_have_one_order():
+    system = ConstraintSystem()
+    system.private(1, "x", lambda: [1])
+    with pytest.raises(ValueError, match="before every private wire"):
+        system.challenges(1, "rho")
+    with pytest.raises(ValueError, match="commits once"):
+        system.commit()
+    system = ConstraintSystem()
+    system.challenges(1, "rho")
+    with pytest.raises(ValueError, match="before challenges"):
+        system.public(1, "late", lambda: [1])
+    system.private(1, "x", lambda: [1])
+    with pytest.raises(ValueError, match="must commit"):
+        system.build()
+    with pytest.raises(ValueError, match="not known"):
+        _ = system.challenge_values
+    system.commit()
+    with pytest.raises(ValueError, match="commits once"):
+        system.commit()
+    assigned = ConstraintSystem(with_values=True, respond=lambda committed: [1, 2])
+    assigned.challenges(1, "rho")
+    assigned.private(1, "x", lambda: [1])
+    with pytest.raises(ValueError, match="2 challenges for 1"):
+        assigned.commit()
