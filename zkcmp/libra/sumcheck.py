@@ -1,0 +1,136 @@
+"""Sumcheck with padded messages: from a sum over the hypercube to one evaluation.
+
+    Σ_{x ∈ {0,1}^n} g(x) = claim                                     (plain)
+    Σ_{x ∈ {0,1}^n} eq(τ, x)·g(x) = claim                            (with eq_point τ)
+
+In round i the prover sends q_i, of degree d in X, as its values at 0, 2, …, d; the one at 1 follows
+from the claim, which is a form (forms.py). Plain: q_i(X) = Σ g(r_1 … r_(i−1), X, x'), and
+
+    claim_i = q_i(0) + q_i(1),                    claim_(i+1) = q_i(r_i).
+
+With eq_point, eq is factored out (Gruen, ePrint 2024/108, §3): q_i(X) = Σ_x' eq(τ', x')·g(…, X, x'),
+
+    claim_i = (1 − τ_i)·q_i(0) + τ_i·q_i(1),      claim_(i+1) = q_i(r_i),
+
+so the degree is that of g and the claim at the end is g(r) itself, in both cases.
+
+Source: Lund, Fortnow, Karloff, Nisan 1992; the paper's §2.3 and Libra (ePrint 2019/317), §2.2.
+Soundness error: n·d/r for each sumcheck (d + 1 with eq_point).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.libra.channel import Channel
+from zkcmp.libra.forms import Form, combine
+from zkcmp.libra.tables import Point, eq_table, fold, halves
+
+
+class RoundProver(Protocol):
+    """The prover's side of one sumcheck."""
+
+    def round_values(self) -> list[int]:
+        """q_i(0), q_i(2), …, q_i(d)."""
+        ...
+
+    def bind(self, r: int) -> None:
+        """Fix the first free variable."""
+        ...
+
+
+def sumcheck(
+    channel: Channel,
+    label: bytes,
+    claim: Form,
+    n_vars: int,
+    degree: int,
+    prover: RoundProver | None,
+    eq_point: Sequence[int] | None = None,
+) -> tuple[Point, Form]:
+    """Reduce the claim about the sum to one about g at a random point; both are returned."""
+    point: Point = []
+    nodes = list(range(degree + 1))
+    for i in range(n_vars):
+        values = None if prover is None else prover.round_values()
+        sent = channel.send(label, values, degree)
+        tau = None if eq_point is None else eq_point[i]
+        at_zero, at_one = sent[0], _at_one(claim, sent[0], tau)
+        r = channel.challenge(label)
+        basis = lagrange(nodes, r)
+        claim = combine(list(zip(basis, [at_zero, at_one, *sent[1:]], strict=True)))
+        if prover is not None:
+            prover.bind(r)
+        point.append(r)
+    return point, claim
+
+
+def _at_one(claim: Form, at_zero: Form, tau: int | None) -> Form:
+    if tau is None:
+        return combine([(1, claim), (-1, at_zero)])
+    inverse = pow(tau, -1, FR_MODULUS)  # τ is a challenge, 0 with probability 1/r
+    return combine([(inverse, claim), ((tau - 1) * inverse, at_zero)])
+
+
+def lagrange(nodes: Sequence[int], x: int) -> list[int]:
+    """The Lagrange basis over the nodes at x."""
+    out = []
+    for k in nodes:
+        top = bottom = 1
+        for j in nodes:
+            if j != k:
+                top = top * (x - j) % FR_MODULUS
+                bottom = bottom * (k - j) % FR_MODULUS
+        out.append(top * pow(bottom, -1, FR_MODULUS) % FR_MODULUS)
+    return out
+
+
+class EqTables:
+    """eq(τ_(i+1) …, x') for the variables after the current one, as they are bound."""
+
+    def __init__(self, point: Sequence[int]):
+        self.table = eq_table(point[1:])
+
+    def bind(self) -> None:
+        if len(self.table) > 1:
+            low, high = halves(self.table)
+            self.table = low + high
+
+
+class TableProver:
+    """g = term(V_1~, …, V_k~) for tables V and any polynomial `term`, element by element."""
+
+    def __init__(
+        self,
+        tables: list[FrVector],
+        term: Callable[[list[FrVector]], FrVector],
+        degree: int,
+        eq_point: Sequence[int] | None = None,
+    ):
+        self.tables, self._term, self._degree = tables, term, degree
+        self._eq = None if eq_point is None else EqTables(eq_point)
+
+    def round_values(self) -> list[int]:
+        pairs = [halves(table) for table in self.tables]
+        steps = [high - low for low, high in pairs]
+        values = [self._sum([low for low, _ in pairs])]
+        at = [high for _, high in pairs]
+        for _ in range(2, self._degree + 1):
+            at = [x + step for x, step in zip(at, steps, strict=True)]
+            values.append(self._sum(at))
+        return values
+
+    def _sum(self, tables: list[FrVector]) -> int:
+        terms = self._term(tables)
+        return (terms if self._eq is None else terms * self._eq.table).sum()
+
+    def bind(self, r: int) -> None:
+        self.tables = [fold(table, r) for table in self.tables]
+        if self._eq is not None:
+            self._eq.bind()
+
+    @property
+    def finals(self) -> list[int]:
+        """The values of all tables at the point, after the last round."""
+        return [table[0] for table in self.tables]
