@@ -8,7 +8,8 @@ from the claim, which is a form (forms.py). Plain: q_i(X) = Σ g(r_1 … r_(i−
 
     claim_i = q_i(0) + q_i(1),                    claim_(i+1) = q_i(r_i).
 
-With eq_point, eq is factored out (Gruen, ePrint 2024/108, §3): q_i(X) = Σ_x' eq(τ', x')·g(…, X, x'),
+With eq_point, eq is factored out (Gruen, ePrint 2024/108, §3),
+q_i(X) = Σ_x' eq(τ', x')·g(…, X, x'),
 
     claim_i = (1 − τ_i)·q_i(0) + τ_i·q_i(1),      claim_(i+1) = q_i(r_i),
 
