@@ -30,26 +30,27 @@ import numpy as np
 
 from circuits import accuracy
 from circuits.argmax import arg_max
-from circuits.bits import boolean
 from circuits.conv import conv
 from circuits.dense import dense
-from circuits.mimc7 import counter_mode
-from circuits.packing import enforce_widths, packed_blocks
-from circuits.sha256 import Sha256, compress_32_bytes
+from circuits.packing import enforce_widths
+from circuits.sealed_weights import (
+    check_sealed,
+    key_commitment,
+    public_seal,
+    sealed_inputs,
+    sealed_weights,
+)
 from circuits.signals import Signals, private, public
 from circuits.size import check_size
 from circuits.square import square
 from zkcmp.bn254.fr import FrVector
 from zkcmp.errors import VerificationError, ZkcmpError
-from zkcmp.linear_combination import LinearCombination
 from zkcmp.model.bounds import bounds, check_no_wrap
 from zkcmp.model.dataset import MAX_IMAGES, TestSet
 from zkcmp.model.network import Architecture, Conv, Dense, Network, Square
 from zkcmp.r1cs import R1CS
-from zkcmp.r1cs_builder import ConstraintSystem
-from zkcmp.seal import KEY_BYTES, commit, key_of, n_blocks, pack_layout
-
-HALF_BITS = 128
+from zkcmp.r1cs_builder import ConstraintSystem, Respond
+from zkcmp.seal import commit, n_blocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +100,7 @@ class Statement:
         testset: TestSet,
         threshold: int,
         context: bytes,
+        respond: Respond | None = None,
     ) -> FrVector:
         """All wires, the constant 1 first.
 
@@ -124,12 +126,16 @@ class Statement:
                 threshold,
                 context,
                 accuracy.choose_flags(is_correct, threshold),
-            )
+            ),
+            respond,
         )
 
-    def assign(self, assignment: Assignment) -> FrVector:
-        """The witness an assignment leads to, whether or not it satisfies the statement."""
-        system = ConstraintSystem(with_values=True)
+    def assign(self, assignment: Assignment, respond: Respond | None = None) -> FrVector:
+        """The witness an assignment leads to, whether or not it satisfies the statement.
+
+        Nothing is asked of `respond` in this mode: its system has one round.
+        """
+        system = ConstraintSystem(with_values=True, respond=respond)
         _synthesise(system, self.architecture, self.n_images, assignment)
         return system.witness()
 
@@ -161,8 +167,7 @@ def public_inputs(
     rest = np.concatenate([[threshold], testset.images.reshape(-1), one_hot.reshape(-1)])
     return FrVector.concat(
         [
-            FrVector.from_ints([*_halves(context), *_halves(commitment)]),
-            FrVector.from_words(ciphertext),
+            sealed_inputs(ciphertext, commitment, context),
             FrVector.from_int64(rest.astype(np.int64)),
         ]
     )
@@ -177,12 +182,7 @@ def _check_public(
     context: bytes,
 ) -> None:
     check_no_wrap(architecture)
-    words = (n_blocks(architecture), 4)
-    if np.shape(ciphertext) != words:
-        raise VerificationError("ciphertext shape", words, np.shape(ciphertext))
-    for name, data in (("commitment", commitment), ("context", context)):
-        if len(data) != 32:
-            raise VerificationError(name, "32 bytes", f"{len(data)} bytes")
+    check_sealed(architecture, ciphertext, commitment, context)
     testset.check(architecture)
     if type(threshold) is not int or not 1 <= threshold <= len(testset):
         raise VerificationError("threshold", f"1..{len(testset)}", threshold)
@@ -211,25 +211,19 @@ def _one_hot(labels: np.ndarray, n_classes: int) -> np.ndarray:
     return rows
 
 
-def _halves(data: bytes) -> list[int]:
-    return [int.from_bytes(data[:16], "big"), int.from_bytes(data[16:], "big")]
-
-
 def _synthesise(
     system: ConstraintSystem, architecture: Architecture, n: int, given: Assignment | None
 ) -> None:
     """Allocate every wire and enforce every relation; with `given`, compute the values too."""
     shape, n_classes = architecture.input_shape, architecture.n_classes
     length = n_blocks(architecture)
-    halves = one_hot_values = None
-    if given is not None:
-        halves = np.array([*_halves(given.context), *_halves(given.commitment)], object)
-        one_hot_values = _one_hot(given.labels, n_classes)
-    public(system, "context", (2,), None if halves is None else halves[:2])
-    digest = public(system, "commitment", (2,), None if halves is None else halves[2:])
-    ciphertext = system.public(
-        length, "ciphertext", lambda: FrVector.from_words(_require(given).ciphertext)
-    )
+    one_hot_values = None if given is None else _one_hot(given.labels, n_classes)
+    if given is None:
+        digest, ciphertext = public_seal(system, length, None, None, None)
+    else:
+        digest, ciphertext = public_seal(
+            system, length, given.ciphertext, given.commitment, given.context
+        )
     threshold = public(
         system, "threshold", (1,), None if given is None else np.array([given.threshold])
     )
@@ -238,74 +232,21 @@ def _synthesise(
     )
     one_hot = public(system, "labels", (n, n_classes), one_hot_values)
 
-    key_wire = _commitment(system, digest, given)
-    tensors = _sealed_weights(system, architecture, key_wire, ciphertext, given)
+    preimage = None if given is None else given.preimage
+    tensors = sealed_weights(
+        system,
+        architecture,
+        key_commitment(system, digest, preimage),
+        ciphertext,
+        None if given is None else given.tensors,
+        preimage,
+        enforce_widths,
+    )
     logits = _network(system, architecture, pixels, tensors)
     correct = private(system, "correct flags", (n,), None if given is None else given.flags)
     accuracy.enforce_flags(system, correct)
     arg_max(system, logits, one_hot, correct, bounds(architecture)[-1])
     accuracy.enforce_count(system, correct, threshold)
-
-
-def _require(given: Assignment | None) -> Assignment:
-    if given is None:
-        raise ValueError("values are not available while constraints are recorded")
-    return given
-
-
-def _commitment(system: ConstraintSystem, digest: Signals, given: Assignment | None) -> np.ndarray:
-    """S1; returns the wire that carries k."""
-    values = None
-    if given is not None:
-        octets = np.frombuffer(given.preimage, np.uint8)
-        values = np.unpackbits(octets).reshape(8, 32)[:, ::-1].copy()  # words, low bit first
-    bits = private(system, "preimage bits", (8, 32), values)
-    boolean(system, "preimage bits", bits)
-    sha = Sha256(system)
-    message = [sha.from_signals(bits.take(np.arange(32 * i, 32 * i + 32))) for i in range(8)]
-    words = [word.bits for word in compress_32_bytes(system, message)]
-    for half in (0, 1):
-        system.enforce(
-            "commitment",
-            _big_endian(words[4 * half : 4 * half + 4]),
-            1,
-            system.wires(digest.wires[half : half + 1]),
-        )
-    key_wire = system.private(1, "key", lambda: [key_of(_require(given).preimage)])
-    key = _big_endian([word.bits for word in message[: KEY_BYTES // 4]])
-    system.enforce("key", key, 1, system.wires(key_wire))
-    return key_wire
-
-
-def _big_endian(words: list[LinearCombination]) -> LinearCombination:
-    """One row: the integer whose 32-bit words, most significant first, have these bits."""
-    total = None
-    for j, word in enumerate(words):
-        shift = HALF_BITS - 32 * (j + 1)
-        part = (word * [1 << (shift + i) for i in range(32)]).total()
-        total = part if total is None else total + part
-    if total is None:
-        raise ValueError("no words")
-    return total
-
-
-def _sealed_weights(
-    system: ConstraintSystem,
-    architecture: Architecture,
-    key_wire: np.ndarray,
-    ciphertext: np.ndarray,
-    given: Assignment | None,
-) -> list[Signals]:
-    """S2 and S3; returns the weights."""
-    tensors = []
-    for index, spec in enumerate(architecture.tensors()):
-        values = None if given is None else given.tensors[index].reshape(spec.shape)
-        tensors.append(private(system, spec.name, spec.shape, values))
-        enforce_widths(system, spec, tensors[-1])
-    blocks = packed_blocks(system, pack_layout(architecture), tensors)
-    key = None if given is None else key_of(given.preimage)
-    counter_mode(system, key_wire, blocks, ciphertext, key)
-    return tensors
 
 
 def _network(
