@@ -8,6 +8,8 @@ first variable to r halves a table:  fold(V, r)[i] = V[i] + r·(V[i + 2^(n−1)]
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 
@@ -68,3 +70,10 @@ def below(n: int, point: Sequence[int]) -> int:
 def log_size(n: int) -> int:
     """Variables of the smallest table that holds n ≥ 1 values."""
     return (n - 1).bit_length()
+
+
+def outer(rows: FrVector, columns: FrVector) -> FrVector:
+    """rows[i]·columns[j] at i·len(columns) + j."""
+    m, n = len(rows), len(columns)
+    index = np.arange(m * n)
+    return rows.take(index // n) * columns.take(index % n)
