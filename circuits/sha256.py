@@ -10,7 +10,6 @@ known bit is linear and costs nothing. Plain reference: hashlib.
 """
 
 from dataclasses import dataclass
-from math import isqrt
 
 import numpy as np
 
@@ -18,34 +17,9 @@ from circuits.bits import bit_matrix, boolean
 from circuits.signals import Signals, private
 from zkcmp.linear_combination import LinearCombination
 from zkcmp.r1cs_builder import ConstraintSystem
+from zkcmp.sha256 import INITIAL_STATE, MASK, ROUND_CONSTANTS, WORD
 
 GADGET = "sha256"
-WORD = 32
-MASK = (1 << WORD) - 1
-
-
-def _primes(n: int) -> list[int]:
-    found: list[int] = []
-    candidate = 2
-    while len(found) < n:
-        if all(candidate % p for p in found):
-            found.append(candidate)
-        candidate += 1
-    return found
-
-
-def _cube_root(n: int) -> int:
-    root: int = round(n ** (1 / 3))
-    while root**3 > n:
-        root -= 1
-    while (root + 1) ** 3 <= n:
-        root += 1
-    return root
-
-
-# FIPS 180-4 §4.2.2, §5.3.3: 32 fractional bits of the cube and square roots of the first primes
-ROUND_CONSTANTS = [_cube_root(p << 96) & MASK for p in _primes(64)]
-INITIAL_STATE = [isqrt(p << 64) & MASK for p in _primes(8)]
 
 
 @dataclass(frozen=True)
