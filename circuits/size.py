@@ -71,7 +71,7 @@ COMMITMENT = Part(25_468, 25_284, 180_457)
 
 def statement_size(architecture: Architecture, n_images: int) -> Size:
     """The sizes of the statement about `n_images` images."""
-    n_blocks = _n_blocks(architecture)
+    n_blocks = block_count(architecture)
     total = COMMITMENT + _seal(architecture, n_blocks) + _network(architecture) * n_images
     total += _arg_max(architecture) * n_images + _accuracy(n_images)
     n_public = 5 + n_blocks + n_images * (architecture.n_inputs + architecture.n_classes)
@@ -80,10 +80,14 @@ def statement_size(architecture: Architecture, n_images: int) -> Size:
 
 def check_size(architecture: Architecture, n_images: int) -> Size:
     """The sizes; raises VerificationError when no proof of such a statement can be made."""
-    size = statement_size(architecture, n_images)
+    return check_fits(statement_size(architecture, n_images), n_images)
+
+
+def check_fits(size: Size, n_images: int) -> Size:
+    """The same sizes; raises VerificationError when they are too large for a proof."""
     if size.domain_size > MAX_DOMAIN or size.n_entries > MAX_ENTRIES:
         raise VerificationError(
-            f"statement about {n_images} image{'s' if n_images > 1 else ''}",
+            f"statement about {n_images} image{'s' if n_images != 1 else ''}",
             f"at most {MAX_DOMAIN} rows and {MAX_ENTRIES} matrix entries",
             f"{size.n_constraints + size.n_public + 1} rows and {size.n_entries} entries",
             "use fewer images or a smaller network",
@@ -91,20 +95,26 @@ def check_size(architecture: Architecture, n_images: int) -> Size:
     return size
 
 
-def _n_blocks(architecture: Architecture) -> int:
+def block_count(architecture: Architecture) -> int:
     """seal.n_blocks."""
     return sum(-(-spec.size // (_BLOCK_BITS // spec.bits)) for spec in architecture.tensors())
 
 
 def _seal(architecture: Architecture, n_blocks: int) -> Part:
-    """S2 and S3: four constraints a cipher round, and the range of every weight."""
-    total = Part(4 * _ROUNDS * n_blocks, (4 * _ROUNDS - 1) * n_blocks, 0)
+    """S2 and S3: the weights in the cipher, and the range of every one."""
+    total = encrypted_weights(architecture, n_blocks)
+    for spec in architecture.tensors():
+        total += _range(spec.bits) * spec.size
+    return total
+
+
+def encrypted_weights(architecture: Architecture, n_blocks: int) -> Part:
+    """S2: the weights' wires, and four constraints a cipher round."""
     # an inner round has 18 entries; the first one has no state and no constant, and the counter
     # of block 0 is 0, which saves three more; the last one has the block's weights and offset
-    total += Part(0, 0, n_blocks * (15 + 18 * (_ROUNDS - 2) + 20) - 3 + architecture.n_weights)
-    for spec in architecture.tensors():
-        total += Part(0, 1, 0) * spec.size + _range(spec.bits) * spec.size
-    return total
+    n_entries = n_blocks * (15 + 18 * (_ROUNDS - 2) + 20) - 3 + architecture.n_weights
+    n_private = (4 * _ROUNDS - 1) * n_blocks + architecture.n_weights
+    return Part(4 * _ROUNDS * n_blocks, n_private, n_entries)
 
 
 def _range(n_bits: int) -> Part:

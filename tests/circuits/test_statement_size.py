@@ -72,7 +72,7 @@ def test_constants_that_are_repeated_to_keep_imports_light() -> None:
     assert size.MAX_DOMAIN == keys.MAX_DOMAIN
     assert size._BLOCK_BITS == CAPACITY_BITS
     assert len(CONSTANTS) == size._ROUNDS
-    assert size._n_blocks(CONVS) == n_blocks(CONVS)
+    assert size.block_count(CONVS) == n_blocks(CONVS)
 
 
 TOO_LARGE = {
