@@ -10,6 +10,7 @@ from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
 from zkcmp.libra import mimc7
 from zkcmp.libra.opening import EqWeights
+from zkcmp.libra.sealed_tensor import SealedTensor
 from zkcmp.libra.tables import evaluate
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.layers import Conv, Dense, Flatten, Square
@@ -22,7 +23,7 @@ ARCHITECTURE = Architecture(
     (Conv(1, 2, (3, 3), (2, 2), (1, 1, 0, 0), 60, 25), Square(), Flatten(), Dense(8, 3, 40, 6)),
 )
 SPECS = ARCHITECTURE.tensors()
-SHAPES = [spec.shape for spec in SPECS]
+TENSORS = [SealedTensor(s.name, s.shape, s.bits) for s in SPECS]
 PREIMAGE = bytes(range(1, 33))
 KEY = int.from_bytes(PREIMAGE[:16], "big")
 
@@ -33,7 +34,10 @@ def network(seed: int = 1) -> Network:
 
 
 def tables(net: Network) -> list[FrVector]:
-    return [mimc7.padded_axes(FrVector.from_int64(t.reshape(-1)), t.shape) for t in net.tensors]
+    return [
+        FrVector.from_int64(tensor.block(values))
+        for tensor, values in zip(TENSORS, net.tensors, strict=True)
+    ]
 
 
 def reduction(ciphertext: FrVector):
@@ -45,7 +49,7 @@ def reduction(ciphertext: FrVector):
         table = None if tensors is None else tensors[mimc7.STATES]
         mimc7.prove_rounds(channel, n, key, table)
         secret = None if tensors is None else (table, [tensors[s.name] for s in SPECS])
-        mimc7.prove_ciphertext(channel, ARCHITECTURE, SHAPES, ciphertext, key, secret)
+        mimc7.prove_ciphertext(channel, ARCHITECTURE, TENSORS, ciphertext, key, secret)
 
     return prove
 

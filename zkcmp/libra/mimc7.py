@@ -23,6 +23,7 @@ from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.forms import Form, combine
 from zkcmp.libra.opening import EqWeights, TableWeights
+from zkcmp.libra.sealed_tensor import SealedTensor
 from zkcmp.libra.sumcheck import TableProver, sumcheck
 from zkcmp.libra.tables import Point, eq, eq_table, evaluate, log_size, outer
 from zkcmp.mimc7 import CONSTANTS, ROUNDS
@@ -140,14 +141,14 @@ def _seventh_power(channel: Channel, u: Form) -> Form:
 def prove_ciphertext(
     channel: Channel,
     architecture: Architecture,
-    shapes: Sequence[tuple[int, ...]],
+    tensors: Sequence[SealedTensor],
     ciphertext: FrVector,
     key: Form,
     secret: tuple[FrVector, list[FrVector]] | None,
 ) -> None:
     """(2). `secret` is R and the blocks of the weight tensors, on the prover's side.
 
-    `shapes`: how each tensor is committed to, each axis padded; the order of weights is the same.
+    `tensors`: how each tensor is committed to; the order of weights is the same.
     """
     n_blocks = len(ciphertext)
     n_vars = log_size(n_blocks)
@@ -156,21 +157,19 @@ def prove_ciphertext(
     last = [ROUNDS - 1 >> (ROUND_VARS - 1 - k) & 1 for k in range(ROUND_VARS)]
     openings: list[tuple[str, EqWeights | TableWeights]] = []
     constant = _inner(weights.slice(0, n_blocks), ciphertext)
-    for run, spec, shape in zip(
-        pack_layout(architecture), architecture.tensors(), shapes, strict=True
-    ):
+    for run, tensor in zip(pack_layout(architecture), tensors, strict=True):
         place = np.arange(run.n_weights)
         powers = FrVector.from_ints([1 << (run.bits * t) for t in range(run.weights_per_block)])
         factors = weights.take(run.first_block + place // run.weights_per_block)
         factors = factors * powers.take(place % run.weights_per_block)
         constant -= factors.sum() << (run.bits - 1)
-        openings.append((spec.name, TableWeights(padded_axes(factors, shape))))
+        openings.append((tensor.name, TableWeights(tensor.table(factors))))
     values = None
     if secret is not None:
-        table, tensors = secret
+        table, blocks = secret
         states_part = _inner(_last_states(table, n_vars), eq_table(sigma))
         values = [states_part]
-        values += [_inner(w.table(), t) for (_, w), t in zip(openings, tensors, strict=True)]
+        values += [_inner(w.table(), t) for (_, w), t in zip(openings, blocks, strict=True)]
     openings.insert(0, (STATES, EqWeights([*last, *sigma])))
     sent = channel.send(LABEL, values, len(openings))
     for (block, weight), form in zip(openings, sent, strict=True):
@@ -185,13 +184,3 @@ def _last_states(table: FrVector, n_vars: int) -> FrVector:
 
 def _inner(x: FrVector, y: FrVector) -> int:
     return (x * y).sum()
-
-
-def padded_axes(values: FrVector, shape: tuple[int, ...]) -> FrVector:
-    """A tensor in the order of its shape, to the table in which each axis is padded."""
-    index = np.zeros(len(values), np.int64)
-    for axis, positions in zip(shape, np.unravel_index(np.arange(len(values)), shape), strict=True):
-        index = (index << log_size(axis)) | positions
-    out = FrVector.zeros(1 << sum(log_size(axis) for axis in shape))
-    out.data[:, index] = values.data[:, : len(values)]
-    return out
