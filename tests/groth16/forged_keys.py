@@ -11,7 +11,7 @@ from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS, TWIST_B
 from zkcmp.bn254.reference import G1, G2, fq2_add, fq2_mul, fq2_sqrt
 from zkcmp.groth16 import ProvingKey, VerifyingKey
 from zkcmp.groth16.key_file import create_key_file
-from zkcmp.groth16.keys import POWER_SECTIONS, SECTIONS
+from zkcmp.groth16.keys import section_names
 
 SMALL_ORDER = 10069
 G2_COFACTOR = 2 * FQ_MODULUS - FR_MODULUS
@@ -34,11 +34,13 @@ def forge(key: ProvingKey, path: Path, **changed: np.ndarray) -> Path:
 
     content = {
         "verifying_key": vk.to_bytes(),
-        "elements_g1": np.concatenate([get("alpha_g1"), get("beta_g1"), get("delta_g1")]),
-        "elements_g2": np.concatenate([get("beta_g2"), get("delta_g2")]),
+        "elements_g1": np.concatenate(
+            [get(name) for name in ("alpha_g1", "beta_g1", "delta_g1", "delta0_g1")]
+        ),
+        "elements_g2": np.concatenate([get(name) for name in ("beta_g2", "delta_g2", "delta0_g2")]),
     }
     content.update({name: x for name, x in changed.items() if name in content})
-    names = SECTIONS + POWER_SECTIONS
+    names = section_names(key.shape)
     with create_key_file(path, key.shape, len(names)) as writer:
         for name in names:
             writer.section(name, [content[name] if name in content else get(name)])

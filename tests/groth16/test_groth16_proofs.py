@@ -74,7 +74,7 @@ def test_every_byte_counts(key: ProvingKey, inputs: FrVector, proof: Proof, posi
 @pytest.mark.parametrize("length", [0, 1, 127, 129, 256])
 def test_wrong_lengths(proof: Proof, length: int) -> None:
     data = (proof.to_bytes() * 2)[:length]
-    with pytest.raises(DecodeError, match=f"128 bytes, got {length}"):
+    with pytest.raises(DecodeError, match=f"128 bytes, 160 in two rounds, got {length};"):
         Proof.from_bytes(data)
 
 

@@ -7,7 +7,8 @@ With ρ_i of 128 random bits, drawn after the proofs were read,
 holds if every proof is valid, and with probability 2^-128 if one is not (Bellare, Garay and Rabin,
 EUROCRYPT 1998; every element is in its group of prime order r, which is checked one by one). A
 proof costs one Miller loop instead of four and a final exponentiation, and the public inputs are
-one multi-scalar product for all: Σ_i ρ_i·IC_i = Σ_j (Σ_i ρ_i·z_ij)·gamma_abc_g1[j].
+one multi-scalar product for all: Σ_i ρ_i·IC_i = Σ_j (Σ_i ρ_i·z_ij)·gamma_abc_g1[j]. Proofs of two
+rounds add e(Σρ_i·D_i, δ₀) on the right, and each has the challenges of its own D and inputs.
 """
 
 import secrets
@@ -19,10 +20,10 @@ from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.msm import msm
 from zkcmp.bn254.pairing import pairing_product_is_one
 from zkcmp.errors import VerificationError
-from zkcmp.groth16.keys import VerifyingKey
 from zkcmp.groth16.point_multiples import multiples
 from zkcmp.groth16.proof import Proof
-from zkcmp.groth16.verify import check_form, verify
+from zkcmp.groth16.verify import all_public, check_form, verify
+from zkcmp.groth16.verifying_key import VerifyingKey
 
 _CHALLENGE_BITS = 128
 
@@ -56,10 +57,12 @@ def _combined(
     """The pairs whose product is one, −ρ_i·A_i on the left."""
     rho = FrVector.from_ints([secrets.randbits(_CHALLENGE_BITS) for _ in statements])
     proofs = [proof for _, proof in statements]
+    # all of them or none: `check_form` compared each with the key
+    commitments = [proof.d for proof in proofs if proof.d is not None]
     left = multiples(np.concatenate([proof.a for proof in proofs]), -rho)
     inputs = FrVector.zeros(verifying_key.n_public)
-    for (values, _), factor in zip(statements, rho.to_ints(), strict=True):
-        inputs = inputs + values * factor
+    for (values, proof), factor in zip(statements, rho.to_ints(), strict=True):
+        inputs = inputs + all_public(verifying_key, values, proof) * factor
     total = rho.sum()
     inputs = FrVector.concat([FrVector.from_ints([total]), inputs])
     return [
@@ -67,6 +70,11 @@ def _combined(
         (multiples(verifying_key.alpha_g1, FrVector.from_ints([total])), verifying_key.beta_g2),
         (msm(verifying_key.gamma_abc_g1, inputs), verifying_key.gamma_g2),
         (msm(np.concatenate([proof.c for proof in proofs]), rho), verifying_key.delta_g2),
+        *(
+            [(msm(np.concatenate(commitments), rho), verifying_key.delta0_g2)]
+            if commitments
+            else []
+        ),
     ]
 
 

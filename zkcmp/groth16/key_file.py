@@ -2,14 +2,15 @@
 
     offset 0   magic "zkcmp-pk", version u32, number of sections u32
                circuit digest 32 bytes; n_public, n_wires, n_constraints, domain_size u64
+               version 2 only, two rounds: n_challenges, n_committed u64, neither of them 0
                per section: name 24 bytes (ASCII, zero padded), offset u64, length u64, SHA-256
                SHA-256 of all the bytes above
                sections, each at the next multiple of 64, in the table's order, zeros between
 
 All integers little-endian. Sections start on cache lines, so a point of 64 bytes is one line, and
 the arrays of a mapped file are used as they lie. The digest of the header covers the digests of the
-sections and so identifies the whole key; `check_digests` reads everything and compares. A table has
-all the sections that its reader names, and at its end either all optional ones or none.
+sections and so identifies the whole key; `check_digests` reads everything and compares. A table is
+exactly one of the layouts that its reader knows.
 """
 
 import hashlib
@@ -26,24 +27,37 @@ import numpy as np
 from zkcmp.errors import DecodeError
 
 MAGIC = b"zkcmp-pk"
-VERSION = 1
+VERSION, VERSION_TWO_ROUNDS = 1, 2
 ALIGNMENT = 64
 MAX_SECTIONS = 32
 
 _FIXED = struct.Struct("<8sII32sQQQQ")
+_ROUNDS = struct.Struct("<QQ")
 _ENTRY = struct.Struct("<24sQQ32s")
 _ADVICE = "get the key again from whoever made it"
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a key is for: the circuit and its sizes."""
+    """What a key is for: the circuit and its sizes. The last two are 0 if it has one round."""
 
     circuit_digest: bytes
     n_public: int
     n_wires: int
     n_constraints: int
     domain_size: int
+    n_challenges: int = 0
+    n_committed: int = 0
+
+    @property
+    def first_committed(self) -> int:
+        """The first private wire; the committed ones begin here."""
+        return self.n_public + 1
+
+    @property
+    def first_other(self) -> int:
+        """The first private wire that is not committed."""
+        return self.n_public + 1 + self.n_committed
 
 
 @dataclass(frozen=True)
@@ -53,8 +67,12 @@ class Section:
     digest: bytes
 
 
-def _header_size(n_sections: int) -> int:
-    return _FIXED.size + n_sections * _ENTRY.size + 32
+def _table_start(two_rounds: bool) -> int:
+    return _FIXED.size + (_ROUNDS.size if two_rounds else 0)
+
+
+def _header_size(n_sections: int, two_rounds: bool) -> int:
+    return _table_start(two_rounds) + n_sections * _ENTRY.size + 32
 
 
 def _aligned(offset: int) -> int:
@@ -67,7 +85,7 @@ class KeyWriter:
     def __init__(self, file: IO[bytes], shape: Shape, n_sections: int):
         self._file, self._shape, self._n_sections = file, shape, n_sections
         self._table: list[tuple[str, Section]] = []
-        self._end = _header_size(n_sections)
+        self._end = _header_size(n_sections, shape.n_challenges > 0)
         file.write(bytes(self._end))
 
     def section(self, name: str, chunks: Iterable[np.ndarray | bytes]) -> None:
@@ -76,7 +94,8 @@ class KeyWriter:
         self._file.write(bytes(start - self._end))
         digest, length = hashlib.sha256(), 0
         for chunk in chunks:
-            data = chunk if isinstance(chunk, bytes) else np.ascontiguousarray(chunk).data.cast("B")
+            # flat, as an array of no rows has no view as bytes
+            data = chunk if isinstance(chunk, bytes) else np.ravel(chunk).data.cast("B")
             digest.update(data)
             self._file.write(data)
             length += len(data)
@@ -85,10 +104,11 @@ class KeyWriter:
 
     def finish(self) -> None:
         s = self._shape
+        two_rounds = s.n_challenges > 0
         parts = [
             _FIXED.pack(
                 MAGIC,
-                VERSION,
+                VERSION_TWO_ROUNDS if two_rounds else VERSION,
                 self._n_sections,
                 s.circuit_digest,
                 s.n_public,
@@ -97,6 +117,8 @@ class KeyWriter:
                 s.domain_size,
             )
         ]
+        if two_rounds:
+            parts.append(_ROUNDS.pack(s.n_challenges, s.n_committed))
         for name, section in self._table:
             parts.append(_ENTRY.pack(name.encode(), section.offset, section.length, section.digest))
         header = b"".join(parts)
@@ -123,21 +145,21 @@ def create_key_file(path: Path, shape: Shape, n_sections: int) -> Iterator[KeyWr
 class KeyFile:
     """A mapped key file whose header and section table are consistent with its size."""
 
-    def __init__(self, path: Path, names: tuple[str, ...], optional: tuple[str, ...] = ()):
-        """Map `path`, which must hold exactly the named sections, and all optional ones or none.
+    def __init__(self, path: Path, *layouts: tuple[str, ...]):
+        """Map `path`, whose sections must be exactly those of one layout, in its order.
 
         Raises:
-            DecodeError: when it does not.
+            DecodeError: when they are not.
         """
         self.path = path
         try:
             size = path.stat().st_size
             with open(path, "rb") as file:
-                header = file.read(_header_size(MAX_SECTIONS))
+                header = file.read(_header_size(MAX_SECTIONS, True))
         except OSError as error:
             raise DecodeError(f"cannot read the proving key {path}: {error.strerror}") from error
-        self.shape, self.sections, self.digest = _parse_header(header, names, optional)
-        end = _header_size(len(self.sections))
+        self.shape, self.sections, self.digest = _parse_header(header, layouts)
+        end = _header_size(len(self.sections), self.shape.n_challenges > 0)
         self._check_layout(size, end)
         # copy-on-write: kernels take writeable arrays, the file never changes
         self._map = np.memmap(path, np.uint8, mode="c")
@@ -183,27 +205,33 @@ class KeyFile:
 
 
 def _parse_header(
-    header: bytes, names: tuple[str, ...], optional: tuple[str, ...]
+    header: bytes, layouts: tuple[tuple[str, ...], ...]
 ) -> tuple[Shape, dict[str, Section], bytes]:
     if len(header) < _FIXED.size or not header.startswith(MAGIC):
         raise DecodeError(f"this is not a proving key; {_ADVICE}")
-    _, version, n_sections, circuit, n_public, n_wires, n_constraints, domain = _FIXED.unpack(
-        header[: _FIXED.size]
-    )
-    if version != VERSION:
-        raise DecodeError(f"proving key of version {version}, this tool reads {VERSION}; upgrade")
-    if n_sections == len(names) + len(optional):
-        names += optional
-    if n_sections != len(names) or len(header) < _header_size(n_sections):
+    _, version, n_sections, circuit, *sizes = _FIXED.unpack(header[: _FIXED.size])
+    if version not in (VERSION, VERSION_TWO_ROUNDS):
+        raise DecodeError(
+            f"proving key of version {version}, this tool reads {VERSION} and "
+            f"{VERSION_TWO_ROUNDS}; upgrade"
+        )
+    two_rounds = version == VERSION_TWO_ROUNDS
+    if n_sections > MAX_SECTIONS or len(header) < _header_size(n_sections, two_rounds):
         raise DecodeError(f"the proving key's section table is incomplete; {_ADVICE}")
-    end = _header_size(n_sections) - 32
+    end = _header_size(n_sections, two_rounds) - 32
     if hashlib.sha256(header[:end]).digest() != header[end : end + 32]:
         raise DecodeError(f"the proving key's header is damaged; {_ADVICE}")
-    sections = {}
-    for k, name in enumerate(names):
-        raw, offset, length, digest = _ENTRY.unpack_from(header, _FIXED.size + k * _ENTRY.size)
-        if raw != name.encode().ljust(24, b"\0"):
-            raise DecodeError(f"the proving key lacks section {name}; {_ADVICE}")
-        sections[name] = Section(offset, length, digest)
-    shape = Shape(circuit, n_public, n_wires, n_constraints, domain)
-    return shape, sections, hashlib.sha256(header[: end + 32]).digest()
+    if two_rounds:
+        sizes += _ROUNDS.unpack_from(header, _FIXED.size)
+        if 0 in sizes[-2:]:
+            raise DecodeError(f"the proving key's rounds are impossible; {_ADVICE}")
+    start = _table_start(two_rounds)
+    entries = [_ENTRY.unpack_from(header, start + k * _ENTRY.size) for k in range(n_sections)]
+    found = [raw for raw, *_ in entries]
+    for names in layouts:
+        if found == [name.encode().ljust(24, b"\0") for name in names]:
+            sections = {
+                name: Section(*rest) for name, (_, *rest) in zip(names, entries, strict=True)
+            }
+            return Shape(circuit, *sizes), sections, hashlib.sha256(header[: end + 32]).digest()
+    raise DecodeError(f"the proving key does not have the sections it must have; {_ADVICE}")

@@ -1,17 +1,25 @@
 """Groth16 keys: what the prover and the verifier know of the trapdoor, as group elements.
 
 Source: Groth 2016, §3.2; [x]₁ = x·G1, [x]₂ = x·G2. With A_i, B_i, C_i the QAP polynomials of wire
-i, the domain the N-th roots of unity, Z = X^N − 1, wires 0 … ℓ the constant one and the public
-inputs:
+i, K_i = βA_i + αB_i + C_i, the domain the N-th roots of unity, Z = X^N − 1, wires 0 … ℓ the
+constant one and the public inputs:
 
     paper                               here
     [α]₁ [β]₁ [δ]₁, [β]₂ [δ]₂ [γ]₂      alpha_g1 beta_g1 delta_g1, beta_g2 delta_g2 gamma_g2
     [A_i(τ)]₁                           a_query          (wires with A_i(τ) ≠ 0, listed in a_wires)
     [B_i(τ)]₁, [B_i(τ)]₂                b_g1_query, b_g2_query              (wires in b_wires)
-    [(βA_i + αB_i + C_i)(τ)/δ]₁         l_query, i > ℓ                      (wires in l_wires)
-    [(βA_i + αB_i + C_i)(τ)/γ]₁         gamma_abc_g1, i ≤ ℓ
+    [K_i(τ)/δ]₁                         l_query, i > ℓ                      (wires in l_wires)
+    [K_i(τ)/γ]₁                         gamma_abc_g1, i ≤ ℓ
     [τ^i·Z(τ)/δ]₁, i < N − 1            h_query, at position bitrev(i)
     [τ^i]₁, i ≤ N, and [τ]₂             tau_g1, tau_g2
+
+A key of two rounds (MIRAGE, ePrint 2020/278; docs/groth16.md) has besides
+
+    [δ₀]₁, [δ₀]₂                        delta0_g1, delta0_g2
+    [K_i(τ)/δ₀]₁                        commitment_query                    (commitment_wires)
+
+for the n_committed private wires that come first, and l_query is for those after them. That no wire
+can be in both lists is a matter of form: their ranges are disjoint.
 
 The powers of τ are what an audit compares the queries with; proving does not use them, and a key
 may be without (both arrays are empty then).
@@ -21,22 +29,26 @@ infinity. Opening a key checks its form. Whether the points are points is `check
 they come from one trapdoor (zero-knowledge needs it, no prover sees it) is audit.py.
 """
 
-import hashlib
-import struct
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fr import below_modulus
 from zkcmp.bn254.ntt import MAX_LOG
-from zkcmp.bn254.params import FQ_MODULUS
-from zkcmp.bn254.point_arrays import is_infinity
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.groth16.key_file import KeyFile, Shape
+from zkcmp.groth16.verifying_key import VerifyingKey, bad_points, check_points
 from zkcmp.r1cs import R1CS
+
+__all__ = [
+    "ProvingKey",
+    "VerifyingKey",
+    "bad_points",
+    "check_points",
+    "circuit_shape",
+    "domain_size",
+    "section_names",
+]
 
 MAX_DOMAIN = 1 << MAX_LOG
 MAX_WIRES = 1 << 31
@@ -55,11 +67,16 @@ SECTIONS = (
     "l_query",
     "h_query",
 )
+COMMITMENT_SECTIONS = ("commitment_wires", "commitment_query")
 POWER_SECTIONS = ("tau_g1", "tau_g2")
 
-_FQ_WORDS = np.array([(FQ_MODULUS >> (64 * k)) & (2**64 - 1) for k in range(4)], np.uint64)
 _ADVICE = "the key is damaged or forged, refuse it"
-_CHUNK = 1 << 16
+
+
+def section_names(shape: Shape, powers: bool = True) -> tuple[str, ...]:
+    """The sections of a key for such a circuit, in their order in the file."""
+    commitment = COMMITMENT_SECTIONS if shape.n_challenges else ()
+    return SECTIONS + commitment + (POWER_SECTIONS if powers else ())
 
 
 def domain_size(n_constraints: int, n_public: int) -> int:
@@ -69,115 +86,39 @@ def domain_size(n_constraints: int, n_public: int) -> int:
 
 
 def circuit_shape(r1cs: R1CS) -> Shape:
-    """The digest and the sizes of every key for this circuit."""
+    """The digest and the sizes of every key for this circuit.
+
+    Raises ValueError for a circuit with challenges that answer no commitment, or the reverse.
+    """
+    if (r1cs.n_challenges > 0) != (r1cs.n_committed > 0):
+        raise ValueError("a circuit of two rounds has challenges and committed wires")
     return Shape(
         r1cs.digest,
         r1cs.n_public,
         r1cs.n_wires,
         r1cs.n_constraints,
         domain_size(r1cs.n_constraints, r1cs.n_public),
+        r1cs.n_challenges,
+        r1cs.n_committed,
     )
-
-
-def bad_points(points: np.ndarray) -> np.ndarray:
-    """Positions of points that are not canonical, not in their group, or infinity."""
-    good = below_modulus(points.reshape(-1, 4), _FQ_WORDS).reshape(len(points), -1).all(axis=1)
-    good &= ~is_infinity(points)
-    if points.ndim == 3:
-        good &= g1.is_on_curve(points)
-    else:
-        good &= g2.is_on_curve(points)
-        good &= g2.in_subgroup(points)
-    return np.flatnonzero(~good)
-
-
-def check_points(points: np.ndarray, name: str) -> None:
-    """Raise a DecodeError unless all points are canonical, in their group, and none is infinity."""
-    for start in range(0, len(points), _CHUNK):
-        bad = bad_points(points[start : start + _CHUNK])
-        if len(bad):
-            raise DecodeError(f"{name}, point {start + int(bad[0])} is not in its group; {_ADVICE}")
-
-
-@dataclass(frozen=True, eq=False)
-class VerifyingKey:
-    """alpha_g1: (1, 2, 4); beta_g2, gamma_g2, delta_g2: (1, 2, 2, 4); gamma_abc_g1: (ℓ+1, 2, 4)."""
-
-    circuit_digest: bytes
-    alpha_g1: np.ndarray
-    beta_g2: np.ndarray
-    gamma_g2: np.ndarray
-    delta_g2: np.ndarray
-    gamma_abc_g1: np.ndarray
-
-    MAGIC = b"zkcmp-vk"
-    VERSION = 1
-    _HEADER = struct.Struct("<8sI32sI")
-    _ELEMENTS = 64 + 3 * 128
-
-    @property
-    def n_public(self) -> int:
-        return len(self.gamma_abc_g1) - 1
-
-    @cached_property
-    def digest(self) -> bytes:
-        """SHA-256 of the canonical bytes: the identity of the key."""
-        return hashlib.sha256(self.to_bytes()).digest()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, VerifyingKey) and self.to_bytes() == other.to_bytes()
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
-
-    def to_bytes(self) -> bytes:
-        """Header, then the points at rest (uncompressed, so that long keys decode quickly)."""
-        header = self._HEADER.pack(self.MAGIC, self.VERSION, self.circuit_digest, self.n_public)
-        points = (self.alpha_g1, self.beta_g2, self.gamma_g2, self.delta_g2, self.gamma_abc_g1)
-        return header + b"".join(np.ascontiguousarray(p, "<u8").tobytes() for p in points)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> "VerifyingKey":
-        """The only decoding of the canonical bytes, every point checked.
-
-        Raises:
-            DecodeError: on anything else.
-        """
-        start = cls._HEADER.size
-        if len(data) < start or not data.startswith(cls.MAGIC):
-            raise DecodeError("this is not a verifying key; get it again")
-        _, version, circuit, n_public = cls._HEADER.unpack(data[:start])
-        if version != cls.VERSION:
-            raise DecodeError(f"verifying key of version {version}, this tool reads {cls.VERSION}")
-        if len(data) != start + cls._ELEMENTS + 64 * (n_public + 1):
-            raise DecodeError(f"a verifying key of the wrong length, {len(data)} bytes; {_ADVICE}")
-        words = np.frombuffer(data, "<u8", offset=start).astype(np.uint64)
-        g2_points = words[8 : 8 + 48].reshape(3, 2, 2, 4)
-        key = cls(
-            circuit,
-            words[:8].reshape(1, 2, 4),
-            g2_points[0:1],
-            g2_points[1:2],
-            g2_points[2:3],
-            words[56:].reshape(-1, 2, 4),
-        )
-        check_points(key.alpha_g1, "verifying key alpha_g1")
-        check_points(g2_points, "verifying key beta_g2, gamma_g2, delta_g2")
-        check_points(key.gamma_abc_g1, "verifying key gamma_abc_g1")
-        return key
 
 
 @dataclass(frozen=True, eq=False)
 class ProvingKey:
-    """A proving key mapped from its file; `verifying_key` is decoded and checked."""
+    """A proving key mapped from its file; `verifying_key` is decoded and checked.
+
+    In a key of one round delta0_g1, delta0_g2 and what belongs to the commitment are empty.
+    """
 
     file: KeyFile
     verifying_key: VerifyingKey
     alpha_g1: np.ndarray
     beta_g1: np.ndarray
     delta_g1: np.ndarray
+    delta0_g1: np.ndarray
     beta_g2: np.ndarray
     delta_g2: np.ndarray
+    delta0_g2: np.ndarray
     a_wires: np.ndarray
     a_query: np.ndarray
     b_wires: np.ndarray
@@ -186,6 +127,8 @@ class ProvingKey:
     l_wires: np.ndarray
     l_query: np.ndarray
     h_query: np.ndarray
+    commitment_wires: np.ndarray
+    commitment_query: np.ndarray
     tau_g1: np.ndarray
     tau_g2: np.ndarray
 
@@ -206,32 +149,49 @@ class ProvingKey:
             DecodeError: when the header, a length or a wire list is not what it must be.
         """
         path = Path(path)
-        file = KeyFile(path / KEY_NAME if path.is_dir() else path, SECTIONS, POWER_SECTIONS)
+        commitments = ((), COMMITMENT_SECTIONS)
+        layouts = (SECTIONS + c + p for c in commitments for p in ((), POWER_SECTIONS))
+        file = KeyFile(path / KEY_NAME if path.is_dir() else path, *layouts)
         _check_shape(file.shape)
+        two_rounds = file.shape.n_challenges > 0
+        if ("commitment_query" in file.sections) != two_rounds:
+            raise DecodeError(
+                f"the proving key does not have the sections of its rounds; {_ADVICE}"
+            )
         verifying_key = VerifyingKey.from_bytes(file.bytes("verifying_key"))
         elements_g1 = file.array("elements_g1", np.uint64, (2, 4))
         elements_g2 = file.array("elements_g2", np.uint64, (2, 2, 4))
-        _expect_count("elements_g1", elements_g1, 3)
-        _expect_count("elements_g2", elements_g2, 2)
-        has_powers = "tau_g1" in file.sections
+        _expect_count("elements_g1", elements_g1, 3 + two_rounds)
+        _expect_count("elements_g2", elements_g2, 2 + two_rounds)
+
+        def array(name: str, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
+            """A section, empty when the key is of a kind that is without."""
+            if name in file.sections:
+                return file.array(name, dtype, shape)
+            return np.zeros((0, *shape), dtype)
+
         key = cls(
             file,
             verifying_key,
             alpha_g1=elements_g1[0:1],
             beta_g1=elements_g1[1:2],
             delta_g1=elements_g1[2:3],
+            delta0_g1=elements_g1[3:],
             beta_g2=elements_g2[0:1],
             delta_g2=elements_g2[1:2],
-            a_wires=file.array("a_wires", np.uint32, ()),
-            a_query=file.array("a_query", np.uint64, (2, 4)),
-            b_wires=file.array("b_wires", np.uint32, ()),
-            b_g1_query=file.array("b_g1_query", np.uint64, (2, 4)),
-            b_g2_query=file.array("b_g2_query", np.uint64, (2, 2, 4)),
-            l_wires=file.array("l_wires", np.uint32, ()),
-            l_query=file.array("l_query", np.uint64, (2, 4)),
-            h_query=file.array("h_query", np.uint64, (2, 4)),
-            tau_g1=file.array("tau_g1", np.uint64, (2, 4)) if has_powers else elements_g1[:0],
-            tau_g2=file.array("tau_g2", np.uint64, (2, 2, 4)) if has_powers else elements_g2[:0],
+            delta0_g2=elements_g2[2:],
+            a_wires=array("a_wires", np.uint32, ()),
+            a_query=array("a_query", np.uint64, (2, 4)),
+            b_wires=array("b_wires", np.uint32, ()),
+            b_g1_query=array("b_g1_query", np.uint64, (2, 4)),
+            b_g2_query=array("b_g2_query", np.uint64, (2, 2, 4)),
+            l_wires=array("l_wires", np.uint32, ()),
+            l_query=array("l_query", np.uint64, (2, 4)),
+            h_query=array("h_query", np.uint64, (2, 4)),
+            commitment_wires=array("commitment_wires", np.uint32, ()),
+            commitment_query=array("commitment_query", np.uint64, (2, 4)),
+            tau_g1=array("tau_g1", np.uint64, (2, 4)),
+            tau_g2=array("tau_g2", np.uint64, (2, 2, 4)),
         )
         key._check_form()
         return key
@@ -241,20 +201,25 @@ class ProvingKey:
         same = (
             vk.circuit_digest == shape.circuit_digest
             and vk.n_public == shape.n_public
+            and vk.n_challenges == shape.n_challenges
             and np.array_equal(vk.alpha_g1, self.alpha_g1)
             and np.array_equal(vk.beta_g2, self.beta_g2)
             and np.array_equal(vk.delta_g2, self.delta_g2)
+            and np.array_equal(vk.delta0_g2, self.delta0_g2)
         )
         if not same:
             raise DecodeError(f"the verifying key inside is of another proving key; {_ADVICE}")
         _check_wires("a_wires", self.a_wires, 0, shape.n_wires)
         _check_wires("b_wires", self.b_wires, 0, shape.n_wires)
-        _check_wires("l_wires", self.l_wires, shape.n_public + 1, shape.n_wires)
+        committed, other = shape.first_committed, shape.first_other
+        _check_wires("commitment_wires", self.commitment_wires, committed, other)
+        _check_wires("l_wires", self.l_wires, other, shape.n_wires)
         _expect_count("a_query", self.a_query, len(self.a_wires))
         _expect_count("b_g1_query", self.b_g1_query, len(self.b_wires))
         _expect_count("b_g2_query", self.b_g2_query, len(self.b_wires))
         _expect_count("l_query", self.l_query, len(self.l_wires))
         _expect_count("h_query", self.h_query, shape.domain_size - 1)
+        _expect_count("commitment_query", self.commitment_query, len(self.commitment_wires))
         if "tau_g1" in self.file.sections:
             _expect_count("tau_g1", self.tau_g1, shape.domain_size + 1)
             _expect_count("tau_g2", self.tau_g2, 1)
@@ -286,9 +251,9 @@ class ProvingKey:
             DecodeError: naming the section and the first bad point.
         """
         self.file.check_digests()
-        for name in ("beta_g1", "delta_g1", "a_query", "b_g1_query", "b_g2_query"):
+        for name in ("beta_g1", "delta_g1", "delta0_g1", "a_query", "b_g1_query", "b_g2_query"):
             check_points(getattr(self, name), f"proving key {name}")
-        for name in ("l_query", "h_query", "tau_g1", "tau_g2"):
+        for name in ("l_query", "h_query", "commitment_query", "tau_g1", "tau_g2"):
             check_points(getattr(self, name), f"proving key {name}")
 
 
@@ -299,6 +264,8 @@ def _check_shape(shape: Shape) -> None:
         or rows > MAX_DOMAIN
         or domain_size(shape.n_constraints, shape.n_public) != shape.domain_size
         or not shape.n_public < shape.n_wires <= MAX_WIRES
+        or shape.n_challenges > shape.n_public
+        or shape.first_other > shape.n_wires
     ):
         raise DecodeError(f"the proving key's sizes are impossible; {_ADVICE}")
 

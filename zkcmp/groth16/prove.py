@@ -6,11 +6,15 @@ Source: Groth 2016, §3.2, Prove; r, s uniform blinders, query names as in keys.
     B = [β]₂ + Σ z_i·b_g2_query[i] + s·[δ]₂          B₁ the same in G1
     C = Σ_{i > ℓ} z_i·l_query[i] + Σ h_j·h_query[j] + s·A + r·B₁ − rs·[δ]₁
 
+In two rounds D is the commitment of first_round.py, l_query has the other private wires only, and C
+contains −r₀·[δ₀]₁ besides: e(D, δ₀) has r₀·δ·δ₀ too much, which e(C, δ) takes back.
+
 The proof is zero-knowledge for an honestly made key only: `ProvingKey.check_points` does not show
 that a key is honest. `prove` verifies its proof before it returns it.
 """
 
 import secrets
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +25,7 @@ from zkcmp.bn254.msm import msm
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.reference import G1, G2
 from zkcmp.errors import VerificationError
+from zkcmp.groth16.first_round import FirstRound
 from zkcmp.groth16.keys import ProvingKey
 from zkcmp.groth16.proof import Proof
 from zkcmp.groth16.quotient import consistency_rows, quotient
@@ -31,18 +36,28 @@ from zkcmp.r1cs import R1CS
 _STAGES = ("constraints", "quotient", "A", "B in G1", "B in G2", "L", "H", "self-check")
 
 
-def prove(key: ProvingKey, r1cs: R1CS, witness: FrVector, progress: Progress = silent) -> Proof:
+def prove(
+    key: ProvingKey,
+    r1cs: R1CS,
+    witness: FrVector,
+    progress: Progress = silent,
+    first_round: FirstRound | None = None,
+) -> Proof:
     """Prove that the prover knows `witness`, all n_wires scalars with 1 first.
+
+    A circuit of two rounds needs the `first_round` whose challenges are in the witness.
 
     Raises:
         VerificationError: when the key is of another circuit, or the witness breaks a constraint
-            (the error names the gadget), or the finished proof does not verify.
+            (the error names the gadget) or is not the one that was committed to, or the finished
+            proof does not verify.
     """
     key.check_circuit(r1cs)
     if len(witness) != r1cs.n_wires:
         raise VerificationError("witness length", r1cs.n_wires, len(witness))
     if witness[0] != 1:
         raise VerificationError("constant wire", 1, "another value")
+    _check_rounds(key, witness, first_round)
     steps = iter(range(1, len(_STAGES) + 1))
 
     def done() -> None:
@@ -65,9 +80,14 @@ def prove(key: ProvingKey, r1cs: R1CS, witness: FrVector, progress: Progress = s
     # the coefficient of X^(N−1) is zero, at the last place in either order, and has no base
     h_sum = g1.to_affine_ints(msm(key.h_query, FrVector(h.data, len(h) - 1)))[0]
     done()
-    proof = blind(key, a_sum, b_g1_sum, b_g2_sum, G1.add(l_sum, h_sum))
+    c_sum = G1.add(l_sum, h_sum)
+    if first_round is not None:
+        c_sum = G1.add(c_sum, first_round.compensation)
+    proof = blind(key, a_sum, b_g1_sum, b_g2_sum, c_sum)
+    if first_round is not None:
+        proof = replace(proof, d=first_round.commitment)
     try:
-        verify(key.verifying_key, witness.slice(1, r1cs.n_public + 1), proof)
+        verify(key.verifying_key, witness.slice(1, 1 + key.verifying_key.n_inputs), proof)
     except VerificationError as error:
         raise VerificationError(
             "self-check of the new proof",
@@ -75,6 +95,19 @@ def prove(key: ProvingKey, r1cs: R1CS, witness: FrVector, progress: Progress = s
         ) from error
     done()
     return proof
+
+
+def _check_rounds(key: ProvingKey, witness: FrVector, first_round: FirstRound | None) -> None:
+    two_rounds = key.verifying_key.two_rounds
+    if first_round is not None and two_rounds:
+        first_round.check(key, witness)
+    elif first_round is not None or two_rounds:
+        raise VerificationError(
+            "first round",
+            "a commitment" if two_rounds else "none, the circuit has one round",
+            "none" if two_rounds else "one",
+            "give `first_round` for circuits of two rounds, and for no others",
+        )
 
 
 def _evaluations(

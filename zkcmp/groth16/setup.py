@@ -6,7 +6,8 @@ Source: Groth 2016, §3.2, Setup. With L_j the Lagrange basis of the N-th roots 
 
 so column sums are one product of the transposed matrix with (L_j(τ))_j. Of the N rows, n … n + ℓ
 are the consistency rows z_i·0 = 0 for the constant one and the public inputs; quotient.py says what
-they prevent.
+they prevent. In a circuit of two rounds the entries of the committed wires are divided by δ₀, drawn
+independently of δ: with δ₀ = c·δ and c known, wires could move from one round to the other.
 
 Whoever knows the trapdoor can prove anything. It is drawn from `secrets`, used, and forgotten here;
 Python cannot promise that no copy stays in memory until the process ends.
@@ -28,13 +29,12 @@ from zkcmp.groth16.key_file import KeyWriter, Shape, create_key_file
 from zkcmp.groth16.keys import (
     KEY_NAME,
     MAX_DOMAIN,
-    POWER_SECTIONS,
-    SECTIONS,
     ProvingKey,
-    VerifyingKey,
     circuit_shape,
     domain_size,
+    section_names,
 )
+from zkcmp.groth16.verifying_key import VerifyingKey
 from zkcmp.progress import Progress, silent
 from zkcmp.r1cs import R1CS
 
@@ -43,18 +43,19 @@ _CHUNK = 1 << 17
 
 @dataclass(frozen=True)
 class Trapdoor:
-    """The toxic waste; never printed, logged or stored."""
+    """The toxic waste; never printed, logged or stored. delta0 is for circuits of two rounds."""
 
     alpha: int = field(repr=False)
     beta: int = field(repr=False)
     gamma: int = field(repr=False)
     delta: int = field(repr=False)
     tau: int = field(repr=False)
+    delta0: int | None = field(default=None, repr=False)
 
     @classmethod
     def random(cls, n: int) -> "Trapdoor":
         """Nonzero scalars, tau outside the domain of size n."""
-        values = [secrets.randbelow(FR_MODULUS - 1) + 1 for _ in range(5)]
+        values = [secrets.randbelow(FR_MODULUS - 1) + 1 for _ in range(6)]
         while pow(values[4], n, FR_MODULUS) == 1:
             values[4] = secrets.randbelow(FR_MODULUS - 1) + 1
         return cls(*values)
@@ -85,13 +86,18 @@ def setup(r1cs: R1CS, path: Path | str, progress: Progress = silent) -> ProvingK
 def setup_with(
     r1cs: R1CS, path: Path | str, trapdoor: Trapdoor, progress: Progress = silent
 ) -> ProvingKey:
-    """The key of a given trapdoor (for ceremonies and tests; `setup` draws one)."""
+    """The key of a given trapdoor (for ceremonies and tests; `setup` draws one).
+
+    Raises ValueError when the circuit has two rounds and the trapdoor no delta0.
+    """
     path = Path(path)
     path = path / KEY_NAME if path.is_dir() else path
     shape = circuit_shape(r1cs)
     qap = evaluate_qap(r1cs, shape.domain_size, trapdoor.tau)
     progress("setup: polynomials at tau", 1, 1)
-    with create_key_file(path, shape, len(SECTIONS) + len(POWER_SECTIONS)) as writer:
+    if shape.n_challenges and trapdoor.delta0 is None:
+        raise ValueError("a circuit of two rounds needs delta0 in its trapdoor")
+    with create_key_file(path, shape, len(section_names(shape))) as writer:
         _write_sections(writer, shape, qap, trapdoor, progress)
     return ProvingKey.open(path)
 
@@ -120,23 +126,26 @@ def _write_sections(
 ) -> None:
     stop = shape.n_public + 1
     k = qap.a.scale(t.beta) + qap.b.scale(t.alpha) + qap.c
-    inverse_gamma, inverse_delta = (pow(x, -1, FR_MODULUS) for x in (t.gamma, t.delta))
-    elements_g1 = fixed_base_mul("g1", FrVector.from_ints([t.alpha, t.beta, t.delta]))
-    elements_g2 = fixed_base_mul("g2", FrVector.from_ints([t.beta, t.delta, t.gamma]))
-    gamma_abc = fixed_base_mul("g1", k.slice(0, stop).scale(inverse_gamma))
+    deltas = [t.delta] if t.delta0 is None or not shape.n_challenges else [t.delta, t.delta0]
+    over_gamma, *over_deltas = (pow(x, -1, FR_MODULUS) for x in (t.gamma, *deltas))
+    elements_g1 = fixed_base_mul("g1", FrVector.from_ints([t.alpha, t.beta, *deltas]))
+    elements_g2 = fixed_base_mul("g2", FrVector.from_ints([t.beta, *deltas, t.gamma]))
     verifying_key = VerifyingKey(
         shape.circuit_digest,
         elements_g1[0:1],
         elements_g2[0:1],
-        elements_g2[2:3],
+        elements_g2[-1:],
         elements_g2[1:2],
-        gamma_abc,
+        fixed_base_mul("g1", k.slice(0, stop).scale(over_gamma)),
+        shape.n_challenges,
+        elements_g2[2:-1],
     )
-    a_wires, b_wires, l_wires = _nonzero(qap.a), _nonzero(qap.b), _nonzero(k)
-    l_wires = l_wires[l_wires >= stop]
+    a_wires, b_wires, k_wires = _nonzero(qap.a), _nonzero(qap.b), _nonzero(k)
+    committed, other = np.searchsorted(k_wires, [stop, shape.first_other])
     # a point in G2 costs about three in G1
     h_count = shape.domain_size - 1
-    total = len(a_wires) + 4 * len(b_wires) + len(l_wires) + h_count + shape.domain_size + 4
+    total = len(a_wires) + 4 * len(b_wires) + len(k_wires) - committed
+    total += h_count + shape.domain_size + 4
     done = 0
 
     def multiples(group: Group, scalars: FrVector) -> Iterator[np.ndarray]:
@@ -147,21 +156,26 @@ def _write_sections(
             done += (end - start) * (3 if group == "g2" else 1)
             progress("setup: points", done, total)
 
+    def listed(name: str, wires: np.ndarray, over_delta: int) -> None:
+        writer.section(f"{name}_wires", [wires])
+        writer.section(f"{name}_query", multiples("g1", k.take(wires).scale(over_delta)))
+
     writer.section("verifying_key", [verifying_key.to_bytes()])
     writer.section("elements_g1", [elements_g1])
-    writer.section("elements_g2", [elements_g2[0:2]])
+    writer.section("elements_g2", [elements_g2[:-1]])
     writer.section("a_wires", [a_wires])
     writer.section("a_query", multiples("g1", qap.a.take(a_wires)))
     b = qap.b.take(b_wires)
     writer.section("b_wires", [b_wires])
     writer.section("b_g1_query", multiples("g1", b))
     writer.section("b_g2_query", multiples("g2", b))
-    writer.section("l_wires", [l_wires])
-    writer.section("l_query", multiples("g1", k.take(l_wires).scale(inverse_delta)))
+    listed("l", k_wires[other:], over_deltas[0])
     powers = FrVector.powers(t.tau, shape.domain_size + 1)
-    quotients = powers.slice(0, shape.domain_size).scale(qap.z * inverse_delta)
+    quotients = powers.slice(0, shape.domain_size).scale(qap.z * over_deltas[0])
     permute(quotients)
     writer.section("h_query", multiples("g1", quotients.slice(0, h_count)))
+    if shape.n_challenges:
+        listed("commitment", k_wires[committed:other], over_deltas[1])
     writer.section("tau_g1", multiples("g1", powers))
     writer.section("tau_g2", multiples("g2", FrVector.from_ints([t.tau])))
 

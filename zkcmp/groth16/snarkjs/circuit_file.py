@@ -20,6 +20,7 @@ from zkcmp.bn254.fr import FrVector, words_to_ints
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import DecodeError
 from zkcmp.groth16.snarkjs.field_words import FR_BYTES, distinct
+from zkcmp.groth16.snarkjs.rounds import require_one_round
 from zkcmp.groth16.snarkjs.sections import SectionFile, create_sections
 from zkcmp.r1cs import R1CS, Span, SparseMatrix
 
@@ -129,7 +130,11 @@ def sparse_matrix(
 
 
 def write_r1cs(path: Path | str, r1cs: R1CS) -> None:
-    """Write a circuit for circom's and snarkjs's tools; all its public wires as public inputs."""
+    """Write a circuit for circom's and snarkjs's tools; all its public wires as public inputs.
+
+    Raises ZkcmpError for a circuit of two rounds.
+    """
+    require_one_round(r1cs.n_challenges > 0, "circuit")
     header = _HEADER.pack(
         FR_BYTES, _PRIME, r1cs.n_wires, 0, r1cs.n_public, 0, r1cs.n_wires, r1cs.n_constraints
     )

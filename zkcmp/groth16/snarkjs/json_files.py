@@ -16,8 +16,9 @@ from zkcmp.bn254 import g1, g2
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS
 from zkcmp.errors import DecodeError
-from zkcmp.groth16.keys import VerifyingKey, check_points
 from zkcmp.groth16.proof import Proof
+from zkcmp.groth16.snarkjs.rounds import require_one_round
+from zkcmp.groth16.verifying_key import VerifyingKey, check_points
 
 NO_CIRCUIT = bytes(32)
 """The circuit digest of a key that names none."""
@@ -49,7 +50,8 @@ def _write(path: Path | str, value: object) -> None:
 
 
 def write_proof(path: Path | str, proof: Proof) -> None:
-    """Write proof.json."""
+    """Write proof.json. Raises ZkcmpError for a proof of two rounds."""
+    require_one_round(proof.d is not None, "proof")
     _write(path, {"pi_a": _g1(proof.a), "pi_b": _g2(proof.b), "pi_c": _g1(proof.c), **_PROTOCOL})
 
 
@@ -59,7 +61,11 @@ def write_public(path: Path | str, public_inputs: FrVector) -> None:
 
 
 def write_verification_key(path: Path | str, key: VerifyingKey) -> None:
-    """Write verification_key.json, without vk_alphabeta_12, which no verifier reads."""
+    """Write verification_key.json, without vk_alphabeta_12, which no verifier reads.
+
+    Raises ZkcmpError for a key of two rounds.
+    """
+    require_one_round(key.two_rounds, "key")
     _write(
         path,
         {

@@ -30,7 +30,7 @@ from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS
 from zkcmp.bn254.point_arrays import is_infinity
 from zkcmp.errors import DecodeError
-from zkcmp.groth16.keys import MAX_DOMAIN, VerifyingKey
+from zkcmp.groth16.keys import MAX_DOMAIN
 from zkcmp.groth16.snarkjs.circuit_file import coefficient_table, sparse_matrix
 from zkcmp.groth16.snarkjs.field_words import (
     G1_BYTES,
@@ -42,6 +42,7 @@ from zkcmp.groth16.snarkjs.field_words import (
 )
 from zkcmp.groth16.snarkjs.json_files import NO_CIRCUIT
 from zkcmp.groth16.snarkjs.sections import SectionFile
+from zkcmp.groth16.verifying_key import VerifyingKey
 from zkcmp.r1cs import SparseMatrix
 
 MAGIC, VERSION = b"zkey", 1

@@ -24,14 +24,16 @@ from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.point_arrays import is_infinity
 from zkcmp.errors import VerificationError
 from zkcmp.groth16.key_file import Shape, create_key_file
-from zkcmp.groth16.keys import MAX_DOMAIN, SECTIONS, ProvingKey, VerifyingKey, circuit_shape
+from zkcmp.groth16.keys import MAX_DOMAIN, SECTIONS, ProvingKey, circuit_shape
 from zkcmp.groth16.point_multiples import multiples, transform
 from zkcmp.groth16.setup import Trapdoor, evaluate_qap, lagrange_basis
 from zkcmp.groth16.snarkjs import zkey as form
 from zkcmp.groth16.snarkjs.circuit_file import sparse_matrix
 from zkcmp.groth16.snarkjs.field_words import ZKEY_SCALAR_FACTOR, point_chunks
+from zkcmp.groth16.snarkjs.rounds import require_one_round
 from zkcmp.groth16.snarkjs.sections import create_sections
 from zkcmp.groth16.snarkjs.zkey import ZKey
+from zkcmp.groth16.verifying_key import VerifyingKey
 from zkcmp.progress import Progress, silent
 from zkcmp.r1cs import R1CS
 
@@ -46,7 +48,9 @@ def setup_zkey(r1cs: R1CS, path: Path | str, progress: Progress = silent) -> ZKe
 
     Raises:
         ValueError: when the circuit needs a domain above 2^26.
+        ZkcmpError: when it has two rounds.
     """
+    require_one_round(r1cs.n_challenges > 0, "circuit")
     shape = circuit_shape(r1cs)
     n = shape.domain_size
     if n > MAX_DOMAIN:
@@ -95,7 +99,9 @@ def export_zkey(key: ProvingKey, r1cs: R1CS, path: Path | str, progress: Progres
 
     Raises:
         VerificationError: when the key is of another circuit.
+        ZkcmpError: when it has two rounds.
     """
+    require_one_round(key.verifying_key.two_rounds, "key")
     key.check_circuit(r1cs)
     shape, n = key.shape, key.shape.domain_size
     inverse_shift = pow(root_of_unity(2 * n), -1, FR_MODULUS)
@@ -126,7 +132,9 @@ def import_zkey(
         DecodeError: when a point is not in its group.
         VerificationError: when the key's sizes or its matrices A and B are not the circuit's (a
             .zkey does not have C; a wrong one shows when a proof is made).
+        ZkcmpError: when the circuit has two rounds.
     """
+    require_one_round(r1cs.n_challenges > 0, "circuit")
     path = Path(path)
     shape = circuit_shape(r1cs)
     _check_matrices(zkey, r1cs, shape)
