@@ -12,8 +12,11 @@ from groth16_circuits import cubic, shuffled
 from zkcmp.bn254.fr import FrVector
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.groth16 import FirstRound, ProvingKey, VerifyingKey, setup
+from zkcmp.groth16.estimate import CircuitSize
+from zkcmp.groth16.estimate import key_bytes as key_bytes_of
 from zkcmp.groth16.key_file import Shape, create_key_file
 from zkcmp.groth16.keys import COMMITMENT_SECTIONS, POWER_SECTIONS, SECTIONS, section_names
+from zkcmp.r1cs import R1CS
 
 NAMES = SECTIONS + COMMITMENT_SECTIONS + POWER_SECTIONS
 FIXED, ENTRY = 80 + 16, 72
@@ -123,6 +126,14 @@ def test_sections_in_another_order(key: ProvingKey, tmp_path: Path) -> None:
             writer.section(name, [key.file.bytes(name)])
     with pytest.raises(DecodeError, match="does not have the sections it must have"):
         ProvingKey.open(path)
+
+
+@pytest.mark.parametrize("circuit", [shuffled(), cubic()[0]])
+def test_key_has_the_predicted_size(circuit: R1CS, tmp_path: Path) -> None:
+    key, size = setup(circuit, tmp_path), CircuitSize.of(circuit)
+    found = key.file.path.stat().st_size
+    assert found <= key_bytes_of(size) < found + 64 * len(key.file.sections)
+    assert size.l_wires == len(key.l_wires) + len(key.commitment_wires)
 
 
 # --- wires of one round and of the other ------------------------------------------------------

@@ -25,7 +25,7 @@ from zkcmp.bn254.mul_chains import CHAINS, multiply_chains
 from zkcmp.bn254.threads import thread_count
 from zkcmp.errors import ZkcmpError
 from zkcmp.groth16.key_file import ALIGNMENT
-from zkcmp.groth16.keys import POWER_SECTIONS, SECTIONS, domain_size
+from zkcmp.groth16.keys import COMMITMENT_SECTIONS, POWER_SECTIONS, SECTIONS, domain_size
 from zkcmp.r1cs import R1CS
 
 SETUP = 590
@@ -42,7 +42,10 @@ _ROUNDS = 10_000
 
 @dataclass(frozen=True)
 class CircuitSize:
-    """What a cost depends on; `full_wires` of the wires have values of full size."""
+    """What a cost depends on; `full_wires` of the wires have values of full size.
+
+    l_wires: those of l_query, and of commitment_query in a circuit of two rounds (n_rounds 2).
+    """
 
     n_constraints: int
     n_public: int
@@ -51,6 +54,7 @@ class CircuitSize:
     b_wires: int
     l_wires: int
     full_wires: int
+    n_rounds: int = 1
 
     @classmethod
     def of(cls, r1cs: R1CS, full_wires: int | None = None) -> "CircuitSize":
@@ -68,6 +72,7 @@ class CircuitSize:
             int(used[1].sum()),
             int(used[:, public:].any(axis=0).sum()),
             r1cs.n_wires if full_wires is None else min(full_wires, r1cs.n_wires),
+            2 if r1cs.n_challenges else 1,
         )
 
     @property
@@ -117,10 +122,11 @@ def prove_memory_bytes(domain_size: int, n_wires: int) -> int:
 
 def key_bytes(size: CircuitSize) -> int:
     """Bytes of a proving key file, up to a few of alignment."""
-    n, sections = size.domain_size, len(SECTIONS) + len(POWER_SECTIONS)
-    header = 112 + 72 * sections
-    verifying_key = 48 + 64 + 3 * 128 + 64 * (size.n_public + 1)
-    elements = 3 * 64 + 2 * 128
+    n, two_rounds = size.domain_size, int(size.n_rounds == 2)
+    sections = len(SECTIONS) + len(POWER_SECTIONS) + two_rounds * len(COMMITMENT_SECTIONS)
+    header = 112 + 72 * sections + two_rounds * 16
+    verifying_key = 48 + 64 + 3 * 128 + 64 * (size.n_public + 1) + two_rounds * (4 + 128)
+    elements = 3 * 64 + 2 * 128 + two_rounds * (64 + 128)
     wires = (64 + 4) * size.a_wires + (64 + 128 + 4) * size.b_wires + (64 + 4) * size.l_wires
     powers = 64 * (n + 1) + 128
     return header + verifying_key + elements + wires + 64 * (n - 1) + powers + ALIGNMENT * sections
