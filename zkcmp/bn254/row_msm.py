@@ -1,0 +1,235 @@
+"""Many multi-scalar products over the same points: C_i = Σ_j s_ij·P_j for every row i of a matrix.
+
+The points are known beforehand, so their multiples 2^(c·w)·P_j are kept, and all windows of a
+row fall into one set of buckets: with |s| = Σ_w d_w·2^(c·w), |d_w| ≤ 2^(c−1) (bucket_plan.py),
+
+    Σ_j s_j·P_j = Σ_b b·B_b,     B_b = Σ_{|d_jw| = b} ± 2^(c·w)·P_j.
+
+A row costs one addition for each digit that is not zero, so a row of small values costs what its
+bits cost, and only as many buckets as its largest digit. Rows are dealt to the threads; a row is
+cut in pieces where there are more threads than rows.
+"""
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from zkcmp.bn254 import bucket_plan, bucket_sums
+from zkcmp.bn254.body import LANES, LIMBS
+from zkcmp.bn254.bucket_plan import PAD_GROUPS
+from zkcmp.bn254.curve import double_projective, invert, lift
+from zkcmp.bn254.fr import FrVector, padded
+from zkcmp.bn254.jit import kernel
+from zkcmp.bn254.lane_memory import load_scratch, store_scratch
+from zkcmp.bn254.lane_points import load_points, store_points
+from zkcmp.bn254.lanes import mul, reduce, same_field_one
+from zkcmp.bn254.pair_sums import BATCH_GROUPS, add_pairs
+from zkcmp.bn254.point_arrays import from_kernel_form, is_infinity, to_kernel_form
+from zkcmp.bn254.threads import parallel_map, parallel_ranges, thread_count
+
+# |s| ≤ r/2 has 253 bits; the carry of the signed digits needs one more
+_SCALAR_BITS = 254
+_SLACK = (PAD_GROUPS + 2) * LANES
+# entries whose sums are made together, so that the levels of their tree stay in the cache
+_RANGE_ENTRIES = 1 << 15
+# columns below which cutting a row in pieces costs more than it saves
+_PIECE_MINIMUM = 256
+
+
+@kernel
+def _window_multiples(
+    points: Any, windows: int, doublings: int, scratch: Any, out: Any, start: int, stop: int
+) -> None:
+    """out[w·n + j] = 2^(doublings·w)·points[j], n points, none infinite; one inversion a group.
+
+    scratch: (4·windows, LIMBS, LANES) uint64.
+    """
+    groups = points.shape[0] // LANES
+    for i in range(start, stop):
+        x, y = load_points(points, i)
+        store_points(out, i, x, y)
+        p = lift((x, y))
+        running = reduce(same_field_one(x))
+        for w in range(1, windows):
+            for _ in range(doublings):
+                p = double_projective(p)
+            for k in range(3):
+                store_scratch(scratch, 4 * w + k, p[k])
+            store_scratch(scratch, 4 * w + 3, running)
+            running = reduce(mul(running, p[2]))
+        running = reduce(invert(running))
+        for w in range(windows - 1, 0, -1):
+            inverse = mul(running, load_scratch(scratch, 4 * w + 3, x))
+            running = reduce(mul(running, load_scratch(scratch, 4 * w + 2, x)))
+            x3 = mul(load_scratch(scratch, 4 * w, x), inverse)
+            y3 = mul(load_scratch(scratch, 4 * w + 1, x), inverse)
+            store_points(out, w * groups + i, x3, y3)
+
+
+def window_bits(n: int) -> int:
+    """The c that minimises n·⌈254/c⌉ additions and two or three for each of 2^(c−1) buckets."""
+    return min(range(3, 15), key=lambda c: n * -(-_SCALAR_BITS // c) + 3 * 2 ** (c - 1))
+
+
+class FixedBases:
+    """Points of G1 with their multiples 2^(c·w)·P; memory is 64·⌈254/c⌉ bytes a point."""
+
+    def __init__(self, points: np.ndarray):
+        """points: (n, 2, 4) at rest, n > 0, none infinite; in the group, by the caller's check."""
+        if points.ndim != 3 or points.shape[1:] != (2, 4) or len(points) == 0:
+            raise ValueError(f"fixed bases must be (n, 2, 4) points, not {points.shape}")
+        if is_infinity(points).any():
+            raise ValueError("a fixed base is infinity")
+        self.n, self.stride = len(points), padded(len(points))
+        self.window_bits = window_bits(self.n)
+        self.windows = -(-_SCALAR_BITS // self.window_bits)
+        whole = np.empty((self.stride, 2, 4), np.uint64)
+        whole[: self.n], whole[self.n :] = points, points[0]
+        whole = to_kernel_form(whole)
+        self.table = np.empty((self.windows * self.stride, 2, 4), np.uint64)
+
+        def fill(start: int, stop: int) -> None:
+            scratch = np.empty((4 * self.windows, LIMBS, LANES), np.uint64)
+            _window_multiples(
+                whole, self.windows, self.window_bits, scratch, self.table, start, stop
+            )
+
+        parallel_ranges(fill, self.stride // LANES, grain=4)
+
+
+class _Space:
+    """One thread's buffers for a piece of up to `columns` scalars."""
+
+    def __init__(self, bases: FixedBases, columns: int):
+        self.bases = bases
+        entries, buckets = bases.windows * columns, 1 << (bases.window_bits - 1)
+        self.negative = np.empty(columns, np.bool_)
+        self.bit_lengths = np.empty(columns, np.uint8)
+        self.digits = np.empty(entries, np.int16)
+        self.places = np.empty(entries, np.uint32)
+        # by place in the table of multiples
+        self.signs = np.empty((bases.windows, bases.stride), np.bool_)
+        self.entries = np.empty(entries + _SLACK, np.uint32)
+        longest = max(entries // 2, buckets) + _SLACK
+        self.left, self.right = (np.empty(longest, np.uint32) for _ in range(2))
+        self.singles, self.numbers = (np.empty(buckets + _SLACK, np.uint32) for _ in range(2))
+        size = padded(entries // 2 + 1) + padded(buckets) + 2 * LANES
+        self.levels = [np.empty((size, 2, 4), np.uint64) for _ in range(2)]
+        self.buckets = np.empty((max(buckets, LANES), 2, 4), np.uint64)
+        self.occupied = np.empty(buckets, np.bool_)
+        self.scratch = np.empty((BATCH_GROUPS, LIMBS, LANES), np.uint64)
+
+    def weighted_sum(self, words: np.ndarray, first: int) -> np.ndarray:
+        """Σ_j words[j]·P_(first+j), (2, 4) in kernel form; `words` is overwritten."""
+        bases, n = self.bases, len(words)
+        negative = self.negative[:n]
+        bucket_plan.to_sign_magnitude(words, negative, self.bit_lengths[:n])
+        bits = int(self.bit_lengths[:n].max(initial=0))
+        if bits == 0:
+            return np.zeros((2, 4), np.uint64)
+        windows = -(-(bits + 1) // bases.window_bits)
+        digits = self.digits[: windows * n]
+        columns = np.arange(n, dtype=np.uint32)
+        bucket_plan.signed_digits(
+            words, columns, 0, n, bases.window_bits, digits.reshape(windows, n)
+        )
+        starts = np.arange(windows, dtype=np.uint32) * np.uint32(bases.stride)
+        places = self.places[: windows * n]
+        places.reshape(windows, n)[:] = starts[:, None] + (columns + np.uint32(first))
+        self.signs[:windows, first : first + n] = negative
+        buckets = 1 << (min(bits + 1, bases.window_bits) - 1)
+        bucket_start = np.empty(buckets + 2, np.int64)
+        total = bucket_plan.sort_into_buckets(
+            digits, places, 0, self.signs.reshape(-1), bucket_start, self.entries
+        )
+        table = self.buckets[: max(buckets, LANES)]
+        table[:] = 0
+        ranges = min(buckets, 1 << (total // _RANGE_ENTRIES).bit_length())
+        step = buckets // ranges
+        for low in range(0, buckets, step):
+            self._sum_buckets(bucket_start[low : low + step + 2].copy(), table[low : low + step])
+        out = np.zeros((LANES, 2, 4), np.uint64)
+        bucket_sums.weighted_bucket_sum(table, out)
+        return out[0]
+
+    def _sum_buckets(self, bucket_start: np.ndarray, table: np.ndarray) -> None:
+        """table[b − 1] = the sum of bucket b, for consecutive buckets after those done before."""
+        points, level = self.bases.table, 0
+        while True:
+            pairs, whole, odd = bucket_plan.plan_level(
+                bucket_start, self.entries, self.left, self.right, self.singles, LANES
+            )
+            if pairs == 0:
+                break
+            out = self.levels[level % 2]
+            add_pairs(points, self.left, points, self.right, 0, whole // LANES, out, self.scratch)
+            bucket_sums.copy_entries(points, self.singles, odd, out, whole // LANES)
+            points, level = out, level + 1
+        occupied = self.occupied[: len(bucket_start) - 2]
+        occupied[:] = False
+        _, _, odd = bucket_plan.plan_merge(
+            bucket_start,
+            self.entries,
+            occupied,
+            self.left,
+            self.right,
+            self.singles,
+            self.numbers,
+            LANES,
+        )
+        sums = self.levels[level % 2]
+        bucket_sums.copy_entries(points, self.singles, odd, sums, 0)
+        bucket_sums.scatter(sums, self.numbers, odd, table)
+
+
+def msm_rows(bases: FixedBases, scalars: FrVector, n_rows: int, first: int = 0) -> np.ndarray:
+    """Σ_j scalars[i·k + j]·P_(first+j) for the rows i of k = len(scalars)/n_rows scalars.
+
+    Returns:
+        (n_rows, 2, 4) points at rest.
+
+    Raises:
+        ValueError: when the rows are not whole, or longer than the bases from `first` on.
+    """
+    columns, rest = divmod(len(scalars), max(n_rows, 1))
+    if n_rows < 1 or rest or not 0 <= first <= first + columns <= bases.n:
+        raise ValueError(f"{len(scalars)} scalars in {n_rows} rows over {bases.n} bases")
+    words = scalars.to_words().reshape(n_rows, columns, 4)
+    pieces = min(-(-thread_count() // n_rows), max(columns // _PIECE_MINIMUM, 1))
+    edges = [columns * k // pieces for k in range(pieces + 1)]
+    longest = -(-columns // pieces)
+    spaces: dict[int, _Space] = {}
+
+    def run(task: int) -> np.ndarray:
+        key = threading.get_ident()
+        if key not in spaces:
+            spaces[key] = _Space(bases, longest)
+        row, piece = divmod(task, pieces)
+        start, stop = edges[piece], edges[piece + 1]
+        return spaces[key].weighted_sum(words[row, start:stop], first + start)
+
+    parts = np.stack(parallel_map(run, range(n_rows * pieces))).reshape(n_rows, pieces, 2, 4)
+    total = parts[:, 0]
+    for k in range(1, pieces):
+        total = _add(total, parts[:, k])
+    return from_kernel_form(np.ascontiguousarray(total))
+
+
+def add_points(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """P_j + Q_j for (n, 2, 4) arrays at rest; infinity is allowed."""
+    if left.shape != right.shape:
+        raise ValueError(f"points of shapes {left.shape} and {right.shape}")
+    ours, theirs = (to_kernel_form(np.ascontiguousarray(points)) for points in (left, right))
+    return from_kernel_form(_add(ours, theirs))
+
+
+def _add(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    n = len(left)
+    numbers = np.zeros(padded(n) + _SLACK, np.uint32)
+    numbers[:n] = np.arange(n)
+    out = np.empty((padded(n), 2, 4), np.uint64)
+    scratch = np.empty((BATCH_GROUPS, LIMBS, LANES), np.uint64)
+    left, right = np.ascontiguousarray(left), np.ascontiguousarray(right)
+    add_pairs(left, numbers, right, numbers, 0, padded(n) // LANES, out, scratch)
+    return out[:n]
