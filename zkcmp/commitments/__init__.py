@@ -1,0 +1,1 @@
+"""Commitments to vectors of field elements, and zero-knowledge proofs of linear claims on them."""
