@@ -23,14 +23,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zkcmp.bn254.body import LANES
 from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.fraction_kernels import fraction_round
 from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.bn254.threads import parallel_map, thread_count
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.forms import Form, combine
 from zkcmp.libra.layout import Layout
 from zkcmp.libra.opening import EqWeights
 from zkcmp.libra.sumcheck import TableProver, sumcheck
-from zkcmp.libra.tables import Point, eq, halves
+from zkcmp.libra.tables import Point, eq, evaluate, halves
 
 MULTIPLICITIES = "multiplicities"
 LABEL = b"lookup"
@@ -135,10 +138,7 @@ def _descend(
     claim = combine([(1, p), (factor, q)])
     prover = None
     if below is not None:
-        tables = [*halves(below[0]), *halves(below[1])]
-        prover = TableProver(
-            tables, lambda v: v[0] * v[3] + (v[1] + v[3] * factor) * v[2], 2, point
-        )
+        prover = FractionProver(*halves(below[0]), *halves(below[1]), factor, point)
     inner, claim = sumcheck(channel, LABEL, claim, len(point), 2, prover, point)
     values = None
     if prover is not None:
@@ -151,6 +151,44 @@ def _descend(
     p = combine([(1 - r, at_p0), (r, at_p1)])
     q = combine([(1 - r, at_q0), (r, at_q1)])
     return p, q, [r, *inner]
+
+
+class FractionProver(TableProver):
+    """The round prover of p₀q₁ + s·q₀, s = p₁ + λq₁, weighed with eq: one pass a round."""
+
+    def __init__(
+        self, p0: FrVector, p1: FrVector, q0: FrVector, q1: FrVector, factor: int, point: Point
+    ):
+        tables = [p0, p1 + q1 * factor, q0, q1]
+        super().__init__(tables, lambda v: v[0] * v[3] + v[1] * v[2], 2, point)
+        self._factor = factor
+
+    def round_values(self) -> list[int]:
+        half = len(self.tables[0]) // 2
+        if half % LANES or self._eq is None:
+            return super().round_values()
+        groups = half // LANES
+        n_tasks = min(thread_count(), groups)
+        edges = [groups * t // n_tasks for t in range(n_tasks + 1)]
+        sums = FrVector.zeros(2 * n_tasks * LANES)
+        data, eq_data = [table.data for table in self.tables], self._eq.table.data
+
+        def run(t: int) -> None:
+            fraction_round(*data, eq_data, groups, sums.data, t, edges[t], edges[t + 1])
+
+        parallel_map(run, range(n_tasks))
+        words = sums.to_ints()
+        by_task = [words[2 * LANES * t : 2 * LANES * (t + 1)] for t in range(n_tasks)]
+        return [
+            sum(sum(task[k * LANES : (k + 1) * LANES]) for task in by_task) % FR_MODULUS
+            for k in (0, 1)
+        ]
+
+    @property
+    def finals(self) -> list[int]:
+        """p₀, p₁, q₀, q₁ at the point."""
+        p0, s, q0, q1 = super().finals
+        return [p0, (s - self._factor * q1) % FR_MODULUS, q0, q1]
 
 
 def _open_leaves(
@@ -198,10 +236,7 @@ def _opened(
     weights = [EqWeights(list(point)) for _, point in distinct]
     values = None
     if blocks is not None:
-        values = [
-            (blocks[block] * w.table()).sum()
-            for (block, _), w in zip(distinct, weights, strict=True)
-        ]
+        values = [evaluate(blocks[block], point) for block, point in distinct]
     forms = dict(zip(distinct, channel.send(LABEL, values, len(distinct)), strict=True))
     for (block, _), w in zip(distinct, weights, strict=True):
         channel.require_opening(block, w, forms[block, tuple(w.point)])
