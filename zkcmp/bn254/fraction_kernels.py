@@ -5,13 +5,26 @@ With low and high the halves of each table (first variable 0 and 1), step = high
     sums[0] += eq·(p₀·q₁ + s·q₀)(low),    sums[1] += the same of high + step
 """
 
+from typing import Any
+
 from zkcmp.bn254.jit import kernel
 from zkcmp.bn254.lane_memory import load_fr, store_fr
 from zkcmp.bn254.lanes import add, mul, reduce, same_field_zero, sub
 
 
 @kernel
-def fraction_round(p0, s, q0, q1, eq, half, sums, place, start, stop):
+def fraction_round(
+    p0: Any,
+    s: Any,
+    q0: Any,
+    q1: Any,
+    eq: Any,
+    half: int,
+    sums: Any,
+    place: int,
+    start: int,
+    stop: int,
+) -> None:
     """Groups start … stop − 1 of the low halves; high halves begin `half` groups later.
 
     The two sums go to groups 2·place and 2·place + 1 of `sums`.
