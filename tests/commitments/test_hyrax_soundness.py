@@ -1,0 +1,217 @@
+"""Hyrax: every damaged message and every false opening is refused, and says where."""
+
+import pytest
+from fixed_challenges import FixedChallenges
+from hyrax_case import Case, elements, evaluate
+from proof_fields import damages, n_points, outcome, split
+
+from zkcmp.bn254 import g1
+from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.params import FR_MODULUS as R
+from zkcmp.bn254.reference import G1
+from zkcmp.bn254.row_msm import add_points
+from zkcmp.commitments import dot_product
+from zkcmp.commitments.generators import generators
+from zkcmp.commitments.hyrax import Hyrax, HyraxCommitment, HyraxOpening
+from zkcmp.commitments.inner_product import inner_product
+from zkcmp.commitments.multilinear import eq_table
+from zkcmp.commitments.scheme import MAX_TAIL
+from zkcmp.errors import DecodeError, VerificationError
+from zkcmp.transcript import Transcript
+
+# --- damage -----------------------------------------------------------------------------------
+
+
+def test_every_damaged_field_of_a_proof_is_rejected() -> None:
+    case = Case(5, 3, 3)
+    fields = split(case.open())
+    expected = {what: (data, error) for what, data, error in damages(fields, n_points(case.n))}
+    got = {what: outcome(case.verify, data) for what, (data, _) in expected.items()}
+    assert got == {what: error for what, (_, error) in expected.items()}
+
+
+def test_every_damaged_point_of_a_commitment_is_rejected() -> None:
+    case = Case(5, 3, 3)
+    proof, header = case.open(), case.commitment.to_bytes()[:3]
+    fields = elements(case)
+    assert len(fields) == 5
+    expected = {what: (header + data, error) for what, data, error in damages(fields, 5)}
+    got = {what: outcome(case.verify, proof, data) for what, (data, _) in expected.items()}
+    assert got == {what: error for what, (_, error) in expected.items()}
+
+
+def test_swapped_points_of_a_commitment_are_rejected() -> None:
+    """Rows with one another, and a row with the tail."""
+    case = Case(5, 3, 3)
+    proof, header = case.open(), case.commitment.to_bytes()[:3]
+    fields = elements(case)
+    for i in range(5):
+        for j in range(i + 1, 5):
+            swapped = list(fields)
+            swapped[i], swapped[j] = fields[j], fields[i]
+            with pytest.raises(VerificationError):
+                case.verify(proof, header + b"".join(swapped))
+
+
+def test_every_change_of_the_statement_is_rejected() -> None:
+    case = Case(5, 3, 3)
+    proof = case.open()
+    for name, values in (("point", case.point), ("tail_weights", case.weights)):
+        for k in range(len(values)):
+            changed = [v + (i == k) for i, v in enumerate(values)]
+            with pytest.raises(VerificationError, match="dot-product proof"):
+                case.verify(proof, **{name: changed})
+        with pytest.raises(VerificationError, match="dot-product proof"):
+            case.verify(proof, **{name: values[::-1]})
+        for other in (values[1:], [*values, 0]):
+            with pytest.raises(VerificationError, match="Hyrax commitment"):
+                case.verify(proof, **{name: other})
+    with pytest.raises(VerificationError, match="dot-product proof"):
+        case.scheme.verify(
+            case.commitment, Transcript(b"other"), case.point, case.weights, case.claim, proof
+        )
+
+
+def test_a_proof_for_another_commitment_to_the_same_values_is_rejected() -> None:
+    case = Case(4, 3, 3)
+    proof = case.open()
+    again, _ = case.scheme.commit(case.values, case.tail)
+    with pytest.raises(VerificationError):
+        case.verify(proof, again.to_bytes())
+
+
+def test_truncated_and_extended_proofs_are_rejected() -> None:
+    case = Case(4, 3, 3)
+    proof = case.open()
+    for data in (b"", proof[:-1], proof[:-32], proof[32:], proof + b"\0", proof + bytes(32)):
+        with pytest.raises(DecodeError, match="need"):
+            case.verify(data)
+
+
+def test_commitments_are_decoded_strictly() -> None:
+    case = Case(5, 3, 3)
+    data = case.commitment.to_bytes()
+    assert case.scheme.decode(data).to_bytes() == data
+    for size in range(len(data)):
+        with pytest.raises(DecodeError, match="Hyrax commitment"):
+            HyraxCommitment.from_bytes(data[:size])
+    for bad in (
+        data + b"\0",
+        data + bytes(32),
+        bytes([4, *data[1:]]),
+        bytes([6, *data[1:]]),
+        bytes([41, *data[1:]]),
+        bytes([255, 255, 255]) + data[3:],
+        bytes([data[0], 2, *data[2:]]),
+        bytes([data[0], 14, *data[2:]]),
+        bytes([data[0], 4, *data[2:]]),
+        bytes([*data[:2], MAX_TAIL + 1]) + data[3:],
+    ):
+        with pytest.raises(DecodeError, match="Hyrax commitment"):
+            HyraxCommitment.from_bytes(bad)
+    # another length of the tail is other sizes, but canonical
+    other = HyraxCommitment.from_bytes(bytes([*data[:2], 2]) + data[3:])
+    with pytest.raises(VerificationError, match="Hyrax commitment"):
+        case.verify(case.open(), other.to_bytes())
+
+
+def test_schemes_of_other_sizes_refuse_each_other() -> None:
+    case = Case(5, 3, 3)
+    proof = case.open()
+    assert Hyrax(3).digest == Hyrax(3).digest != Hyrax(4).digest
+    assert len(Hyrax().digest) == 32
+    with pytest.raises(VerificationError, match="Hyrax commitment"):
+        Hyrax(4).verify(
+            case.commitment, Transcript(b"case"), case.point, case.weights, case.claim, proof
+        )
+
+
+def test_callers_mistakes_are_refused() -> None:
+    for column_bits in (2, 14):
+        with pytest.raises(ValueError, match="column_bits"):
+            Hyrax(column_bits)
+    for count, tail in ((0, 0), (3, 0), (8, MAX_TAIL + 1)):
+        with pytest.raises(ValueError, match="cannot commit"):
+            Hyrax().commit(FrVector.zeros(count), FrVector.zeros(tail))
+    case = Case(4, 3, 3)
+    for point, weights in ((case.point[1:], case.weights), (case.point, [])):
+        with pytest.raises(ValueError, match="variables"):
+            case.scheme.open(case.opening, Transcript(b""), point, weights, case.claim)
+
+
+# --- cheats that run the honest code ----------------------------------------------------------
+
+
+def moved(vector: FrVector, place: int) -> FrVector:
+    values = vector.to_ints()
+    values[place] = (values[place] + 1) % R
+    return FrVector.from_ints(values)
+
+
+@pytest.mark.parametrize("what", ["claim", "value", "tail", "row blinder", "tail blinder"])
+def test_a_false_opening_fails(what: str) -> None:
+    """A cheat claims what its false opening would make true, and what is true of the real one."""
+    case = Case(5, 3, 3)
+    o = case.opening
+    values, tail, blinders, claim = o.values, o.tail, o.blinders, case.claim
+    if what == "value":
+        values = moved(values, 13)
+    elif what == "tail":
+        tail = moved(tail, 1)
+    elif what == "claim":
+        claim = (claim + 1) % R
+    else:
+        blinders = moved(blinders, 2 if what == "row blinder" else 4)
+    false = HyraxOpening(o.commitment, values, tail, blinders)
+    wanted = evaluate(values, tail, case.point, case.weights)
+    for claimed in [claim] if what == "claim" else [claim, wanted]:
+        proof = case.open(false, claimed)
+        with pytest.raises(VerificationError, match="dot-product proof"):
+            case.verify(proof, claim=claimed)
+    case.verify(case.open(o))
+
+
+class Smuggler:
+    """Rows with e_i over the tail's first generator: the tail gets Σ L_i·e_i, so depends on L."""
+
+    def __init__(self) -> None:
+        self.case = case = Case(5, 3, 2)
+        self.e = FrVector.from_ints([3, 1, 4, 1])
+        base = g1.to_affine_ints(generators(b"zkcmp/hyrax/tail", 1))[0]
+        extra = g1.from_affine_ints([G1.mul(base, k) for k in self.e.to_ints()])
+        points = case.commitment.points.copy()
+        points[:4] = add_points(points[:4], extra)
+        self.commitment = HyraxCommitment(case.commitment.shape, points)
+        self.left = eq_table(case.point[:2])
+        gain = inner_product(self.left, self.e) * case.weights[0]
+        self.claim = (case.claim + gain) % R
+
+    def prove(self, transcript: Transcript) -> bytes:
+        """The honest steps, with the tail that the smuggled part makes of it."""
+        case, o = self.case, self.case.opening
+        left, weights, _, mu = case.scheme._statement(
+            self.commitment, transcript, case.point, case.weights, self.claim
+        )
+        blinder = sum(
+            r * s for r, s in zip(o.blinders.to_ints(), [*left.to_ints(), mu], strict=True)
+        )
+        rows = [o.values.slice(8 * i, 8 * i + 8) * left[i] for i in range(4)]
+        row = rows[0] + rows[1] + rows[2] + rows[3]
+        tail = [mu * t for t in o.tail.to_ints()]
+        tail[0] += inner_product(left, self.e)
+        a = FrVector.from_ints([blinder, *row.to_ints(), *tail])
+        return dot_product.prove(self.commitment.shape.bases(), transcript, a, weights)
+
+    def verify(self, transcript: Transcript, proof: bytes) -> None:
+        case = self.case
+        case.scheme.verify(self.commitment, transcript, case.point, case.weights, self.claim, proof)
+
+
+def test_a_row_cannot_smuggle_into_the_tail() -> None:
+    """It works if μ is 1, and so would without μ; it does not once μ answers the claim."""
+    smuggler = Smuggler()
+    proof = smuggler.prove(FixedChallenges(mu=[1]))
+    smuggler.verify(FixedChallenges(mu=[1]), proof)
+    for transcript in (lambda: Transcript(b"case"), lambda: FixedChallenges(mu=[2])):
+        with pytest.raises(VerificationError, match="dot-product proof"):
+            smuggler.verify(transcript(), smuggler.prove(transcript()))
