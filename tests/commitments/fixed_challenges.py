@@ -1,4 +1,7 @@
-"""A verifier whose challenges are known beforehand: a simulator may have one, a cheat may not."""
+"""Transcripts for tests: one whose challenges are known beforehand, one that writes them down.
+
+A simulator may know the challenges, a cheat may not.
+"""
 
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.transcript import Transcript
@@ -19,3 +22,15 @@ class FixedChallenges(Transcript):
             return queue.pop(0)
         self._next += 1
         return pow(7, self._next, FR_MODULUS)
+
+
+class RecordedChallenges(Transcript):
+    """The real thing; `challenges` are those that it gave."""
+
+    def __init__(self, domain: bytes):
+        super().__init__(domain)
+        self.challenges: list[int] = []
+
+    def challenge(self, label: bytes) -> int:
+        self.challenges.append(super().challenge(label))
+        return self.challenges[-1]

@@ -1,9 +1,9 @@
 """Hyrax: every damaged message and every false opening is refused, and says where."""
 
 import pytest
-from fixed_challenges import FixedChallenges
+from fixed_challenges import FixedChallenges, RecordedChallenges
 from hyrax_case import Case, elements, evaluate
-from proof_fields import damages, n_points, outcome, split
+from proof_fields import damages, n_points, other_points, other_scalars, outcome, replaced, split
 
 from zkcmp.bn254 import g1
 from zkcmp.bn254.fr import FrVector
@@ -137,6 +137,59 @@ def test_callers_mistakes_are_refused() -> None:
     for point, weights in ((case.point[1:], case.weights), (case.point, [])):
         with pytest.raises(ValueError, match="variables"):
             case.scheme.open(case.opening, Transcript(b""), point, weights, case.claim)
+
+
+# --- challenges -------------------------------------------------------------------------------
+
+
+def challenges_of(case: Case, proof: bytes, **changed: object) -> list[int]:
+    """Those of a verification, accepted or not, and the caller's next."""
+    transcript = RecordedChallenges(b"case")
+    statement = {
+        "commitment": case.commitment,
+        "point": case.point,
+        "tail_weights": case.weights,
+        "claim": case.claim,
+    }
+    outcome(
+        lambda: case.scheme.verify(**{**statement, **changed}, transcript=transcript, proof=proof)
+    )
+    transcript.challenge(b"next")
+    return transcript.challenges
+
+
+def test_every_challenge_answers_every_message_before_it() -> None:
+    """A changed message changes all challenges after it, and none before it."""
+    case = Case(5, 3, 3)
+    fields = split(case.open())
+    usual = challenges_of(case, b"".join(fields))
+    points = n_points(case.n)
+    # mu, xi | mask | c | L R | x | L R | x | z z z z | the caller's
+    before = [2, *(3 + j // 2 for j in range(points - 1)), *[len(usual) - 1] * 4]
+    assert len(usual) == 4 + (points - 1) // 2
+    for place, count in enumerate(before):
+        variants = other_points if place < points else other_scalars
+        _, record = next(variants(fields[place]))
+        got = challenges_of(case, replaced(fields, place, record))
+        assert got[:count] == usual[:count]
+        assert all(x != y for x, y in zip(got[count:], usual[count:], strict=True))
+
+
+def test_every_challenge_answers_the_statement() -> None:
+    case = Case(5, 3, 3)
+    proof = case.open()
+    usual = challenges_of(case, proof)
+    other, _ = case.scheme.commit(case.values, case.tail)
+    points = case.commitment.points.copy()
+    points[3] = other.points[3]
+    for changed in (
+        {"claim": case.claim + 1},
+        {"commitment": HyraxCommitment(case.commitment.shape, points)},
+        *({"point": [p + (i == k) for i, p in enumerate(case.point)]} for k in range(5)),
+        *({"tail_weights": [w + (i == k) for i, w in enumerate(case.weights)]} for k in range(3)),
+    ):
+        got = challenges_of(case, proof, **changed)
+        assert all(x != y for x, y in zip(got, usual, strict=True))
 
 
 # --- cheats that run the honest code ----------------------------------------------------------
