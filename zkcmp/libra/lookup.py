@@ -23,16 +23,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkcmp.bn254.body import LANES
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.fraction_kernels import fraction_round
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.bn254.threads import parallel_map, thread_count
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.forms import Form, combine
+from zkcmp.libra.fused import FusedProver
 from zkcmp.libra.layout import Layout
 from zkcmp.libra.opening import EqWeights
-from zkcmp.libra.sumcheck import TableProver, sumcheck
+from zkcmp.libra.sumcheck import sumcheck
 from zkcmp.libra.tables import Point, eq, evaluate, halves
 
 MULTIPLICITIES = "multiplicities"
@@ -153,8 +152,10 @@ def _descend(
     return p, q, [r, *inner]
 
 
-class FractionProver(TableProver):
-    """The round prover of p₀q₁ + s·q₀, s = p₁ + λq₁, weighed with eq: one pass a round."""
+class FractionProver(FusedProver):
+    """The round prover of p₀q₁ + s·q₀, s = p₁ + λq₁, weighed with eq."""
+
+    kernel = fraction_round
 
     def __init__(
         self, p0: FrVector, p1: FrVector, q0: FrVector, q1: FrVector, factor: int, point: Point
@@ -162,27 +163,6 @@ class FractionProver(TableProver):
         tables = [p0, p1 + q1 * factor, q0, q1]
         super().__init__(tables, lambda v: v[0] * v[3] + v[1] * v[2], 2, point)
         self._factor = factor
-
-    def round_values(self) -> list[int]:
-        half = len(self.tables[0]) // 2
-        if half % LANES or self._eq is None:
-            return super().round_values()
-        groups = half // LANES
-        n_tasks = min(thread_count(), groups)
-        edges = [groups * t // n_tasks for t in range(n_tasks + 1)]
-        sums = FrVector.zeros(2 * n_tasks * LANES)
-        data, eq_data = [table.data for table in self.tables], self._eq.table.data
-
-        def run(t: int) -> None:
-            fraction_round(*data, eq_data, groups, sums.data, t, edges[t], edges[t + 1])
-
-        parallel_map(run, range(n_tasks))
-        words = sums.to_ints()
-        by_task = [words[2 * LANES * t : 2 * LANES * (t + 1)] for t in range(n_tasks)]
-        return [
-            sum(sum(task[k * LANES : (k + 1) * LANES]) for task in by_task) % FR_MODULUS
-            for k in (0, 1)
-        ]
 
     @property
     def finals(self) -> list[int]:

@@ -18,13 +18,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zkcmp.bn254.cipher_kernels import cipher_round
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.forms import Form, combine
+from zkcmp.libra.fused import FusedProver
 from zkcmp.libra.opening import EqWeights, TableWeights
 from zkcmp.libra.sealed_tensor import SealedTensor
-from zkcmp.libra.sumcheck import TableProver, sumcheck
+from zkcmp.libra.sumcheck import sumcheck
 from zkcmp.libra.tables import Point, eq, eq_table, evaluate, log_size, outer
 from zkcmp.mimc7 import CONSTANTS, ROUNDS
 from zkcmp.model.network import Architecture
@@ -71,6 +73,12 @@ class _StateBefore:
         return inner * eq(self.block_point, point[ROUND_VARS:]) % FR_MODULUS
 
 
+class CipherProver(FusedProver):
+    """The round prover of E·(u⁷ − R)."""
+
+    kernel = cipher_round
+
+
 def prove_rounds(channel: Channel, n_blocks: int, key: Form, table: FrVector | None) -> None:
     """(1). `table` is R on the prover's side."""
     n_vars = log_size(n_blocks)
@@ -78,7 +86,7 @@ def prove_rounds(channel: Channel, n_blocks: int, key: Form, table: FrVector | N
     prover = None
     if table is not None:
         weights = outer(_real(tau[:ROUND_VARS], ROUNDS), _real(tau[ROUND_VARS:], n_blocks))
-        prover = TableProver(
+        prover = CipherProver(
             [weights, _inputs(table, n_vars, key.known), table],
             lambda v: v[0] * (v[1].pow7() - v[2]),
             _DEGREE,
