@@ -29,15 +29,8 @@ def lane_sums(
         kernel(*arrays, n_groups, sums.data, t, edges[t], edges[t + 1])
 
     parallel_map(run, range(n_tasks))
-    values = sums.to_ints()
-    width = n_sums * LANES
-    return [
-        sum(
-            sum(values[t * width + k * LANES : t * width + (k + 1) * LANES]) for t in range(n_tasks)
-        )
-        % FR_MODULUS
-        for k in range(n_sums)
-    ]
+    by_sum = np.array(sums.to_ints(), object).reshape(n_tasks, n_sums, LANES)
+    return [int(total) % FR_MODULUS for total in by_sum.sum(axis=(0, 2))]
 
 
 class FusedProver(TableProver):
