@@ -32,7 +32,8 @@ def kept_values(
     rows: SampledRows, architecture: Architecture, tensors: list[np.ndarray], images: np.ndarray
 ) -> tuple[list[FrVector], IntValues]:
     """The values of every run of wires (SampledRows.allocate), and the logits (n, classes)."""
-    parts: list[list[FrVector]] = [[] for _ in rows.template.runs]
+    values = [FrVector.zeros(int(count)) for count in rows.counts.sum(axis=0)]
+    done = [0] * len(values)
     logits = []
     for a, b in chunks(len(images), rows.template.n_own):
         used = rows.used[rows.starts[a] : rows.starts[b]]
@@ -47,13 +48,14 @@ def kept_values(
             image, own = owner[inside], used[inside].astype(np.int64) - run.first
             if isinstance(layer, Square):
                 value = _squares(value, high)
-                parts[i].append(_field(value[image, own]))
+                picked = _field(value[image, own])
             else:
                 weight, bias = next(remaining), next(remaining)
                 value, picked = _sums(layer, shape, value, weight, bias, (low, high), image, own)
-                parts[i].append(picked)
+            values[i].assign(done[i], picked)
+            done[i] += len(picked)
         logits.append(value)
-    return [FrVector.concat(part) for part in parts], np.concatenate(logits)
+    return values, np.concatenate(logits)
 
 
 def _layers(architecture: Architecture) -> Iterator[tuple[object, Shape, tuple[int, int]]]:
