@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from zkcmp.bn254 import bucket_plan, g1, g2, reference
+from zkcmp.bn254 import msm as engine
 from zkcmp.bn254.fixed_base import fixed_base_mul
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.msm import msm, window_bits
 from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.bn254.point_arrays import from_kernel_form, to_kernel_form
 
 R = FR_MODULUS
 GROUPS = [(g1, reference.G1, "g1"), (g2, reference.G2, "g2")]
@@ -89,6 +91,27 @@ def test_signed_digits_recompose(c):
     bucket_plan.signed_digits(words, index, 0, len(values), c, digits)
     for j, v in enumerate(values):
         assert sum(-int(digits[w, j]) << (c * w) for w in range(windows)) == v
+
+
+@pytest.mark.parametrize("width", [8, 32])
+@pytest.mark.parametrize("windows", [1, 7, 8, 9, 17])
+def test_sums_of_windows(windows, width, monkeypatch: pytest.MonkeyPatch):
+    """A lane for each window, or all lanes in each, whichever the cost says: Σ_b (b + 1)·B_b."""
+    rng = random.Random(windows * width)
+    logs = [rng.choice([0, 1, -1, rng.randrange(R)]) for _ in range(windows * width)]
+    points = g1.from_affine_ints([reference.G1.mul(reference.G1.generator, k) for k in logs])
+    tables = np.zeros((24, width, 2, 4), np.uint64)
+    tables[:windows] = to_kernel_form(points).reshape(windows, width, 2, 4)
+    want = [
+        reference.G1.mul(
+            reference.G1.generator, sum((b + 1) * logs[w * width + b] for b in range(width))
+        )
+        for w in range(windows)
+    ]
+    for fold_cost in (-(10**6), 10**6):
+        monkeypatch.setattr(engine, "_FOLD_COST", fold_cost)
+        found = from_kernel_form(engine._window_sums(tables, windows))
+        assert g1.to_affine_ints(found) == want
 
 
 def test_window_grows_with_the_work():

@@ -76,6 +76,9 @@ def test_random_shapes(seed: int, pools, monkeypatch: pytest.MonkeyPatch) -> Non
         # several chunks of a class, and classes of their own for few scalars
         monkeypatch.setattr(engine, "_CHUNK_BYTES", 128 * rng.randrange(1, 200))
         monkeypatch.setattr(engine, "_CLASS_MINIMUM", rng.randrange(1, 20))
+    if seed % 2:
+        # one window to a task, or several, or all
+        monkeypatch.setattr(engine, "_TASK_ENTRIES", rng.choice([1, 3000, 20_000]))
     n = rng.choice([seed + 1, rng.randrange(1, 400), rng.randrange(1, POOL), 1024, 1025])
     if seed % 3 == 0:
         n = min(n, 500)

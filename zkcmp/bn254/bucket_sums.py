@@ -38,20 +38,29 @@ def scatter(records, numbers, count, table):
 
 
 @kernel
-def weighted_bucket_sum(buckets, out):
-    """out[0] = Σ_b (b + 1)·buckets[b], affine; len(buckets) is LANES times a power of two.
+def _run_down(buckets, start, segment):
+    """Lane l runs down its segment of L buckets: (Σ_j B_j, Σ_j (j + 1)·B_j), B_j = record l·L + j.
 
-    Lane l runs down its segment of L buckets: R = Σ B, A = Σ (j + 1)·B_(l·L+j); in all
-    Σ_l A_l + L·Σ_l l·R_l.
+    Counted from record `start`.
     """
-    segment = len(buckets) // LANES
-    x, _ = load_strided(buckets, 0, segment)
+    x, _ = load_strided(buckets, start, segment)
     running = infinity_like(x)
     total = infinity_like(x)
     for j in range(segment - 1, -1, -1):
-        q = load_strided(buckets, j, segment)
+        q = load_strided(buckets, start + j, segment)
         running = select_point(is_exact_zero(q[0]), running, add_affine(running, q))
         total = add_projective(total, running)
+    return running, total
+
+
+@kernel
+def weighted_bucket_sum(buckets, out):
+    """out[0] = Σ_b (b + 1)·buckets[b], affine; len(buckets) is LANES times a power of two.
+
+    With R and A of `_run_down`, lane by lane: Σ_l A_l + L·Σ_l l·R_l.
+    """
+    segment = len(buckets) // LANES
+    running, total = _run_down(buckets, 0, segment)
     if LANES > 1:
         total = sum_lanes(total)
         spread = sum_lanes_weighted(running)
@@ -61,6 +70,18 @@ def weighted_bucket_sum(buckets, out):
         total = add_projective(total, spread)
     x3, y3 = to_affine(total)
     store_points(out, 0, x3, y3)
+
+
+@kernel
+def weighted_bucket_sums(buckets, width, start, stop, out):
+    """out[w] = Σ_b (b + 1)·buckets[w·width + b], affine: a window for each lane.
+
+    For groups start … stop − 1 of LANES windows.
+    """
+    for i in range(start, stop):
+        _, total = _run_down(buckets, i * LANES * width, width)
+        x3, y3 = to_affine(total)
+        store_points(out, i, x3, y3)
 
 
 @kernel

@@ -85,9 +85,10 @@ def decode_g2(data: bytes) -> np.ndarray:
     if y is None:
         raise DecodeError(f"G2 point: x is not on the curve; {_ADVICE}")
     point: Any = (x, y)
-    if not G2.in_subgroup(point):
+    array = g2.from_affine_ints([point if _sign_flag_fq2(y) == flag else G2.neg(point)])
+    if not g2.in_subgroup(array)[0]:
         raise DecodeError(f"G2 point: on the curve but not in the subgroup of order r; {_ADVICE}")
-    return g2.from_affine_ints([point if _sign_flag_fq2(y) == flag else G2.neg(point)])
+    return array
 
 
 def _sign_flag(y: int) -> int:

@@ -4,8 +4,10 @@ Scalars are partitioned by the bit length of min(s, r − s): zeros cost nothing
 In each class, windows of c bits; in each window, the points of a bucket are summed by a tree of
 batch-affine additions (pair_sums.py) whose pairs come from a counting sort (bucket_plan.py), so
 they are independent and no lane waits for another; then Σ_b b·B_b and Horner (bucket_sums.py).
-Points go chunk by chunk, which bounds the memory; windows are spread over the threads; c comes
-from a cost model in which an addition in a tree is the unit and a bucket costs about three.
+Points go chunk by chunk, which bounds the memory; windows are spread over the threads, several to
+a task when the points are few, because the additions of a level share their inversions; c comes
+from a cost model in which an addition in a tree is the unit, a bucket costs about three and a
+window some more.
 """
 
 import threading
@@ -27,15 +29,19 @@ _CLASS_BITS = (1, 4, 8, 16, 32, 64, 128, 253)
 _CLASS_MINIMUM = 1024
 # points that are sorted at once: it bounds the buffers
 _CHUNK_BYTES = 1 << 26
-_BUCKET_COST = 3.0
+_BUCKET_COST, _WINDOW_COST = 3.0, 150.0
+# digits that a task sorts when it takes several windows
+_TASK_ENTRIES = 1 << 16
+# what a window costs besides when its sum is folded over the lanes, in additions of lanes
+_FOLD_COST = 40
 _SLACK = (PAD_GROUPS + 2) * LANES
 
 
 def window_bits(n: int, bits: int) -> int:
-    """The c that minimises ⌈(bits + 1)/c⌉·(n + buckets)."""
+    """The c that minimises ⌈(bits + 1)/c⌉·(n + buckets + fixed cost)."""
 
     def cost(c: int) -> float:
-        return -(-(bits + 1) // c) * (n + _BUCKET_COST * 2 ** (c - 1))
+        return -(-(bits + 1) // c) * (n + _BUCKET_COST * 2 ** (c - 1) + _WINDOW_COST)
 
     return min(range(2, 17), key=cost)
 
@@ -63,8 +69,11 @@ class _Workspace:
 
 
 @dataclass
-class _Window:
-    """One window of one chunk of a class, and the table of bucket sums that it adds to."""
+class _Task:
+    """Some windows of one chunk of a class, and the table of bucket sums that they add to.
+
+    digits: (windows, n). table and occupied have `width` places for each window, one after another.
+    """
 
     digits: np.ndarray
     index: np.ndarray
@@ -73,17 +82,33 @@ class _Window:
     occupied: np.ndarray
 
 
-def _add_window(bases: np.ndarray, negative: np.ndarray, task: _Window, space: _Workspace) -> None:
+def _sorted_entries(
+    negative: np.ndarray, task: _Task, space: _Workspace
+) -> tuple[np.ndarray, np.ndarray]:
+    """bucket_start and entries of all windows, as if they were one with so many more buckets."""
+    windows, n = task.digits.shape
+    width = len(task.occupied) // windows
+    entries = space.array("entries", windows * n + _SLACK)
+    bucket_start = np.zeros(windows * width + 2, np.int64)
+    local = np.empty(width + 2, np.int64)
+    total = 0
+    for w in range(windows):
+        found = bucket_plan.sort_into_buckets(
+            task.digits[w], task.index, task.start, negative, local, entries[total:]
+        )
+        bucket_start[1 + w * width : 1 + (w + 1) * width] = local[1:-1] + total
+        total += found
+    bucket_start[-1] = total
+    return bucket_start, entries
+
+
+def _add_windows(bases: np.ndarray, negative: np.ndarray, task: _Task, space: _Workspace) -> None:
     """Add the sum of every bucket's points to its record in the table, in kernel form."""
-    n, buckets = len(task.digits), len(task.occupied)
-    bucket_start = np.empty(buckets + 2, np.int64)
-    entries = space.array("entries", n + _SLACK)
-    bucket_plan.sort_into_buckets(
-        task.digits, task.index, task.start, negative, bucket_start, entries
-    )
-    longest = max(n // 2, buckets) + _SLACK
+    places = len(task.occupied)
+    bucket_start, entries = _sorted_entries(negative, task, space)
+    longest = max(task.digits.size // 2, places) + _SLACK
     left, right = space.array("left", longest), space.array("right", longest)
-    singles, numbers = (space.array(name, buckets + _SLACK) for name in ("singles", "numbers"))
+    singles, numbers = (space.array(name, places + _SLACK) for name in ("singles", "numbers"))
     points, level = bases, 0
     while True:
         pairs, whole, odd = bucket_plan.plan_level(
@@ -104,6 +129,22 @@ def _add_window(bases: np.ndarray, negative: np.ndarray, task: _Window, space: _
         bucket_sums.scatter(sums, left, pairs, task.table)
     bucket_sums.copy_entries(points, singles, odd, sums, 0)
     bucket_sums.scatter(sums, numbers, odd, task.table)
+
+
+def _window_sums(tables: np.ndarray, windows: int) -> np.ndarray:
+    """Σ_b (b + 1)·(record b) of the first windows, affine records; tables: (padded, width, …).
+
+    Many narrow windows have a lane each; in a wide one all lanes work, and are folded in the end.
+    """
+    width, groups = tables.shape[1], -(-windows // LANES)
+    if groups * 2 * width > windows * (2 * width // LANES + _FOLD_COST):
+        return np.concatenate(parallel_map(_weighted, tables[:windows]))
+    flat = tables.reshape(-1, *tables.shape[2:])
+    out = np.empty((groups * LANES, *tables.shape[2:]), np.uint64)
+    parallel_ranges(
+        lambda i, j: bucket_sums.weighted_bucket_sums(flat, width, i, j, out), groups, grain=1
+    )
+    return out[:windows]
 
 
 def _weighted(table: np.ndarray) -> np.ndarray:
@@ -165,33 +206,47 @@ def msm(bases: np.ndarray, scalars: FrVector) -> np.ndarray:
     bases = to_kernel_form(np.ascontiguousarray(bases))
     spaces: dict[int, _Workspace] = {}
 
-    def run(task: _Window) -> None:
+    def run(task: _Task) -> None:
         space = spaces.setdefault(threading.get_ident(), _Workspace(shape))
-        _add_window(bases, negative, task, space)
+        _add_windows(bases, negative, task, space)
 
     partial = []
     for bits, index in _classes(lengths):
         c = window_bits(len(index), bits)
         windows = -(-(bits + 1) // c)
-        buckets = 1 << (c - 1)
+        width = max(1 << (c - 1), LANES)
         # with fewer windows than threads, the points are dealt out in slices, each with its tables
         slices = -(-thread_count() // windows) if len(index) > _CLASS_MINIMUM else 1
-        tables = np.zeros((slices, windows, max(buckets, LANES), *shape), np.uint64)
-        occupied = np.zeros((slices, windows, buckets), np.bool_)
+        tables = np.zeros((padded(slices * windows), width, *shape), np.uint64)
+        occupied = np.zeros((slices * windows, width), np.bool_)
         for chunks in _rounds(len(index), slices, _CHUNK_BYTES // bases[0].nbytes):
             tasks = []
             for k, (start, stop) in enumerate(chunks):
                 digits = np.empty((windows, stop - start), np.int16)
                 _fill_digits(words, index, start, stop, c, digits)
-                for w in range(windows):
-                    tasks.append(_Window(digits[w], index, start, tables[k, w], occupied[k, w]))
+                many = _windows_in_task(stop - start, windows)
+                for w in range(0, windows, many):
+                    part = slice(k * windows + w, k * windows + min(w + many, windows))
+                    tasks.append(
+                        _Task(
+                            digits[w : w + many],
+                            index,
+                            start,
+                            tables[part].reshape(-1, *shape),
+                            occupied[part].reshape(-1),
+                        )
+                    )
             parallel_map(run, tasks)
-        flat = tables.reshape(slices * windows, *tables.shape[2:])
-        sums = np.concatenate(parallel_map(_weighted, flat))
+        sums = _window_sums(tables, slices * windows)
         partial += [_horner(sums[k * windows : (k + 1) * windows], c) for k in range(slices)]
     if not partial:
         return np.zeros((1, *shape), np.uint64)
     return from_kernel_form(_horner(np.concatenate(partial), 0))
+
+
+def _windows_in_task(n: int, windows: int) -> int:
+    """As many as leave a task for every thread, and not more than keep its buffers small."""
+    return max(1, min(-(-windows // thread_count()), _TASK_ENTRIES // max(n, 1)))
 
 
 def _rounds(n: int, slices: int, chunk: int) -> Iterator[list[tuple[int, int]]]:

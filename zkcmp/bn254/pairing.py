@@ -70,10 +70,16 @@ def _fold(values: np.ndarray, count: int) -> np.ndarray:
     """The product of the first `count` lanes, left in lane 0."""
     while count > 1:
         half = (count + 1) // 2
-        moved = to_lanes([_ONE] * LANES)
+        moved = _ones().copy()
         moved[:, :, : count - half] = values[:, :, half:count]
         values, count = _multiply(values, moved), half
     return values
+
+
+@cache
+def _ones() -> np.ndarray:
+    """1 in every lane."""
+    return to_lanes([_ONE] * LANES)
 
 
 def _multiply(x: np.ndarray, y: np.ndarray) -> np.ndarray:
