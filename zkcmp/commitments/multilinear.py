@@ -12,8 +12,13 @@ from zkcmp.bn254.fr import FrVector
 
 def eq_table(point: Sequence[int]) -> FrVector:
     """eq(point, i) for every i of len(point) bits."""
-    table = FrVector.from_ints([1])
+    return suffix_eq_tables(point)[-1]
+
+
+def suffix_eq_tables(point: Sequence[int]) -> list[FrVector]:
+    """The tables of the last 0, 1, …, len(point) entries of the point."""
+    tables = [FrVector.from_ints([1])]
     for p in reversed(point):
-        high = table * p
-        table = FrVector.concat([table - high, high])
-    return table
+        high = tables[-1] * p
+        tables.append(FrVector.concat([tables[-1] - high, high]))
+    return tables
