@@ -18,6 +18,8 @@ that there is one, for the circuit that the *prover* built:
     l, gamma    e(Σ_{i>ℓ} ρ_i·L_i, δ₂)·e(Σ_{i≤ℓ} ρ_i·IC_i, γ₂)
                     = e(Σρ_i·A_i, β₂)·e(α₁, Σρ_i·B2_i)·e(Σρ_i·C_i, G2)
     h           e(H_0, δ₂) = e([Z(τ)]₁, G2) and H_{i+1} = τ·H_i as for the powers
+    two rounds  δ₀ ~ δ₀ as for β and δ; committed wires are summed over commitment_query and with
+                δ₀₂ in the equation of l and gamma, and l_query has none of them
 
 Each ρ_i has 128 random bits, drawn after the key was read, so a wrong element passes a test with
 probability 2^-128. Points are checked one by one, because the cofactor of G2 has small factors
@@ -98,8 +100,10 @@ def _check_points(key: ProvingKey, progress: Progress) -> None:
         "alpha_g1": key.alpha_g1,
         "beta_g1": key.beta_g1,
         "delta_g1": key.delta_g1,
+        "delta0_g1": key.delta0_g1,
         "beta_g2": key.beta_g2,
         "delta_g2": key.delta_g2,
+        "delta0_g2": key.delta0_g2,
         "gamma_g2": vk.gamma_g2,
         "tau_g2": key.tau_g2,
         "tau_g1": key.tau_g1,
@@ -109,6 +113,7 @@ def _check_points(key: ProvingKey, progress: Progress) -> None:
         "b_g2_query": key.b_g2_query,
         "l_query": key.l_query,
         "h_query": key.h_query,
+        "commitment_query": key.commitment_query,
     }
     weights = {name: _G2_WEIGHT if p.ndim == 4 else 1 for name, p in parts.items()}
     total = sum(weights[name] * len(p) for name, p in parts.items())
@@ -132,11 +137,15 @@ def _check_wires(key: ProvingKey, r1cs: R1CS) -> None:
     """
     in_a, in_b, in_c = (_columns_in_use(m, r1cs) for m in r1cs.matrices)
     in_a[: r1cs.n_public + 1] = True  # the consistency rows
-    in_l = in_a | in_b | in_c
-    in_l[: r1cs.n_public + 1] = False
+    in_use = in_a | in_b | in_c
+    committed, other = r1cs.n_public + 1, r1cs.n_public + 1 + r1cs.n_committed
+    in_commitment, in_l = np.zeros_like(in_use), np.zeros_like(in_use)
+    in_commitment[committed:other] = in_use[committed:other]
+    in_l[other:] = in_use[other:]
     for section, listed, needed in (
         ("a_wires", key.a_wires, in_a),
         ("b_wires", key.b_wires, in_b),
+        ("commitment_wires", key.commitment_wires, in_commitment),
         ("l_wires", key.l_wires, in_l),
     ):
         wrong = needed.copy()
@@ -167,6 +176,7 @@ def _check_equations(key: ProvingKey, r1cs: R1CS, progress: Progress) -> None:
     good = (
         equations.twins_hold("beta")
         and equations.twins_hold("delta")
+        and equations.twins_hold("delta0")
         and equations.powers_hold(step=step)
         and equations.quotients_hold(step=step)
         and equations.all_wires_hold(step=step)

@@ -4,12 +4,13 @@ Notation and purpose are in audit.py. Every method answers whether one equation 
 elements or over those in [start, stop) only, which is how audit_search.py finds a wrong one. The
 weights ρ are drawn once for each audit, with `secrets`: whoever made the key cannot know them.
 
-`all_wires_hold` is one test for a, b, l and gamma_abc together. With κ, μ random, S_Q = Σρ_i·Q_i,
+`all_wires_hold` is one test for a, b, l, commitment and gamma_abc together. With κ, μ random and
+S_Q = Σρ_i·Q_i (S_D that of commitment_query, in a key of two rounds),
 
-    e(S_L, δ₂)·e(S_IC, γ₂)·e(κ·S_A + μ·S_B1, G2)
+    e(S_L, δ₂)·e(S_D, δ₀₂)·e(S_IC, γ₂)·e(κ·S_A + μ·S_B1, G2)
         = e(S_A, β₂)·e(α₁, S_B2)·e([Σρ_i·(C_i + κA_i + μB_i)(τ)]₁, G2)
 
-holds, but for a chance of 2^-128, only if the equations of A, of B in G1 and of L, IC hold each.
+holds, but for a chance of 2^-128, only if the equations of A, of B in G1 and of L, D, IC hold each.
 """
 
 import secrets
@@ -67,13 +68,16 @@ class Equations:
 
     # --- single elements ------------------------------------------------------------------
 
-    def twins_hold(self, name: Literal["beta", "delta"]) -> bool:
-        """e(β₁, G2) = e(G1, β₂), or the same for δ."""
+    def twins_hold(self, name: Literal["beta", "delta", "delta0"]) -> bool:
+        """e(β₁, G2) = e(G1, β₂), or the same for δ and δ₀; a key of one round has no δ₀."""
         key = self.key
         one, two = {
             "beta": (key.beta_g1, key.beta_g2),
             "delta": (key.delta_g1, key.delta_g2),
+            "delta0": (key.delta0_g1, key.delta0_g2),
         }[name]
+        if len(one) == len(two) == 0:
+            return True
         return pairing_product_is_one([(_minus(one), self._g2), (self._g1, two)])
 
     # --- powers ---------------------------------------------------------------------------
@@ -178,10 +182,14 @@ class Equations:
     def _l_side(self, weights: FrVector) -> list[Pair]:
         key, vk = self.key, self.key.verifying_key
         public = weights.slice(0, self.first_private)
-        return [
+        sides = [
             (msm(key.l_query, weights.take(key.l_wires)), key.delta_g2),
             (msm(vk.gamma_abc_g1, public), vk.gamma_g2),
         ]
+        if vk.two_rounds:
+            committed = msm(key.commitment_query, weights.take(key.commitment_wires))
+            sides.append((committed, key.delta0_g2))
+        return sides
 
     def all_wires_hold(self, step: Step = no_step) -> bool:
         """a_holds, b_g1_holds, b_g2_holds and l_holds for all wires, at about half the price."""

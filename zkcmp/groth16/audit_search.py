@@ -51,6 +51,8 @@ def _twins(equations: Equations) -> AuditError | None:
         return AuditError("beta_g1, beta_g2", None, "one beta in both groups", "two")
     if not equations.twins_hold("delta"):
         return AuditError("delta_g1, delta_g2", None, "one delta in both groups", "two")
+    if not equations.twins_hold("delta0"):
+        return AuditError("delta0_g1, delta0_g2", None, "one delta_0 in both groups", "two")
     return None
 
 
@@ -110,17 +112,21 @@ def _l_query(equations: Equations) -> AuditError | None:
     expected = f"(beta A + alpha B + C)_{wire}(tau)"
     if wire < equations.first_private:
         return AuditError("gamma_abc_g1", wire, f"{expected} / gamma", "another")
+    if wire < equations.key.shape.first_other:
+        position = _at(equations.key.commitment_wires, wire)
+        return AuditError("commitment_query", position, f"{expected} / delta_0", "another")
     position = _at(equations.key.l_wires, wire)
     return AuditError("l_query", position, f"{expected} / delta", "another")
 
 
 def _shared_culprit(equations: Equations) -> str | None:
-    """The element that all wrong entries of l_query and gamma_abc_g1 have in common, if any."""
+    """What all wrong entries of l_query, commitment_query and gamma_abc_g1 have in common."""
     key, r1cs = equations.key, equations.r1cs
     public = np.arange(r1cs.n_public + 1)
     for name, wires in (
         ("gamma_g2", public),
         ("delta_g1, delta_g2", key.l_wires),
+        ("delta0_g1, delta0_g2", key.commitment_wires),
         ("alpha_g1", key.b_wires),
         ("beta_g1, beta_g2", key.a_wires),
     ):
