@@ -130,7 +130,9 @@ class Stages:
 
     root: Path
 
-    def copy(self, stage: str, target: Path, capsys: pytest.CaptureFixture[str]) -> Sale:
+    def copy(
+        self, stage: str, target: Path, capsys: pytest.CaptureFixture[str] | None = None
+    ) -> Sale:
         shutil.copytree(self.root / stage, target)
         for party in ("seller", "buyer"):
             (target / party).chmod(0o700)

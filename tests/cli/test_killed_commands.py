@@ -1,43 +1,23 @@
 """SIGKILL before every durable step of every command: repeating the command goes on from there."""
 
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from deal_stages import NETWORK, PRICE_SAT, Sale
+from deal_stages import NETWORK, PRICE_SAT, Sale, Stages
 from test_command_order import COMMANDS
 
 from bitcoin_scripts.chain.kernel import KernelChain
-from bitcoin_scripts.funding import build_lock
-from bitcoin_scripts.htlc import Htlc
-from bitcoin_scripts.keys import public_key
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.ledger import AnsweredRequests, SpentSamples
 from zkcmp.exchange.seller import weights_digest
 from zkcmp.model.onnx_io import read_onnx
 from zkcmp.model.quantize import quantize
 
-SCRIPT = str(Path(__file__).with_name("killed_command.py"))
+MAX_STEPS = 40
 REST = ["seal", "request", "setup", "prove", "verify", "lock", "redeem", "open"]
 
-
-def kill_everywhere(sale: Sale, arguments: list[str]) -> int:
-    """Kill the command at its 1st, 2nd, … rename, each time on what is left; how often it died."""
-    for n in range(1, 20):
-        done = subprocess.run(
-            [sys.executable, SCRIPT, str(n), *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != -signal.SIGKILL:
-            assert done.returncode == 0, done.stderr
-            return n - 1
-    raise AssertionError("the command never ends")
+Killed = Callable[[int, list[str]], bool]
 
 
 def finish(sale: Sale, commands: list[str]) -> None:
@@ -78,52 +58,94 @@ def lock_script(sale: Sale) -> bytes:
     ],
 )
 def test_killed(
-    sale: Callable[[str], Sale], stage: str, command: str, arguments: tuple[str, ...]
+    sale: Callable[[str], Sale],
+    killed: Killed,
+    stage: str,
+    command: str,
+    arguments: tuple[str, ...],
 ) -> None:
+    """Before its 1st step, before its 2nd, …, each time on what the one before left."""
     deal = sale(stage)
     party = "seller" if command in ("seal", "audit", "prove", "redeem") else "buyer"
-    given = [argument.format(root=deal.root) for argument in arguments]
-    assert kill_everywhere(deal, deal.arguments(party, command, *given)) >= 2
+    given = deal.arguments(party, command, *(text.format(root=deal.root) for text in arguments))
+    deaths = next(step for step in range(1, MAX_STEPS) if not killed(step, given)) - 1
+    assert deaths >= 2
     finish(deal, REST[REST.index("prove" if command == "audit" else command) :])
 
 
-class TestPreparedFunding:
-    """Killed after the funding transaction was signed and before it was sent."""
+class TestUnfinishedDeal:
+    """What a killed `seal` or `request` left of a deal that it had not begun."""
 
-    def prepare(self, sale: Sale) -> str:
-        with Buyer.opened(sale.root / "buyer") as buyer, KernelChain(sale.root / "chain") as chain:
-            deal = buyer.need(sale.deal)
-            buyer._fund(deal, deal.offer(), chain, 2)
-            return deal.state.funding_txid
+    BEGINNINGS = pytest.mark.parametrize(
+        ("stage", "party", "command"),
+        [
+            ("ready", "seller", ("seal", "{root}/model.onnx", "--price-sat", str(PRICE_SAT))),
+            (
+                "sealed",
+                "buyer",
+                ("request", "--test-set", "{root}/samples1.npz", "--threshold", "2"),
+            ),
+        ],
+    )
 
-    def funding(self, sale: Sale) -> str:
-        with Buyer.opened(sale.root / "buyer") as buyer:
-            return buyer.need(sale.deal).state.funding_txid
+    @BEGINNINGS
+    def test_is_removed_with_a_word(
+        self,
+        stages: Stages,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        killed: Killed,
+        stage: str,
+        party: str,
+        command: tuple[str, ...],
+    ) -> None:
+        """A directory of a deal is whole from the beginning, and one that is not is gone."""
+        removed = 0
+        for step in range(1, MAX_STEPS):
+            deal = stages.copy(stage, tmp_path / str(step), capsys)
+            deals = deal.root / party / "deals"
+            earlier = set(deals.iterdir())
+            arguments = deal.arguments(party, *(text.format(root=deal.root) for text in command))
+            if not killed(step, arguments):
+                break
+            left = set(deals.iterdir()) - earlier
+            status = deal.run(party, "status")
+            assert status.code == 0
+            assert "damaged" not in status.out
+            for path in left:
+                if (deals / path.name[:32]).exists():
+                    assert f"deal       {path.name} in {deal.deal}" in status.out
+                    assert {"keys", "state.json", "offer.zkcmp"} <= {p.name for p in path.iterdir()}
+                else:
+                    removed += 1
+                    assert f"cleaned    {path}:" in status.out
+                    assert not path.exists()
+            assert not deal.message("offer" if party == "seller" else "request").exists()
+            assert deal.run(party, "status").out.count("cleaned") == 0
+        assert removed >= 4
+        assert step > removed
 
-    def test_is_kept_when_a_chain_refuses_it(self, sale: Callable[[str], Sale]) -> None:
-        """A chain that does not know its coins says nothing about the chain it was made for."""
-        deal = sale("verified")
-        prepared = self.prepare(deal)
-        (deal.root / "chain").rename(deal.root / "chain-of-the-deal")
-        assert deal.run("buyer", "lock").refused
-        assert self.funding(deal) == prepared
-        shutil.rmtree(deal.root / "chain")
-        (deal.root / "chain-of-the-deal").rename(deal.root / "chain")
-        assert deal.run("buyer", "lock").code == 0
-        assert self.funding(deal) == prepared
+    @BEGINNINGS
+    def test_leaves_nothing_in_the_end(
+        self,
+        sale: Callable[[str], Sale],
+        killed: Killed,
+        stage: str,
+        party: str,
+        command: tuple[str, ...],
+    ) -> None:
+        deal = sale(stage)
+        arguments = deal.arguments(party, *(text.format(root=deal.root) for text in command))
+        for step in range(1, MAX_STEPS):
+            if not killed(step, arguments):
+                break
+        assert len(list((deal.root / party / "deals").iterdir())) == 2, "the other and this"
+        assert not [path for path in (deal.root / party).rglob(".*.part")]
 
-    def test_is_replaced_when_its_coins_are_gone(self, sale: Callable[[str], Sale]) -> None:
-        deal = sale("verified")
-        prepared = self.prepare(deal)
-        with Buyer.opened(deal.root / "buyer") as buyer, KernelChain(deal.root / "chain") as chain:
-            htlc = Htlc(bytes(32), *(public_key(bytes(31) + bytes([k])) for k in (1, 2)), 500)
-            coins = chain.find_spendable(buyer.wallet_script)
-            secret = (deal.root / "buyer" / "wallet.key").read_bytes()
-            all_coins = sum(coin.amount_sat for coin in coins) - 10_000
-            chain.broadcast(build_lock(coins, htlc, all_coins, buyer.wallet_script, secret, 2))
-            chain.mine(101, buyer.wallet_script)
-        result = deal.run("buyer", "lock")
-        assert result.refused
-        assert "spent elsewhere" in result.err
-        assert deal.run("buyer", "lock").code == 0
-        assert self.funding(deal) != prepared
+    def test_deal_that_lost_its_state_is_not_removed(self, sale: Callable[[str], Sale]) -> None:
+        """It holds the preimage that the seller is paid for."""
+        deal = sale("locked")
+        bad = deal.private("seller")
+        (bad / "state.json").unlink()
+        assert str(bad) in deal.run("seller", "status").out
+        assert (bad / "preimage").exists()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from deal_stages import Sale
 
+from zkcmp.cli.main import run
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.layers import Dense, Flatten
 from zkcmp.model.network import Architecture, Network
@@ -34,7 +35,54 @@ def test_weights_that_doubles_cannot_carry(
     test_set = TestSet(images, network.predict(images))
     assert test_set.labels.tolist() == [3] * 6
     monkeypatch.setattr(Buyer, "open", lambda *_: network)
-    monkeypatch.setattr(Buyer, "_test_set", lambda *_: test_set)
+    monkeypatch.setattr("zkcmp.exchange.buyer.opening.own_test_set", lambda _: test_set)
     result = sale("redeemed").open()
     assert "0 of 6 surely" in result.out
     assert "Network.predict" in result.out
+
+
+@pytest.mark.parametrize(
+    "out",
+    [
+        "deal/bought.onnx",
+        "deal/deeper/bought.onnx",
+        "link/bought.onnx",
+        "linked.onnx",
+        "other/bought.onnx",
+        "deal/../deal/bought.onnx",
+    ],
+)
+def test_not_into_a_folder_that_a_seller_reads(sale: Callable[[str], Sale], out: str) -> None:
+    """What lies there is sent to the seller's side by whatever carries the messages."""
+    deal = sale("redeemed")
+    for folder, seed in (("deal", 1), ("other", 2)):  # the copy moved: the new folders are noted
+        assert Sale(deal.root, deal.capsys, folder=folder).request(seed).code == 0
+    (deal.deal / "deeper").mkdir()
+    (deal.root / "link").symlink_to(deal.deal)
+    (deal.root / "linked.onnx").symlink_to(deal.deal / "bought.onnx")
+    before = deal.tree()
+    result = deal.run("buyer", "open", "--out", str(deal.root / out))
+    assert result.refused, result
+    assert "choose another --out" in result.err
+    assert deal.tree() == before
+    assert deal.open().code == 0
+
+
+def test_nor_what_snarkjs_is_to_verify(sale: Callable[[str], Sale]) -> None:
+    """The public inputs hold the test set of this deal and the ciphertext."""
+    deal = sale("verified")
+    inside = deal.deal / "for-snarkjs"
+    assert (
+        run(
+            [
+                "groth16",
+                "export",
+                "deal",
+                *deal.arguments("buyer", "export")[2:],
+                "--out",
+                str(inside),
+            ]
+        )
+        == 2
+    )
+    assert not inside.exists()

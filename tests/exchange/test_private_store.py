@@ -141,24 +141,29 @@ def test_answered_requests(tmp_path: Path) -> None:
 
 
 def test_state_of_another_kind_or_version_is_refused(tmp_path: Path) -> None:
-    state = SellerState("00", "/folder", "11", "22", claim_sent=True)
+    state = BuyerState("00", "/folder [1]", "11", "22", "33", threshold=1)
     save_state(tmp_path, state)
-    assert load_state(tmp_path, SellerState) == state
+    assert load_state(tmp_path, BuyerState) == state
     with pytest.raises(DecodeError, match="other party"):
-        load_state(tmp_path, BuyerState)
+        load_state(tmp_path, SellerState)
     path = tmp_path / "state.json"
     good = path.read_bytes()
     for bad in (
         b"",
         b"[]",
         good[:-1],
-        good.replace(b'"version": 1', b'"version": 2'),
-        good.replace(b"true", b"1"),
-        good.replace(b'"claim_txid"', b'"claim"'),
+        good.replace(b'"version": 2', b'"version": 1'),
+        good.replace(b'"threshold": 1', b'"threshold": true'),
+        good.replace(b'"refund_txid"', b'"refund"'),
+        good.replace(b'"seller": "22"', b'"seller": "2 "'),
+        good.replace(b'"seller": "22"', b'"seller": "2g"'),
+        b"[" * 100_000,
+        good[:-1] + b" " * (1 << 20) + b"}",
     ):
+        assert bad != good
         path.write_bytes(bad)
         with pytest.raises(DecodeError):
-            load_state(tmp_path, SellerState)
+            load_state(tmp_path, BuyerState)
 
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:

@@ -17,10 +17,12 @@ from zkcmp.cli.options import (
     Force,
     open_chain,
 )
+from zkcmp.cli.party import opened, say_damaged
 
 if TYPE_CHECKING:
     from zkcmp.exchange.deal import BuyerState
     from zkcmp.exchange.messages import Offer
+    from zkcmp.exchange.party import Deal
     from zkcmp.model.dataset import TestSet
 
 app = typer.Typer(help="Buy a network.")
@@ -31,7 +33,7 @@ def inspect(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
     """Show the offer in the deal folder; nothing is sent and no sample is spent."""
     from zkcmp.exchange.buyer import Buyer
 
-    with Buyer.opened(home) as buyer:
+    with opened(Buyer, home) as buyer:
         offer = buyer.inspect(deal)
     _show_offer(offer)
     say(
@@ -77,7 +79,7 @@ def request(
         raise typer.BadParameter("give one of --accuracy and --threshold")
     samples = _load(test_set, images, skip, data)
     wanted = threshold or parse_threshold(accuracy, len(samples))
-    with Buyer.opened(home) as buyer:
+    with opened(Buyer, home) as buyer:
         offer = buyer.request(deal, samples, wanted, seller)
         _show_offer(offer)
         say(f"asked      at least {wanted} of {len(samples)} images right; these are spent now")
@@ -108,7 +110,7 @@ def setup(
         raise typer.BadParameter("a --record is what `zkcmp setup contribute` printed") from None
     if ours and ceremony is None:
         raise typer.BadParameter("--record goes with --ceremony")
-    with Buyer.opened(home) as buyer, progress_bars() as progress:
+    with opened(Buyer, home) as buyer, progress_bars() as progress:
         buyer.force = force
         size_bytes = buyer.setup(deal, progress, ceremony, ours)
     whose = "made and trusted by us alone" if ceremony is None else "which we contributed to"
@@ -121,7 +123,7 @@ def verify(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
     """Check ciphertext and proof against the offer and the request."""
     from zkcmp.exchange.buyer import Buyer
 
-    with Buyer.opened(home) as buyer:
+    with opened(Buyer, home) as buyer:
         offer, threshold, n_images = buyer.verify(deal)
     say(f"verified   the sealed network gets at least {threshold} of {n_images} images right,")
     say(f"           and the key that opens it is the preimage of {offer.commitment.hex()}")
@@ -139,7 +141,7 @@ def lock(
     """Lock the price so that only the key, or the timeout, releases it."""
     from zkcmp.exchange.buyer import Buyer
 
-    with Buyer.opened(home) as buyer, open_chain(chain_dir) as chain:
+    with opened(Buyer, home) as buyer, open_chain(chain_dir) as chain:
         locked = buyer.lock(deal, chain, fee)
     done = "already locked" if locked.repeated else "locked"
     say(f"{done}     {locked.outpoint.amount_sat} sat in {locked.outpoint.txid}")
@@ -158,7 +160,7 @@ def open_(
     """Read the key off the chain, open the seal and write the network."""
     from zkcmp.exchange.buyer import Buyer
 
-    with Buyer.opened(home) as buyer, open_chain(chain_dir) as chain:
+    with opened(Buyer, home) as buyer, open_chain(chain_dir) as chain:
         network = buyer.open(deal, chain, out)
         sure, n_images = buyer.surely_labelled(deal, network)
     say(f"opened     {network.architecture.n_weights} weights, written to {out}")
@@ -178,7 +180,7 @@ def refund(
     """Take the coins back after the timeout."""
     from zkcmp.exchange.buyer import Buyer
 
-    with Buyer.opened(home) as buyer, open_chain(chain_dir) as chain:
+    with opened(Buyer, home) as buyer, open_chain(chain_dir) as chain:
         txid = buyer.refund(deal, chain, fee)
         say(f"refunded   transaction {txid}, {chain.confirmations(txid)} confirmations")
 
@@ -189,25 +191,34 @@ def status(home: BuyerHome = BUYER_HOME) -> None:
     from zkcmp.exchange.buyer import Buyer
     from zkcmp.exchange.identity import fingerprint
 
-    with Buyer.opened(home) as buyer:
+    with opened(Buyer, home) as buyer:
         say(f"buyer      {buyer.identity.fingerprint}")
         say(f"wallet     {buyer.wallet_address('regtest')} (regtest)")
         for deal in buyer.deals():
             say()
             say(f"deal       {deal.state.deal} in {deal.state.folder}")
             say(f"seller     {fingerprint(bytes.fromhex(deal.state.seller))}")
-            say(f"step       {_step(deal.state)}")
+            say(f"step       {_step(deal)}")
+        say_damaged(buyer)
 
 
-def _step(state: "BuyerState") -> str:
+def _step(deal: "Deal[BuyerState]") -> str:
+    from zkcmp.exchange.buyer.refunding import REFUND_FILE
+    from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE
+
+    state = deal.state
+    refund_signed = (deal.directory / REFUND_FILE).exists()
+    lock_signed = (deal.directory / SIGNED_LOCKS_FILE).exists()
     steps = (
         (state.opened, f"opened, network in {state.opened}"),
         (state.refund_txid, f"refunded by {state.refund_txid}"),
+        (refund_signed, "the refund is signed, perhaps not sent; next: zkcmp buyer refund"),
         (
             state.funding_txid,
             f"locked in {state.funding_txid}; next: zkcmp buyer open, "
             f"or zkcmp buyer refund from height {state.timeout_height}",
         ),
+        (lock_signed, "the lock is signed, perhaps not sent; next: zkcmp buyer lock"),
         (state.delivery, "verified; next: zkcmp buyer lock"),
         (state.key_material, "key material sent; next: zkcmp buyer verify"),
         (state.request, "requested; next: zkcmp buyer setup"),

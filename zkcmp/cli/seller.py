@@ -17,9 +17,11 @@ from zkcmp.cli.options import (
     SellerHome,
     open_chain,
 )
+from zkcmp.cli.party import opened, say_damaged
 
 if TYPE_CHECKING:
     from zkcmp.exchange.deal import SellerState
+    from zkcmp.exchange.party import Deal
 
 app = typer.Typer(help="Sell a network.")
 
@@ -62,7 +64,7 @@ def seal(
         confirmations=confirmations or None,
         expires_in_s=expires_in_hours * 3600,
     )
-    with Seller.opened(home) as seller:
+    with opened(Seller, home) as seller:
         offer = seller.seal(deal, network, terms)
         say(f"sealed     {offer.n_blocks} blocks, {network.architecture.n_weights} weights")
         say(f"hash-lock  {offer.commitment.hex()}")
@@ -86,7 +88,7 @@ def audit(
     """Check that the buyer's key material cannot make a proof reveal the weights."""
     from zkcmp.exchange.seller import Seller
 
-    with Seller.opened(home) as seller, progress_bars() as progress:
+    with opened(Seller, home) as seller, progress_bars() as progress:
         seller.force = force
         audited = seller.audit(deal, buyer, progress)
     say(f"buyer      {audited.buyer}   (compare by another channel)")
@@ -107,7 +109,7 @@ def prove(
     """Audit the key material, if that was not done, and answer the request, or refuse silently."""
     from zkcmp.exchange.seller import Seller
 
-    with Seller.opened(home) as seller, progress_bars() as progress:
+    with opened(Seller, home) as seller, progress_bars() as progress:
         seller.force = force
         proved = seller.prove(deal, buyer, progress)
     say(f"buyer      {proved.buyer}   (compare by another channel)")
@@ -127,7 +129,7 @@ def redeem(
     """Check the lock on the chain, then claim the coins, which publishes the key."""
     from zkcmp.exchange.seller import Seller
 
-    with Seller.opened(home) as seller, open_chain(chain_dir) as chain:
+    with opened(Seller, home) as seller, open_chain(chain_dir) as chain:
         redeemed = seller.redeem(deal, chain, fee)
     done = "already redeemed" if redeemed.repeated else "redeemed"
     say(f"{done}   transaction {redeemed.txid}, {redeemed.confirmations} confirmations")
@@ -141,7 +143,7 @@ def status(home: SellerHome = SELLER_HOME) -> None:
     from zkcmp.exchange.identity import fingerprint
     from zkcmp.exchange.seller import Seller
 
-    with Seller.opened(home) as seller:
+    with opened(Seller, home) as seller:
         say(f"seller     {seller.identity.fingerprint}")
         say(f"wallet     {seller.wallet_address('regtest')} (regtest)")
         for deal in seller.deals():
@@ -151,12 +153,18 @@ def status(home: SellerHome = SELLER_HOME) -> None:
             if state.buyer:
                 say(f"buyer      {fingerprint(bytes.fromhex(state.buyer))}")
             say(f"answered   {seller.answered(deal)} requests about these weights")
-            say(f"step       {_step(state)}")
+            say(f"step       {_step(deal)}")
+        say_damaged(seller)
 
 
-def _step(state: "SellerState") -> str:
-    if state.claim_sent:
+def _step(deal: "Deal[SellerState]") -> str:
+    from zkcmp.exchange.seller.redeeming import CLAIM_FILE
+
+    state = deal.state
+    if state.claim_txid:
         return f"redeemed by {state.claim_txid}"
+    if (deal.directory / CLAIM_FILE).exists():
+        return "the claim is signed, perhaps not sent; next: zkcmp seller redeem"
     if state.delivery:
         return "proved; next: zkcmp seller redeem, once the buyer has locked"
     if state.audited:

@@ -17,7 +17,7 @@ from bitcoin_scripts.keys import check_public_key
 from circuits.size import check_size
 from zkcmp import seal
 from zkcmp.errors import DealError, DecodeError, VerificationError
-from zkcmp.exchange.identity import import_reading_key
+from zkcmp.exchange.identity import fingerprint, import_reading_key, is_fingerprint_of
 from zkcmp.exchange.messages import Delivery, Lock, Offer, Request
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import check_no_wrap
@@ -74,6 +74,12 @@ def key_material_limit(architecture: Architecture, n_images: int) -> int:
     wires = size.n_wires * (3 * point + 2 * point + 3 * 4)
     rows = size.domain_size * (3 * point + 2 * point)
     return (wires + rows + size.n_public * point) * 11 // 10 + (1 << 20)
+
+
+def check_fingerprint(where: str, typed: str | None, key: bytes) -> None:
+    """Raise VerificationError when a fingerprint was typed and it is not this key's."""
+    if typed is not None and not is_fingerprint_of(typed, key):
+        raise VerificationError(where, repr(typed), fingerprint(key))
 
 
 def check_not_expired(offer: Offer) -> None:

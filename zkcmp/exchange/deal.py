@@ -6,6 +6,10 @@
 The state is a small file in the private directory, replaced in one step after each thing that
 must not be forgotten. Digests are hexadecimal. A command that finds its step done says so and
 publishes the same bytes again; one that comes too early names what is missing and who supplies it.
+
+What it says of transactions is what the chain took: they are on disk, in files of their own, before
+they are sent, and are named here after that. A command that ended in between is repeated, and asks
+the chain.
 """
 
 import json
@@ -17,8 +21,13 @@ from zkcmp.errors import DealError, DecodeError
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.store import write_atomic
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 STATE_FILE = "state.json"
+MAX_STATE_BYTES = 1 << 14
+"""Also keeps the JSON parser from nesting deeper than the C stack: importing py_ecc lifts Python's
+own limit to 100,000."""
+
+_TEXT_FIELDS = ("folder", "mode", "opened")
 SUPPLIED_BY = {
     Kind.OFFER: "the seller's command `zkcmp seller seal`",
     Kind.REQUEST: "the buyer's command `zkcmp buyer request`",
@@ -32,7 +41,8 @@ SUPPLIED_BY = {
 class SellerState:
     """`audited` is the digest of the proving key that the audit accepted, set with `request`.
 
-    `claim_sent` is set only after the chain took the claim: until then nothing is revealed.
+    `claim_txid` is set after the chain took the claim. From then on the key is out; before, it is
+    not, and nothing may reveal it without the checks that a first claim has to pass.
     """
 
     deal: str
@@ -44,15 +54,16 @@ class SellerState:
     key_material: str = ""
     audited: str = ""
     delivery: str = ""
-    lock: str = ""
     claim_txid: str = ""
-    claim_sent: bool = False
     version: int = STATE_VERSION
 
 
 @dataclass
 class BuyerState:
-    """`timeout_height` is fixed with `funding_txid`, before the funding transaction is sent."""
+    """`lock`, `funding_txid` and `timeout_height` are of the lock that the seller was told of.
+
+    Every lock that was signed, sent or not, is in a file of its own (`buyer.signed_locks`).
+    """
 
     deal: str
     folder: str
@@ -84,16 +95,41 @@ def save_state(directory: Path, state: SellerState | BuyerState) -> None:
 def load_state(directory: Path, kind: type[State]) -> State:
     """The state in a deal's private directory. Raises DecodeError when it is not one."""
     path = directory / STATE_FILE
+    damaged = DecodeError(f"{path} is damaged; restore it from a copy of the private directory")
     try:
-        plain = json.loads(path.read_bytes())
-    except ValueError:
-        raise DecodeError(f"{path} is damaged; restore the private directory") from None
-    if not isinstance(plain, dict) or plain.get("version") != STATE_VERSION:
+        with path.open("rb") as file:
+            data = file.read(MAX_STATE_BYTES + 1)
+    except OSError as error:
+        raise DecodeError(
+            f"{path} cannot be read ({error.strerror}); restore it from a copy of the private "
+            "directory"
+        ) from None
+    if len(data) > MAX_STATE_BYTES:
+        raise damaged
+    try:
+        plain = json.loads(data)
+    except (ValueError, RecursionError):
+        raise damaged from None
+    if not isinstance(plain, dict):
+        raise damaged
+    if plain.get("version") != STATE_VERSION:
         raise DecodeError(f"{path} is of another version of zkcmp; use that version for this deal")
     types = {field.name: field.type for field in fields(kind)}
     if set(plain) != set(types) or any(type(v) is not types[k] for k, v in plain.items()):
-        raise DecodeError(f"{path} is damaged, or belongs to the other party's directory")
+        raise DecodeError(
+            f"{path} is damaged, or belongs to the other party's directory; restore it from a copy"
+        )
+    for name, value in plain.items():
+        if isinstance(value, str) and name not in _TEXT_FIELDS and not _is_hexadecimal(value):
+            raise damaged
     return kind(**plain)
+
+
+def _is_hexadecimal(text: str) -> bool:
+    try:
+        return bytes.fromhex(text).hex() == text
+    except ValueError:
+        return False
 
 
 def missing(kind: Kind, folder: Path | None = None) -> DealError:

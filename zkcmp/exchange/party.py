@@ -18,7 +18,7 @@ from bitcoin.core.serialize import SerializationError
 
 from bitcoin_scripts.keys import bech32_address, generate_secret_key, p2wpkh_script, public_key
 from zkcmp.errors import DealError, DecodeError
-from zkcmp.exchange.deal import State, load_state, missing, save_state
+from zkcmp.exchange.deal import STATE_FILE, State, load_state, missing, save_state
 from zkcmp.exchange.envelope import Kind, max_file_bytes
 from zkcmp.exchange.identity import Identity, ReadingKey
 from zkcmp.exchange.messages import FILE_NAMES, Offer, read_offer
@@ -27,7 +27,6 @@ from zkcmp.exchange.store import (
     SHARED_FILE,
     Home,
     copy_durably,
-    make_private,
     same_bytes,
     sync_directory,
     write_atomic,
@@ -115,6 +114,14 @@ class Deal(Generic[State]):
             raise DecodeError(f"{path} is damaged; restore the private directory") from None
 
 
+@dataclass(frozen=True)
+class DamagedDeal:
+    """A deal whose state cannot be read: where it is kept, and what to do about it."""
+
+    directory: Path
+    reason: str
+
+
 class Party(Generic[State]):
     """A seller or a buyer at work in its private directory."""
 
@@ -127,7 +134,7 @@ class Party(Generic[State]):
         self.identity = Identity(
             _secret(home.path / "identity.key", lambda: Identity.generate().seed)
         )
-        self._coin_secret = _secret(home.path / "wallet.key", generate_secret_key)
+        self.coin_secret = _secret(home.path / "wallet.key", generate_secret_key)
 
     @classmethod
     @contextlib.contextmanager
@@ -141,22 +148,38 @@ class Party(Generic[State]):
     @property
     def wallet_script(self) -> bytes:
         """Where this party's coins come from (buyer) and go to (both)."""
-        return bytes(p2wpkh_script(public_key(self._coin_secret)))
+        return bytes(p2wpkh_script(public_key(self.coin_secret)))
 
     def wallet_address(self, chain_name: str) -> str:
         return bech32_address(self.wallet_script, chain_name)
 
     def deals(self) -> list[Deal[State]]:
-        found = []
+        """Every deal whose state can be read; `damaged` has the others."""
+        return self._load()[0]
+
+    def damaged(self) -> list[DamagedDeal]:
+        return self._load()[1]
+
+    def _load(self) -> tuple[list[Deal[State]], list[DamagedDeal]]:
+        found: list[Deal[State]] = []
+        damaged = []
         for directory in self.home.deal_directories():
-            state = load_state(directory, self.state_type)
-            found.append(Deal(directory, Path(state.folder), state))
-        return found
+            try:
+                state = load_state(directory, self.state_type)
+                if state.deal != directory.name:
+                    raise DecodeError(f"{directory / STATE_FILE} is of another deal; restore ours")
+                found.append(Deal(directory, Path(state.folder), state))
+            except DecodeError as error:
+                damaged.append(DamagedDeal(directory, str(error)))
+        return found, damaged
 
     def find(self, folder: Path) -> Deal[State] | None:
-        """Our deal in this shared folder; a folder that was moved is known by its offer."""
+        """Our deal in this shared folder; a folder that was moved is known by its offer.
+
+        Raises DealError when it is one whose state cannot be read.
+        """
         place = folder.resolve()
-        deals = self.deals()
+        deals, damaged = self._load()
         for deal in deals:
             if deal.folder == place:
                 return deal
@@ -164,7 +187,25 @@ class Party(Generic[State]):
             if same_bytes(deal.own(Kind.OFFER), place / FILE_NAMES[Kind.OFFER]):
                 deal.folder, deal.state.folder = place, str(place)
                 return deal
+        for lost in damaged:
+            name = FILE_NAMES[Kind.OFFER]
+            with contextlib.suppress(OSError, DecodeError):
+                if same_bytes(lost.directory / name, place / name):
+                    raise DealError(f"our deal in {folder} cannot go on: {lost.reason}")
         return None
+
+    def check_unshared(self, out: Path, folder: Path) -> None:
+        """Raise DealError when `out` leads into a deal folder, which the other party reads too."""
+        try:
+            target: Path = out.resolve()
+        except RuntimeError:  # links in a circle
+            raise DealError(f"{out} leads nowhere; choose another --out") from None
+        for shared in (folder.resolve(), *(deal.folder for deal in self.deals())):
+            if any(_same_place(place, shared) for place in (target, *target.parents)):
+                raise DealError(
+                    f"{out} is in the deal folder {shared}, which the seller's side reads; choose "
+                    "another --out"
+                )
 
     def need(self, folder: Path) -> Deal[State]:
         """Our deal in this folder. Raises DealError naming the command that begins one."""
@@ -175,12 +216,6 @@ class Party(Generic[State]):
 
     def not_begun(self, folder: Path) -> DealError:
         return missing(Kind.OFFER, folder)
-
-    def begin(self, deal: bytes) -> Path:
-        """The private directory of a new deal."""
-        directory = self.home.deal_directory(deal)
-        make_private(directory)
-        return directory
 
 
 @contextlib.contextmanager
@@ -211,6 +246,11 @@ def refuse_foreign(folder: Path, kind: Kind) -> None:
         raise DealError(
             f"{folder} already has a {kind.title} that is not ours; use another deal folder"
         )
+
+
+def _same_place(one: Path, other: Path) -> bool:
+    """Whether both lead to one directory or file, by whatever name or mount."""
+    return one == other or (one.exists() and other.exists() and one.samefile(other))
 
 
 def _secret(path: Path, generate: Callable[[], bytes]) -> bytes:

@@ -5,11 +5,17 @@ its directory synced, so a reader sees the old bytes or the new ones. One comman
 advisory lock, which the kernel drops with the process that held it. The *deal folder* is the
 opposite: shared, and anything in it may change at any time. `take_in` copies a message out of it
 first; whoever judges the message reads the copy.
+
+A new deal is made under a name of its own and renamed when it is whole, before anything of it is
+sent. So a directory with a deal's name is never removed, whatever it lacks: it may hold the only
+copy of a key that coins depend on. One with the other name belongs to no deal.
 """
 
 import contextlib
 import fcntl
 import os
+import re
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +25,8 @@ from zkcmp.errors import DealError, DecodeError
 
 _COPY_BYTES = 1 << 20
 PRIVATE_FILE, SHARED_FILE = 0o600, 0o644
+_DEAL_NAME = re.compile("[0-9a-f]{32}")
+_UNFINISHED = ".unfinished"
 
 
 def sync_directory(path: Path) -> None:
@@ -150,9 +158,32 @@ class Home:
         return self.path / "deals" / deal.hex()
 
     def deal_directories(self) -> list[Path]:
-        """Every deal of this party that was begun durably, oldest name first."""
-        found = (self.path / "deals").glob("*/state.json")
-        return sorted(path.parent for path in found)
+        """Every deal of this party that was begun durably, in the order of their names."""
+        found = (self.path / "deals").iterdir()
+        return sorted(path for path in found if _DEAL_NAME.fullmatch(path.name) and path.is_dir())
+
+    @contextlib.contextmanager
+    def beginning(self, deal: bytes) -> Iterator[Path]:
+        """The directory of a new deal while it is filled; it gets its name when the block ends.
+
+        Its contents must be durable by then. An error removes it.
+        """
+        unfinished = self.path / "deals" / (deal.hex() + _UNFINISHED)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        make_private(unfinished)
+        try:
+            yield unfinished
+            os.replace(unfinished, self.deal_directory(deal))
+            sync_directory(self.path / "deals")
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+    def remove_unfinished(self) -> list[Path]:
+        """Remove what killed commands left of deals that were never begun; what was removed."""
+        found = sorted((self.path / "deals").glob("*" + _UNFINISHED))
+        for path in found:
+            shutil.rmtree(path, ignore_errors=True)
+        return [path for path in found if not path.exists()]
 
     def check_outside(self, folder: Path) -> None:
         """Raise DealError when the shared deal folder would expose the private directory."""

@@ -1,0 +1,31 @@
+"""What the commands of seller and buyer share: opening the private directory, and what is wrong."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from zkcmp.cli.console import say
+
+if TYPE_CHECKING:
+    from zkcmp.exchange.party import Party
+
+P = TypeVar("P", bound="Party[Any]")
+
+
+@contextlib.contextmanager
+def opened(kind: type[P], home: Path) -> Iterator[P]:
+    """The party in `home`; says what it removed of a command that was killed."""
+    with kind.opened(home) as party:
+        for path in party.home.remove_unfinished():
+            say(f"cleaned    {path}: a command was killed before it had begun this deal;")
+            say("           nothing of it was sent, and the command can be repeated")
+        yield party
+
+
+def say_damaged(party: "Party[Any]") -> None:
+    """A paragraph for every deal whose state cannot be read."""
+    for deal in party.damaged():
+        say()
+        say(f"damaged    {deal.reason}")
+        say("           until then no command goes on with this deal; keep all else in its place")

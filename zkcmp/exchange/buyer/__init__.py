@@ -1,0 +1,112 @@
+"""The buyer's side of a deal: request, setup, verify, lock, then open or refund.
+
+What must never happen twice, or out of order, and how it is prevented:
+- a test set is spent once sent: its samples are in the ledger before the request is in the folder
+  (`requesting`);
+- the proof is checked with the verifying key of our own store, against the hash in the offer
+  (`key_material`, `verifying`);
+- coins are locked to the very E of that proof, and never twice to the same E: a second lock would
+  pay again for a key that the first claim makes public (`locking`, `signed_locks`);
+- lock and refund are on disk before they are broadcast, and are called sent only afterwards
+  (`locking`, `refunding`).
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from bitcoin_scripts.chain import Chain, Outpoint
+from bitcoin_scripts.htlc import Htlc
+from zkcmp.errors import DealError
+from zkcmp.exchange.buyer import key_material, locking, opening, refunding, requesting, verifying
+from zkcmp.exchange.buyer.locking import Locked
+from zkcmp.exchange.buyer.requesting import MODE
+from zkcmp.exchange.deal import BuyerState, missing
+from zkcmp.exchange.envelope import Kind
+from zkcmp.exchange.messages import FILE_NAMES, Offer
+from zkcmp.exchange.party import Deal, Party
+from zkcmp.model.dataset import TestSet
+from zkcmp.model.network import Network
+from zkcmp.progress import Progress, silent
+
+__all__ = ["MODE", "Buyer", "Locked"]
+
+
+class Buyer(Party[BuyerState]):
+    """A buyer at work: finds its deal in the shared folder and takes one step of it."""
+
+    state_type = BuyerState
+
+    def not_begun(self, folder: Path) -> DealError:
+        if os.path.lexists(folder / FILE_NAMES[Kind.OFFER]):
+            return DealError(
+                f"nothing was requested in {folder}; `zkcmp buyer request` begins a deal"
+            )
+        return missing(Kind.OFFER, folder)
+
+    def inspect(self, folder: Path) -> Offer:
+        """The offer in the folder, checked as `request` does; nothing is kept or sent."""
+        return requesting.inspect(self, folder)
+
+    def request(
+        self,
+        folder: Path,
+        test_set: TestSet,
+        threshold: int,
+        seller_fingerprint: str | None = None,
+    ) -> Offer:
+        """Accept the offer in the folder and send it the test set and the threshold."""
+        return requesting.request(self, folder, test_set, threshold, seller_fingerprint)
+
+    def setup(
+        self,
+        folder: Path,
+        progress: Progress = silent,
+        ceremony: Path | None = None,
+        ours: Sequence[bytes] = (),
+    ) -> int:
+        """Make proving and verifying key and send the former; returns the message's size.
+
+        With the directory of a ceremony, take its key instead, provided that the records `ours` of
+        our own contributions are in it, one in each phase.
+        """
+        return key_material.send(self, self.need(folder), progress, ceremony, ours)
+
+    def verify(self, folder: Path) -> tuple[Offer, int, int]:
+        """Check the delivery against the offer: (offer, threshold, number of images)."""
+        return verifying.verify(self, self.need(folder))
+
+    def export(self, folder: Path, out: Path) -> None:
+        """Write what `verify` verified for snarkjs, into the directory `out`.
+
+        public.json holds the ciphertext and the test set, so `out` is made for us alone.
+        """
+        deal = self.need(folder)
+        self.check_unshared(out, folder)
+        verifying.export(self, deal, out)
+
+    def lock(self, folder: Path, chain: Chain, fee_sat_per_vb: int) -> Locked:
+        """Lock the price to the verified E and tell the seller where."""
+        return locking.lock(self, self.need(folder), chain, fee_sat_per_vb)
+
+    def locked(self, deal: Deal[BuyerState]) -> tuple[Htlc, Outpoint]:
+        """Terms and place of the lock that was signed last, from our own records."""
+        return locking.signed_last(deal)
+
+    def open(self, folder: Path, chain: Chain, out: Path) -> Network:
+        """Read the key off the chain, open the seal, write the network as ONNX to `out`."""
+        deal = self.need(folder)
+        self.check_unshared(out, folder)
+        return opening.open_network(self, deal, chain, out)
+
+    def surely_labelled(self, folder: Path, network: Network) -> tuple[int, int]:
+        """On how many of our test images the ONNX file surely labels as was proved, of how many.
+
+        The proof is about integers, the file computes in doubles, and a seller can choose weights
+        whose sums need more digits than a double has.
+        """
+        return opening.surely_labelled(self.need(folder), network)
+
+    def refund(self, folder: Path, chain: Chain, fee_sat_per_vb: int) -> str:
+        """Take the coins back after the timeout; the refund's transaction id."""
+        return refunding.refund(self, self.need(folder), chain, fee_sat_per_vb)

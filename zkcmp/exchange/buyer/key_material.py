@@ -1,0 +1,66 @@
+"""The buyer makes the keys of the proof system, so that nobody else can forge a proof for them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from zkcmp.exchange import checks, messages
+from zkcmp.exchange.buyer.requesting import own_test_set
+from zkcmp.exchange.deal import BuyerState
+from zkcmp.exchange.envelope import Kind
+from zkcmp.exchange.party import Deal, Party, refuse_foreign
+from zkcmp.exchange.store import replacing, write_atomic
+from zkcmp.progress import Progress
+
+
+def send(
+    buyer: Party[BuyerState],
+    deal: Deal[BuyerState],
+    progress: Progress,
+    ceremony: Path | None,
+    ours: Sequence[bytes],
+) -> int:
+    """Make the keys unless that was done, and publish the proving key; the message's size."""
+    if not deal.state.key_material:
+        _make_keys(buyer, deal, progress, ceremony, ours)
+    if deal.state.delivery:
+        return 0  # answered: the key material has served and is gone
+    return deal.publish(Kind.KEY_MATERIAL).stat().st_size
+
+
+def _make_keys(
+    buyer: Party[BuyerState],
+    deal: Deal[BuyerState],
+    progress: Progress,
+    ceremony: Path | None,
+    ours: Sequence[bytes],
+) -> None:
+    from zkcmp.exchange import prover
+    from zkcmp.exchange.forecast import require_setup_memory
+
+    state, offer = deal.state, deal.offer()
+    architecture = checks.check_offer(offer)
+    n_images = len(own_test_set(deal))
+    require_setup_memory(architecture, n_images, buyer.force)
+    refuse_foreign(deal.folder, Kind.KEY_MATERIAL)
+    with replacing(deal.directory / "proving.key") as proving_key:
+        if ceremony is None:
+            verifying_key = prover.setup(architecture, n_images, proving_key, progress)
+        else:
+            verifying_key = prover.take_ceremony(
+                architecture, n_images, ceremony, ours, proving_key, progress
+            )
+        write_atomic(deal.directory / "verifying.key", verifying_key)
+        with replacing(deal.own(Kind.KEY_MATERIAL)) as path:
+            digest = messages.write_key_material(
+                path,
+                buyer.identity,
+                offer,
+                bytes.fromhex(state.request),
+                prover.key_digest(verifying_key),
+                proving_key,
+                progress,
+            )
+    (deal.directory / "proving.key").unlink()
+    state.verifying_key = prover.key_digest(verifying_key).hex()
+    state.key_material = digest.hex()
+    deal.save()

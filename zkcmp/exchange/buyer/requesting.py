@@ -1,0 +1,121 @@
+"""The buyer accepts an offer and sends its test set, which is spent from then on."""
+
+import secrets
+from pathlib import Path
+
+from circuits.size import check_size
+from zkcmp.errors import DealError, VerificationError
+from zkcmp.exchange import checks, messages
+from zkcmp.exchange.deal import BuyerState
+from zkcmp.exchange.envelope import Kind
+from zkcmp.exchange.ledger import SpentSamples
+from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.party import Deal, DealKeys, Party, refuse_foreign, taking_in
+from zkcmp.exchange.store import replacing, write_atomic
+from zkcmp.model.dataset import TestSet
+
+MODE = "full"
+_SELLER = "offer: seller's fingerprint"
+
+
+def inspect(buyer: Party[BuyerState], folder: Path) -> Offer:
+    """The offer in the folder, checked as `request` does; nothing is kept or sent."""
+    with taking_in(folder, buyer.home.path, Kind.OFFER) as copy:
+        offer = messages.read_offer(copy)
+        checks.check_offer(offer)
+        checks.check_not_expired(offer)
+    return offer
+
+
+def request(
+    buyer: Party[BuyerState],
+    folder: Path,
+    test_set: TestSet,
+    threshold: int,
+    seller_fingerprint: str | None,
+) -> Offer:
+    """Begin the deal in this folder, or repeat its request."""
+    buyer.home.check_outside(folder)
+    deal = buyer.find(folder)
+    if deal is None:
+        deal = _new_deal(buyer, folder, test_set, threshold, seller_fingerprint)
+    state, offer = deal.state, deal.offer()
+    checks.check_fingerprint(_SELLER, seller_fingerprint, offer.sender)
+    if own_test_set(deal).to_bytes() != test_set.to_bytes() or state.threshold != threshold:
+        raise DealError(
+            f"{folder} already has our request with another test set or threshold; an offer "
+            "answers one request"
+        )
+    _spent(buyer).spend(test_set.sample_digests(), bytes.fromhex(state.request))
+    deal.save()
+    deal.publish(Kind.REQUEST)
+    return offer
+
+
+def own_test_set(deal: Deal[BuyerState]) -> TestSet:
+    """The test set that our request of this deal sent."""
+    return TestSet.from_bytes((deal.directory / "test_set").read_bytes())
+
+
+def _new_deal(
+    buyer: Party[BuyerState],
+    folder: Path,
+    test_set: TestSet,
+    threshold: int,
+    seller_fingerprint: str | None,
+) -> Deal[BuyerState]:
+    with taking_in(folder, buyer.home.path, Kind.OFFER) as copy:
+        offer = messages.read_offer(copy)
+        architecture = checks.check_offer(offer)
+        checks.check_not_expired(offer)
+        checks.check_fingerprint(_SELLER, seller_fingerprint, offer.sender)
+        test_set.check(architecture)
+        check_size(architecture, len(test_set))
+        if not 1 <= threshold <= len(test_set):
+            raise VerificationError("threshold", f"1 to {len(test_set)} images", threshold)
+        refuse_foreign(folder, Kind.REQUEST)
+        _spent(buyer).check(test_set.sample_digests())
+        own = buyer.home.deal_directory(offer.deal)
+        if own.exists():
+            raise DealError(
+                f"we have this deal in {own}, in another folder or with another offer; ask for a "
+                "new offer"
+            )
+        state = BuyerState(
+            offer.deal.hex(),
+            str(folder.resolve()),
+            offer.digest.hex(),
+            offer.sender.hex(),
+            offer.commitment.hex(),
+            threshold=threshold,
+            mode=MODE,
+        )
+        with buyer.home.beginning(offer.deal) as directory:
+            deal = Deal(directory, folder.resolve(), state)
+            deal.accept(Kind.OFFER, copy)
+            _write_request(buyer, deal, offer, test_set)
+            deal.save()
+    return Deal(own, folder.resolve(), state)
+
+
+def _write_request(
+    buyer: Party[BuyerState], deal: Deal[BuyerState], offer: Offer, test_set: TestSet
+) -> None:
+    keys = DealKeys.generate()
+    keys.save(deal.directory / "keys")
+    encoded = test_set.to_bytes()
+    write_atomic(deal.directory / "test_set", encoded)
+    record: dict[str, int | str | bytes] = {
+        "reading_key": keys.reading.public_key,
+        "refund_key": keys.coin_public,
+        "threshold": deal.state.threshold,
+        "mode": deal.state.mode,
+        "nonce": secrets.token_bytes(16),
+    }
+    with replacing(deal.own(Kind.REQUEST)) as path:
+        digest = messages.write_request(path, buyer.identity, offer, record, encoded)
+    deal.state.request = digest.hex()
+
+
+def _spent(buyer: Party[BuyerState]) -> SpentSamples:
+    return SpentSamples(buyer.home.path / "spent-samples")

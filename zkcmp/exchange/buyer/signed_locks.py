@@ -1,0 +1,77 @@
+"""Every lock transaction that was signed for a deal, in one file of its private directory.
+
+    file = one line a lock, oldest first: timeout height, space, transaction in hexadecimal
+
+A transaction that was signed may have reached a node, whatever that node answered, and can be mined
+long after. So none is forgotten while it could be: its timeout is needed to open or to refund it.
+Whoever adds one (`locking`) signs it over coins of the last one only:
+
+    coins(lock 1) ⊇ coins(lock 2) ⊇ … ⊇ coins(last) ≠ ∅
+
+so at most one of them confirms, and a coin of the last one that is spent elsewhere ends them all.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitcoin.core import CTransaction
+from bitcoin.core.serialize import SerializationError
+
+from bitcoin_scripts.chain import txid_of
+from zkcmp.errors import DecodeError
+from zkcmp.exchange.store import sync_directory, write_atomic
+
+SIGNED_LOCKS_FILE = "signed-locks"
+
+
+@dataclass(frozen=True)
+class SignedLock:
+    """A transaction that pays to the lock, and from which height on it can be refunded."""
+
+    timeout_height: int
+    transaction: CTransaction
+
+    @property
+    def txid(self) -> str:
+        return txid_of(self.transaction)
+
+
+class SignedLocks:
+    """The record of one deal, in its private directory."""
+
+    def __init__(self, directory: Path):
+        self.path = directory / SIGNED_LOCKS_FILE
+
+    def load(self) -> list[SignedLock]:
+        """All of them, oldest first; none if none was signed."""
+        if not self.path.exists():
+            return []
+        try:
+            lines = self.path.read_text("ascii").splitlines()
+            locks = [_decode(line) for line in lines]
+        except (ValueError, SerializationError):
+            locks = []
+        if not locks:
+            raise DecodeError(
+                f"{self.path} is damaged; restore it from a copy of the private directory"
+            )
+        return locks
+
+    def add(self, lock: SignedLock) -> None:
+        """Record a lock durably; it must not be broadcast before."""
+        lines = [_encode(each) for each in (*self.load(), lock)]
+        write_atomic(self.path, "".join(lines).encode("ascii"))
+
+    def forget(self) -> None:
+        """Remove the record, once none of its transactions can be mined any more."""
+        self.path.unlink()
+        sync_directory(self.path.parent)
+
+
+def _encode(lock: SignedLock) -> str:
+    return f"{lock.timeout_height} {lock.transaction.serialize().hex()}\n"
+
+
+def _decode(line: str) -> SignedLock:
+    height, transaction = line.split(" ")
+    return SignedLock(int(height), CTransaction.deserialize(bytes.fromhex(transaction)))

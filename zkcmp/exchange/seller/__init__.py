@@ -1,0 +1,70 @@
+"""The seller's side of a deal: seal, audit, prove, redeem.
+
+What must never happen twice, or out of order, and how it is prevented:
+- the preimage is on disk before the offer exists (`sealing`);
+- one seal serves one request of one buyer: it is bound durably, with its key material, before
+  anything about it is computed (`binding`);
+- every refusal after a request was read looks the same from outside: nothing is written to the
+  deal folder, and the reason is told on this side only. Silence, too, is an answer of sorts: a
+  seller that refuses should refuse for good (`answering`);
+- the claim is on disk before it is broadcast, and the key is revealed only for a lock that the
+  chain has, deep enough and long enough before its timeout (`redeeming`).
+"""
+
+from pathlib import Path
+
+from bitcoin_scripts.chain import Chain
+from zkcmp.exchange.deal import SellerState
+from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.party import Deal, Party
+from zkcmp.exchange.seller import answering, binding, redeeming, sealing
+from zkcmp.exchange.seller.answering import Proved
+from zkcmp.exchange.seller.binding import Audited
+from zkcmp.exchange.seller.redeeming import Redeemed
+from zkcmp.exchange.seller.sealing import Terms, weights_digest
+from zkcmp.model.network import Network
+from zkcmp.progress import Progress, silent
+
+__all__ = ["Audited", "Proved", "Redeemed", "Seller", "Terms", "weights_digest"]
+
+
+class Seller(Party[SellerState]):
+    """A seller at work: finds its deal in the shared folder and takes one step of it."""
+
+    state_type = SellerState
+
+    def seal(self, folder: Path, network: Network, terms: Terms) -> Offer:
+        """Encrypt the network under a fresh key and publish the offer."""
+        return sealing.seal(self, folder, network, terms)
+
+    def audit(
+        self,
+        folder: Path,
+        buyer_fingerprint: str | None = None,
+        progress: Progress = silent,
+    ) -> Audited:
+        """Take request and key material in and check that proving with the key is safe, or refuse.
+
+        Nothing of the network is used, so what comes out depends on the buyer's messages alone.
+        """
+        return binding.audit(self, self.need(folder), buyer_fingerprint, progress)
+
+    def prove(
+        self,
+        folder: Path,
+        buyer_fingerprint: str | None = None,
+        progress: Progress = silent,
+    ) -> Proved:
+        """Answer the request in the folder with ciphertext and proof, or refuse.
+
+        Audits the key material first, unless that was done.
+        """
+        return answering.prove(self, self.need(folder), buyer_fingerprint, progress)
+
+    def answered(self, deal: Deal[SellerState]) -> int:
+        """How many requests the deal's weights have answered, in all deals."""
+        return answering.answered(self, deal)
+
+    def redeem(self, folder: Path, chain: Chain, fee_sat_per_vb: int) -> Redeemed:
+        """Claim the locked coins, which publishes the key, once that is safe."""
+        return redeeming.redeem(self, self.need(folder), chain, fee_sat_per_vb)

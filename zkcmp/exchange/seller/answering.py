@@ -1,0 +1,113 @@
+"""The seller answers the bound request with ciphertext and proof, or refuses and is silent."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zkcmp import seal as sealing
+from zkcmp.errors import DealError
+from zkcmp.exchange import checks, messages
+from zkcmp.exchange.deal import SellerState
+from zkcmp.exchange.envelope import Kind
+from zkcmp.exchange.identity import fingerprint
+from zkcmp.exchange.ledger import AnsweredRequests
+from zkcmp.exchange.messages import Offer, Request
+from zkcmp.exchange.party import Deal, Party
+from zkcmp.exchange.seller.binding import PROVING_KEY, bind
+from zkcmp.exchange.statement import ciphertext_words
+from zkcmp.exchange.store import replacing
+from zkcmp.model.architecture import Architecture
+from zkcmp.model.dataset import TestSet
+from zkcmp.progress import Progress
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What `prove` did: for whom, and how often these weights have answered by now."""
+
+    buyer: str
+    n_images: int
+    threshold: int
+    answered: int
+    repeated: bool
+
+
+def prove(
+    seller: Party[SellerState],
+    deal: Deal[SellerState],
+    buyer_fingerprint: str | None,
+    progress: Progress,
+) -> Proved:
+    """Bind the request, unless that was done, and answer it, or publish the answer again."""
+    state, offer = deal.state, deal.offer()
+    architecture = checks.check_offer(offer)
+    request = bind(seller, deal, offer, architecture, buyer_fingerprint, progress)
+    test_set = checks.check_request(request, offer, architecture)
+    repeated = bool(state.delivery)
+    if not repeated:
+        _deliver(seller, deal, offer, architecture, request, test_set, progress)
+    (deal.directory / PROVING_KEY).unlink(missing_ok=True)
+    deal.publish(Kind.DELIVERY)
+    buyer = fingerprint(request.sender)
+    return Proved(buyer, len(test_set), request.threshold, answered(seller, deal), repeated)
+
+
+def answered(seller: Party[SellerState], deal: Deal[SellerState]) -> int:
+    """How many requests the deal's weights have answered, in all deals."""
+    return _ledger(seller).count(bytes.fromhex(deal.state.weights))
+
+
+def _ledger(seller: Party[SellerState]) -> AnsweredRequests:
+    return AnsweredRequests(seller.home.path / "answered.json")
+
+
+def _deliver(
+    seller: Party[SellerState],
+    deal: Deal[SellerState],
+    offer: Offer,
+    architecture: Architecture,
+    request: Request,
+    test_set: TestSet,
+    progress: Progress,
+) -> None:
+    from zkcmp.exchange import prover
+    from zkcmp.exchange.forecast import require_prove_memory
+
+    require_prove_memory(architecture, len(test_set), seller.force)
+    proving_key = deal.directory / PROVING_KEY
+    verifying_key_digest = prover.check_audited(proving_key, bytes.fromhex(deal.state.audited))
+    preimage = (deal.directory / "preimage").read_bytes()
+    ciphertext = (deal.directory / "ciphertext").read_bytes()
+    words = ciphertext_words(ciphertext, offer.n_blocks)
+    network = sealing.open_seal(preimage, words, offer.commitment, architecture)
+    # a refusal is an answer, too: it tells the same bit
+    _ledger(seller).record(bytes.fromhex(deal.state.weights), request.digest)
+    correct = int(np.sum(network.predict(test_set.images) == test_set.labels))
+    if correct < request.threshold:
+        raise DealError(
+            f"refused: the network gets {correct} of {len(test_set)} right and the buyer asks "
+            f"for {request.threshold}; nothing was sent, and the buyer is not told why"
+        )
+    statement = prover.DealStatement(
+        architecture,
+        words,
+        offer.commitment,
+        test_set,
+        request.threshold,
+        request.mode,
+        request.digest,
+        verifying_key_digest,
+    )
+    proof = prover.prove(statement, network, preimage, proving_key, progress)
+    record: dict[str, int | str | bytes] = {
+        "proof": proof,
+        "request": request.digest,
+        "verifying_key_digest": statement.verifying_key_digest,
+    }
+    key_material = bytes.fromhex(deal.state.key_material)
+    with replacing(deal.own(Kind.DELIVERY)) as path:
+        digest = messages.write_delivery(
+            path, seller.identity, offer, request, key_material, record, ciphertext
+        )
+    deal.state.delivery = digest.hex()
+    deal.save()
