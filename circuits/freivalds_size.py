@@ -1,0 +1,69 @@
+"""How large the `freivalds` statement is, in closed form, before anything of it is allocated.
+
+    Size(architecture, n) = the sizes of freivalds_statement.build(architecture, testset).r1cs
+
+Exact for the pixel counts of a test set (`first_reads.py` counts them); without, what no test set
+of n images exceeds. The plan (freivalds_plan.py) decides which gadgets there are, freivalds_cost
+what each costs.
+"""
+
+from dataclasses import dataclass
+
+from circuits import freivalds_cost as cost
+from circuits.freivalds_cost import Reads
+from circuits.freivalds_plan import Form, Plan, make_plan, step_part
+from circuits.size import COMMITMENT, Part, Size, block_count, check_fits, encrypted_weights
+from zkcmp.model.architecture import Architecture
+
+
+@dataclass(frozen=True)
+class TestSetCounts:
+    """What the sizes depend on: what the first linear layer reads, and the sum of all labels."""
+
+    __test__ = False  # not a test class, whatever its name looks like to pytest
+
+    reads: Reads
+    label_sum: int
+
+
+def freivalds_size(
+    architecture: Architecture, n_images: int, counts: TestSetCounts | None = None
+) -> Size:
+    """The sizes for n images, 0 for the encryption alone."""
+    plan = make_plan(architecture, n_images)
+    n_blocks = block_count(architecture)
+    total = COMMITMENT + encrypted_weights(architecture, n_blocks)
+    for demand in plan.demands:
+        total += cost.weight_lookups(demand, plan.tables)
+    total += cost.table_rows((*plan.demands, plan.margins), plan.tables)
+    n_public = 4 + n_blocks + len(plan.challenges)
+    if n_images:
+        n_public += 1
+        total += _network(plan, counts)
+    return Size(total.n_constraints, n_public, 1 + n_public + total.n_private, total.n_entries)
+
+
+def check_freivalds_size(
+    architecture: Architecture, n_images: int, counts: TestSetCounts | None = None
+) -> Size:
+    """The sizes; raises VerificationError when no proof of such a statement can be made."""
+    return check_fits(freivalds_size(architecture, n_images, counts), n_images)
+
+
+def _network(plan: Plan, counts: TestSetCounts | None) -> Part:
+    """S4 and S5."""
+    n = plan.n_images
+    label_sum = plan.margins.count if counts is None else counts.label_sum
+    if counts is None:
+        reads = cost.all_reads(plan.first.layer_shape, n, plan.has_moments)
+    else:
+        reads = counts.reads
+    total = cost.flags(n) + cost.margins(plan.margins, plan.tables, label_sum)
+    for step in plan.steps:
+        total += step_part(step, n, reads)
+    if plan.checked:
+        total += cost.powers(n) + cost.sum_of_powers(n)
+    total += cost.powers(plan.n_position_powers)
+    if plan.steps[-1].form is Form.FORM:
+        total += cost.form_margins(plan.first.layer_shape, reads)
+    return total
