@@ -22,11 +22,17 @@ Soundness error: n·d/r for each sumcheck (d + 1 with eq_point).
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from zkcmp.bn254 import sumcheck_kernels as kernels
+from zkcmp.bn254.body import LANES
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.bn254.rows import sums_of_slots
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.forms import Form, combine
 from zkcmp.libra.tables import Point, eq_table, fold, halves
+
+_GRAIN = 1024  # groups of lanes worth a thread
+_FEW = 64  # entries of a table from which on vectors do as well as kernels
 
 
 class RoundProver(Protocol):
@@ -135,3 +141,93 @@ class TableProver:
     def finals(self) -> list[int]:
         """The values of all tables at the point, after the last round."""
         return [table[0] for table in self.tables]
+
+
+class ProductProver:
+    """g = a~·b~ for two tables, plain, degree 2; each round is fused with the folding before it."""
+
+    def __init__(self, a: FrVector, b: FrVector):
+        self._tables, self._size = [a, b], len(a)
+        self._folded = False  # whether the tables are our own, free to be overwritten
+        self._bound: int | None = None
+        self._last: TableProver | None = None
+
+    def round_values(self) -> list[int]:
+        if self._size <= _FEW and self._last is None:
+            self._finish()
+        if self._last is not None:
+            return self._last.round_values()
+        if self._bound is None:
+            half = self._size // 2 // LANES
+            a, b = self._tables
+            return sums_of_slots(
+                half,
+                _GRAIN,
+                2,
+                lambda acc, slot, i, j: kernels.product_sums(
+                    a.data, b.data, half, acc.data, slot, i, j
+                ),
+            )
+        return self._fold_and_sum(self._bound)
+
+    def _fold_and_sum(self, r: int) -> list[int]:
+        self._bound = None
+        a, b = self._tables
+        if not self._folded:
+            self._tables = [FrVector.zeros(self._size), FrVector.zeros(self._size)]
+            self._folded = True
+        a_out, b_out = self._tables
+        quarter, factor = self._size // 2 // LANES, FrVector.from_ints([r])
+        return sums_of_slots(
+            quarter,
+            _GRAIN,
+            2,
+            lambda acc, slot, i, j: kernels.fold_product_sums(
+                a.data, b.data, factor.data, quarter, a_out.data, b_out.data, acc.data, slot, i, j
+            ),
+        )
+
+    def bind(self, r: int) -> None:
+        if self._last is not None:
+            self._last.bind(r)
+            return
+        self._bound, self._size = r, self._size // 2
+
+    def _finish(self) -> None:
+        """Few entries are left: the rest by vectors."""
+        tables = self._tables
+        if self._bound is not None:
+            tables = [fold(t.slice(0, 2 * self._size), self._bound) for t in tables]
+        self._last = TableProver(tables, lambda v: v[0] * v[1], 2)
+
+    @property
+    def finals(self) -> list[int]:
+        """a~ and b~ at the point, after the last round."""
+        if self._last is None:
+            self._finish()
+        return self._last.finals if self._last is not None else []
+
+
+class Phases:
+    """A sumcheck whose prover changes on the way: so many rounds of each, made from the point."""
+
+    def __init__(self, phases: Sequence[tuple[int, Callable[[Point], RoundProver]]]):
+        self._phases = [phase for phase in phases if phase[0] > 0]
+        self.point: Point = []
+        self._left = 0
+        self.current: RoundProver | None = None
+
+    def round_values(self) -> list[int]:
+        if self._left == 0:
+            self._left, make = self._phases.pop(0)
+            self.current = make(list(self.point))
+        if self.current is None:
+            raise ValueError("a sumcheck of no rounds")
+        return self.current.round_values()
+
+    def bind(self, r: int) -> None:
+        if self.current is None:
+            raise ValueError("a variable is bound before its round")
+        self.current.bind(r)
+        self.point.append(r)
+        self._left -= 1

@@ -10,10 +10,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from zkcmp.bn254 import sumcheck_kernels as kernels
+from zkcmp.bn254.body import LANES
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.bn254.threads import parallel_ranges
 
 Point = list[int]
+
+SMALL = 8  # tables of fewer entries are not whole groups of lanes
+_GRAIN = 1024
 
 
 def halves(table: FrVector) -> tuple[FrVector, FrVector]:
@@ -24,17 +30,42 @@ def halves(table: FrVector) -> tuple[FrVector, FrVector]:
 
 def fold(table: FrVector, r: int) -> FrVector:
     """The table with its first variable bound to r."""
-    low, high = halves(table)
-    return low + (high - low) * r
+    half = len(table) // 2
+    if half < SMALL:
+        low, high = halves(table)
+        return low + (high - low) * r
+    out, groups = FrVector.zeros(half), half // LANES
+    factor = FrVector.from_ints([r])
+    parallel_ranges(
+        lambda i, j: kernels.fold_halves(table.data, factor.data, out.data, groups, i, j),
+        groups,
+        _GRAIN,
+    )
+    return out
 
 
 def eq_table(point: Sequence[int]) -> FrVector:
     """eq(point, b) for all b, of length 2^n."""
-    table = FrVector.from_ints([1])
-    for x in reversed(point):
-        high = table * x
-        table = FrVector.concat([table - high, high])
+    last = [1]
+    n_last = min(len(point), 3)  # up to SMALL entries
+    for x in reversed(point[len(point) - n_last :]):
+        last = [v * (1 - x) for v in last] + [v * x for v in last]
+    if len(point) == n_last:
+        return FrVector.from_ints(last)
+    table = FrVector.zeros(1 << len(point))
+    table.assign(0, FrVector.from_ints(last))
+    groups = SMALL // LANES
+    for x in reversed(point[: len(point) - n_last]):
+        _expand(table, x, groups)
+        groups *= 2
     return table
+
+
+def _expand(table: FrVector, x: int, groups: int) -> None:
+    factor = FrVector.from_ints([x])
+    parallel_ranges(
+        lambda i, j: kernels.expand_eq(table.data, factor.data, groups, i, j), groups, _GRAIN
+    )
 
 
 def eq(point: Sequence[int], other: Sequence[int]) -> int:

@@ -1,0 +1,134 @@
+"""Tensors with padded axes, and several claims on one of them made one."""
+
+import numpy as np
+import pytest
+from clear_scheme import run
+
+from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.errors import VerificationError
+from zkcmp.libra.claims import TensorClaim, merge_claims
+from zkcmp.libra.forms import Form
+from zkcmp.libra.opening import EqWeights
+from zkcmp.libra.sealed_tensor import SealedTensor
+from zkcmp.libra.sumcheck import ProductProver, TableProver
+from zkcmp.libra.tables import eq_table, evaluate
+from zkcmp.libra.tensors import Tensor, log_shape, places
+
+SHAPES = [(1,), (5,), (1, 1), (3, 1), (4, 4), (5, 3), (2, 9), (3, 2, 5, 4), (1, 3, 3), (9, 1, 1, 7)]
+
+
+def padded(values: np.ndarray) -> np.ndarray:
+    out = np.zeros([1 << n for n in log_shape(values.shape)], object)
+    out[tuple(slice(axis) for axis in values.shape)] = values
+    return out
+
+
+def examples(shape):
+    rng = np.random.default_rng(len(shape))
+    small = rng.integers(-(2**62), 2**62, shape)
+    wide = small.astype(object) * (1 << 90) - 5
+    return [(Tensor.from_ints(small), small), (Tensor.from_ints(wide), wide)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_extension_of_a_tensor(shape):
+    for tensor, values in examples(shape):
+        table = FrVector.from_ints(padded(values).reshape(-1))
+        assert tensor.table().equals(table)
+        assert tensor.n_vars == sum(log_shape(shape))
+        point = FrVector.random(tensor.n_vars + 1).to_ints()[:-1]
+        assert tensor.evaluate(point) == evaluate(table, point)
+        assert tensor.to_field().to_ints() == [int(v) % FR_MODULUS for v in values.reshape(-1)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_sums_over_one_axis(shape):
+    for tensor, values in examples(shape):
+        table = padded(values).reshape(1 << log_shape(shape)[0], -1)
+        weights = FrVector.random(table.shape[0])
+        w = weights.to_ints()
+        expected = sum(w[j] * table[j] for j in range(len(table)))
+        bound = tensor.bind_first_axis(weights).to_ints()
+        assert bound == [int(x) % FR_MODULUS for x in np.array(expected, object).reshape(-1)]
+        features = FrVector.random(len(bound))
+        f = np.array(features.to_ints(), object)
+        sums = [int((f * row.reshape(-1)).sum()) % FR_MODULUS for row in table[: shape[0]]]
+        assert tensor.dot_rows(features).to_ints() == sums
+
+
+def test_places_are_those_of_sealed_tensors():
+    for shape in SHAPES:
+        assert np.array_equal(places(shape), SealedTensor("w", shape, 8).places())
+
+
+def test_unsigned_pixels_and_wrong_lengths():
+    pixels = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    assert Tensor.from_ints(pixels).to_field().to_ints() == list(range(12))
+    with pytest.raises(ValueError, match="values for a tensor"):
+        Tensor.from_field(FrVector.zeros(5), (2, 3))
+
+
+@pytest.mark.parametrize("n_vars", [0, 1, 3, 6, 7, 9])
+def test_product_prover_is_the_plain_prover(n_vars):
+    a, b = FrVector.random(1 << n_vars), FrVector.random(1 << n_vars)
+    kept = a.to_ints()
+    fused, plain = ProductProver(a, b), TableProver([a, b], lambda v: v[0] * v[1], 2)
+    for r in FrVector.random(n_vars + 1).to_ints()[:n_vars]:
+        assert fused.round_values() == plain.round_values()
+        fused.bind(r)
+        plain.bind(r)
+    assert fused.finals == plain.finals
+    assert a.to_ints() == kept
+
+
+def merged(shape, points, values, claimed):
+    """Claims on a committed tensor, all made one, which is opened."""
+
+    def reduction(channel, tensors):
+        tensor = None if tensors is None else Tensor.from_ints(values)
+        claims = [TensorClaim(p, Form.public(v)) for p, v in zip(points, claimed, strict=True)]
+        claim = merge_claims(channel, b"merge", claims, shape, tensor)
+        channel.require_opening("v", EqWeights(claim.point), claim.form)
+
+    table = Tensor.from_ints(values).table()
+    run(reduction, {"v": len(table)}, {"v": table})
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_merged_claims(shape):
+    rng = np.random.default_rng(7)
+    values = rng.integers(-1000, 1000, shape)
+    tensor = Tensor.from_ints(values)
+    points = [FrVector.random(tensor.n_vars + 1).to_ints()[:-1] for _ in range(3)]
+    points.append(points[0])
+    true = [tensor.evaluate(p) for p in points]
+    for count in (1, 2, 4):
+        merged(shape, points[:count], values, true[:count])
+    for wrong in range(3):
+        claimed = [v + (t == wrong) for t, v in enumerate(true[:3])]
+        with pytest.raises(VerificationError) as caught:
+            merged(shape, points[:3], values, claimed)
+        assert caught.value.where == "opening"
+
+
+def test_errors_that_cancel_are_rejected():
+    """Two claims off by +1 and −1: a fixed combination of them would hold."""
+    values = np.arange(8).reshape(4, 2)
+    tensor = Tensor.from_ints(values)
+    points = [FrVector.random(3).to_ints() for _ in range(2)]
+    first, second = (tensor.evaluate(p) for p in points)
+    with pytest.raises(VerificationError):
+        merged((4, 2), points, values, [first + 1, second - 1])
+
+
+def test_eq_tables_of_every_size():
+    for n in range(12):
+        point = FrVector.random(12).to_ints()[:n]
+        table = eq_table(point).to_ints()
+        assert len(table) == 1 << n
+        for index in {0, (1 << n) - 1, (0x5A5 % (1 << n))}:
+            expected = 1
+            for k, x in enumerate(point):
+                expected *= x if index >> (n - 1 - k) & 1 else 1 - x
+            assert table[index] == expected % FR_MODULUS
