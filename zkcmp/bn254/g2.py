@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from zkcmp.bn254.g1 import membership
-from zkcmp.bn254.params import BN_X, G2_GENERATOR
+from zkcmp.bn254.params import G2_GENERATOR
 from zkcmp.bn254.point_arrays import coordinates_to_ints, ints_to_coordinates
-from zkcmp.bn254.point_kernels import check_curve, check_subgroup
-from zkcmp.bn254.power import exponent_bits
+from zkcmp.bn254.point_kernels import check_curve
+from zkcmp.bn254.subgroup_kernels import X_DIGITS, check_subgroup
 
 Fq2 = tuple[int, int]
 Point = tuple[Fq2, Fq2] | None
@@ -38,12 +38,10 @@ def is_on_curve(points: np.ndarray) -> np.ndarray:
 def in_subgroup(points: np.ndarray) -> np.ndarray:
     """Bool array (n,): which points of the twist are in G2; infinity is.
 
-    The twist has r·(2p − r) points, so a point on it need not be in G2. The test is ψ(P) = [t − 1]P
-    with the Frobenius map ψ and its trace t = 6x² + 1. It is exact: ψ² − tψ + p = 0 on the whole
-    twist, so it implies ((t − 1)² − t(t − 1) + p)P = (p + 1 − t)P = rP = O; and on G2, ψ is
-    multiplication by p ≡ t − 1 mod r. It is meaningful only for points that are on the curve.
+    The twist has r·(2p − r) points, so a point on it need not be in G2. The test is exact for every
+    point of the twist (subgroup_kernels.py), and means nothing for others.
     """
-    return membership(points, check_subgroup, exponent_bits(BN_X))
+    return membership(points, check_subgroup, X_DIGITS)
 
 
 def generator() -> np.ndarray:
