@@ -7,6 +7,7 @@ import pytest
 from deal_stages import PRICE_SAT, Sale
 from interrupted_broadcast import interrupt
 
+from bitcoin_scripts.chain.kernel import KernelChain
 from zkcmp.exchange import messages
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.deal import SellerState
@@ -177,6 +178,28 @@ def test_state_put_back_to_an_old_copy_frees_no_seal(sale: Callable[[str], Sale]
         sold.save()
     assert deal.run("seller", "prove").refused
     assert "restore the newest copy" in deal.run("seller", "audit").err
+
+
+@pytest.mark.parametrize("later", ["locked", "redeemed"])
+def test_state_put_back_to_an_old_copy_pays_nothing_twice(
+    sale: Callable[[str], Sale], later: str
+) -> None:
+    """The record of signed locks is a file of its own, and the chain has the lock."""
+    deal = sale(later)
+    told = deal.run("buyer", "lock").out.splitlines()[0].split()[-1]
+    with Buyer.opened(deal.root / "buyer") as buyer:
+        bought = buyer.need(deal.deal)
+        for name in ("lock", "funding_txid"):
+            setattr(bought.state, name, "")
+        bought.save()
+        wallet = buyer.wallet_script
+    with KernelChain(deal.root / "chain") as chain:
+        coins = chain.find_spendable(wallet)
+    assert told in deal.run("buyer", "lock").out
+    with KernelChain(deal.root / "chain") as chain:
+        assert chain.find_spendable(wallet) == coins
+    if later == "redeemed":
+        assert deal.open().code == 0
 
 
 @pytest.mark.parametrize("damage", [truncated, emptied])
