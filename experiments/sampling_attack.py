@@ -7,8 +7,9 @@ dropped constraint in the sum that is the label's logit,
     S_(L,t) = w_t · x_t + S_(L,t−1)        dropped
 
 adds what the label lacks to S_(L,t), …, S_(L,last), and breaks nothing that is checked. The same
-seller in `full` breaks one constraint an image: prove refuses, and a proof made in spite of that is
-refused by verify. docs/sampling.md has the argument.
+seller in `full` breaks one constraint an image, and in `freivalds` the check of the last layer:
+prove refuses, and a proof made in spite of that is refused by verify. docs/sampling.md has the
+argument.
 
 A second table has the paper's Figure 6 beside the share of images on which this seller can lie
 (sampling_bound.py).
@@ -39,7 +40,7 @@ from sampling_bound import (
     products_of_a_logit,
 )
 
-from circuits import sampled_statement, statement
+from circuits import freivalds_statement, sampled_statement, statement
 from circuits.argmax import arg_max
 from circuits.sampled_size import network_rows
 from circuits.sampled_statement import SampledStatement
@@ -50,7 +51,7 @@ from zkcmp import seal
 from zkcmp.bn254.fr import FrVector
 from zkcmp.errors import VerificationError
 from zkcmp.exchange.statement import parse_threshold
-from zkcmp.groth16 import ProvingKey, prove, setup, verify
+from zkcmp.groth16 import FirstRound, ProvingKey, prove, setup, verify
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import bounds
 from zkcmp.model.data_files import digits_onnx, load_digits_test
@@ -59,7 +60,9 @@ from zkcmp.model.network import Network
 from zkcmp.model.onnx_io import read_onnx
 from zkcmp.model.quantize import quantize
 from zkcmp.r1cs import R1CS
-from zkcmp.r1cs_builder import ConstraintSystem
+from zkcmp.r1cs_builder import ConstraintSystem, Respond
+
+AnyStatement = Statement | freivalds_statement.Statement
 
 # --- what the seller does ---------------------------------------------------------------------
 
@@ -85,11 +88,10 @@ class Sale:
         """(n,) which images the network labels correctly."""
         return self.network.predict(self.testset.images) == self.testset.labels
 
-    def public_inputs(self, threshold: int) -> FrVector:
-        """As the buyer computes them, in `full` and in `sampled`."""
+    def public_inputs(self, made: AnyStatement, threshold: int) -> FrVector:
+        """As the buyer computes them."""
         c, e = self.sealed.ciphertext, self.sealed.commitment
-        architecture = self.network.architecture
-        return statement.public_inputs(architecture, c, e, self.testset, threshold, self.context)
+        return made.public_inputs(c, e, self.testset, threshold, self.context)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +144,15 @@ def sum_wires(made: Statement, image: int, label: int) -> np.ndarray:
     return first + image * n_sums + sums
 
 
+def lying_logits(sale: Sale, lies: Lies) -> tuple[np.ndarray, np.ndarray]:
+    """(n, classes) logits that make each lie true, and (n,) what was added to the label's."""
+    logits = sale.network.forward(sale.testset.images).astype(object)
+    image, label = np.arange(len(logits)), sale.testset.labels
+    lack = (logits.max(axis=1) - logits[image, label] + 1) * (lies.first_sums >= 0)
+    logits[image, label] += lack
+    return logits, lack
+
+
 def lying_witness(made: Statement, sale: Sale, lies: Lies) -> FrVector:
     """The honest witness, but for the partial sums, and all that follows from the logits."""
     testset = sale.testset
@@ -158,14 +169,11 @@ def lying_witness(made: Statement, sale: Sale, lies: Lies) -> FrVector:
             lies.flags,
         )
     )
-    logits = sale.network.forward(testset.images).astype(object)
+    logits, lack = lying_logits(sale, lies)
     for image in np.flatnonzero(lies.first_sums >= 0).tolist():
-        label = int(testset.labels[image])
-        lack = max(logits[image]) - logits[image, label] + 1
-        logits[image, label] += lack
-        for wire in sum_wires(made, image, label)[lies.first_sums[image] :].tolist():
-            if wire >= 0:
-                witness.assign(wire, FrVector.from_ints([witness[wire] + lack]))
+        sums = sum_wires(made, image, int(testset.labels[image]))[lies.first_sums[image] :]
+        for wire in sums[sums >= 0].tolist():
+            witness.assign(wire, FrVector.from_ints([witness[wire] + lack[image]]))
     witness.assign(
         next(span.first for span in made.r1cs.wires if span.name.startswith("argmax")),
         _arg_max_values(made.architecture, logits, testset.labels, lies.flags),
@@ -183,6 +191,26 @@ def _arg_max_values(
     arg_max(system, *tensors, bounds(architecture)[-1])
     values = system.witness()
     return values.slice(1, len(values))
+
+
+def lying_second_round(
+    made: freivalds_statement.Statement, sale: Sale, lies: Lies, respond: Respond
+) -> FrVector:
+    """The lies among the outputs that the first round commits to, and what follows from them."""
+    outputs = sale.network.layer_outputs(sale.testset.images)
+    return made.assign(
+        freivalds_statement.Assignment(
+            sale.network.tensors,
+            sale.preimage,
+            sale.sealed.ciphertext,
+            sale.sealed.commitment,
+            sale.context,
+            lies.threshold,
+            lies.flags,
+            [*outputs[:-1], lying_logits(sale, lies)[0]],
+        ),
+        respond,
+    )
 
 
 class Careless(R1CS):
@@ -234,7 +262,13 @@ def attack_full(sale: Sale, lies: Lies, place: Path) -> Outcome:
     return _attempt("full", "", made, sale, lies, place)
 
 
-def _attempt(mode: str, u: str, made: Statement, sale: Sale, lies: Lies, place: Path) -> Outcome:
+def attack_freivalds(sale: Sale, lies: Lies, place: Path) -> Outcome:
+    """The same lies where every product is checked by a challenge that comes after them."""
+    made = freivalds_statement.build(sale.network.architecture, sale.testset)
+    return _attempt("freivalds", "", made, sale, lies, place)
+
+
+def _attempt(mode: str, u: str, made: AnyStatement, sale: Sale, lies: Lies, place: Path) -> Outcome:
     """The buyer's setup, the seller's proof, the buyer's verdict."""
     started = time.perf_counter()
     key = setup(made.r1cs, place / f"{mode}{u}.key")
@@ -256,22 +290,29 @@ def _attempt(mode: str, u: str, made: Statement, sale: Sale, lies: Lies, place: 
     )
 
 
-def _prove_and_verify(key: ProvingKey, made: Statement, sale: Sale, lies: Lies) -> tuple[str, bool]:
+def _prove_and_verify(
+    key: ProvingKey, made: AnyStatement, sale: Sale, lies: Lies
+) -> tuple[str, bool]:
     """What became of the proof, and whether the buyer accepts it."""
-    witness = lying_witness(made, sale, lies)
+    inputs, first_round = sale.public_inputs(made, lies.threshold), None
+    if isinstance(made, Statement):
+        witness = lying_witness(made, sale, lies)
+    else:
+        first_round = FirstRound(key, made.r1cs, inputs)
+        witness = lying_second_round(made, sale, lies, first_round.respond)
     try:
         made.check(witness)
     except VerificationError as fault:
         # whoever proves all the same gets as far as the first verification, which is prove's own
         try:
-            prove(key, Careless.of(made.r1cs), witness)
+            prove(key, Careless.of(made.r1cs), witness, first_round=first_round)
         except VerificationError as refusal:
             if refusal.where != "self-check of the new proof":
                 raise
             return f"{fault.where}: {fault.got}; proved all the same, refused by verify", False
         raise AssertionError("a false statement was proved") from fault
-    proof = prove(key, made.r1cs, witness)
-    verify(key.verifying_key, sale.public_inputs(lies.threshold), proof)
+    proof = prove(key, made.r1cs, witness, first_round=first_round)
+    verify(key.verifying_key, inputs, proof)
     return "no constraint violated; accepted by verify", True
 
 
@@ -279,9 +320,11 @@ def _prove_and_verify(key: ProvingKey, made: Statement, sale: Sale, lies: Lies) 
 
 
 def attempt_all(sale: Sale, texts: Sequence[str], wanted: int, place: Path) -> list[Outcome]:
-    """Sampled for every u, then full with the lies of the first."""
+    """Sampled for every u, then full and freivalds with the lies of the first."""
     sampled = [attack_sampled(sale, u, wanted, place) for u in texts]
-    return [outcome for outcome, _ in sampled] + [attack_full(sale, sampled[0][1], place)]
+    lies = sampled[0][1]
+    others = [attack_full(sale, lies, place), attack_freivalds(sale, lies, place)]
+    return [outcome for outcome, _ in sampled] + others
 
 
 def show(console: Console, outcomes: list[Outcome], points: list[Point]) -> None:

@@ -50,6 +50,15 @@ def test_the_same_seller_fails_in_full_at_one_constraint_an_image(outcomes):
     assert full.verdict.endswith("refused by verify")
 
 
+def test_the_same_seller_fails_in_freivalds(outcomes):
+    freivalds = outcomes[2]
+    assert freivalds.mode == "freivalds"
+    assert (freivalds.n_right, freivalds.n_claimed, freivalds.n_lies) == (0, N_IMAGES, N_IMAGES)
+    assert not freivalds.accepted
+    assert freivalds.verdict.startswith("dense3: ")
+    assert freivalds.verdict.endswith("refused by verify")
+
+
 def test_a_lie_is_one_violated_constraint_of_the_labels_logit(sale):
     full = statement.build(ARCHITECTURE, N_IMAGES)
     first_sums = np.array([0, 7, -1, 3])
@@ -106,4 +115,4 @@ def test_what_is_shown_and_written(outcomes):
     assert "does not pay" in text
     assert "0.984%" in text
     record = json.loads(attack.as_json("99%", outcomes, points))
-    assert [entry["accepted"] for entry in record["attack"]] == [True, False]
+    assert [entry["accepted"] for entry in record["attack"]] == [True, False, False]
