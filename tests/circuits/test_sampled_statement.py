@@ -197,9 +197,13 @@ def test_constraints_an_image_are_pinned():
     # beside the network: a flag, and for each of ten classes 2 rows and 137 bits
     assert an_image(lambda n: statement_size(CRYPTONETS, n)) == 106_925 + 1 + 1_390
     assert an_image(lambda n: sampled_size(CRYPTONETS, n, three_per_cent)) == 3_208 + 1 + 1_390
-    large = sampled_size(CRYPTONETS, 4000, three_per_cent)
-    assert large.n_constraints == 19_696_053
-    assert large.domain_size == 1 << 25 <= MAX_DOMAIN
+    for n, constraints, domain in (
+        (30, 1_438_023, 1 << 21),
+        (4_000, 19_696_053, 1 << 25),
+        (10_000, 47_290_053, MAX_DOMAIN),
+    ):
+        size = sampled_size(CRYPTONETS, n, three_per_cent)
+        assert (size.n_constraints, size.domain_size) == (constraints, domain)
 
 
 def test_memory_follows_what_is_kept():
