@@ -3,9 +3,12 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from zkcmp.cli.main import run
+from zkcmp.groth16.key_file import create_key_file
+from zkcmp.groth16.keys import POWER_SECTIONS, SECTIONS
 
 VECTORS = Path(__file__).parents[1] / "groth16" / "snarkjs_vectors"
 
@@ -43,6 +46,68 @@ def test_a_key_of_each_kind(files: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out.endswith("verified   2 of 2\n")
     assert _run("verify b_vk.json b_public.json b.json a_public.json a.json") == 2
     assert "zkcmp: proof 1; pairing equation" in capsys.readouterr().err
+
+
+def test_audit(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An honest key passes; one with two points exchanged does not, and it is said where."""
+    from zkcmp.groth16 import ProvingKey
+
+    assert _run("setup power.r1cs b.key") == 0
+    capsys.readouterr()
+    assert _run("audit b.key power.r1cs") == 0
+    captured = capsys.readouterr()
+    key = ProvingKey.open(files / "b.key")
+    assert captured.err == ""
+    assert captured.out == (
+        "circuit    3 constraints, 3 public inputs\n"
+        f"audited    key {key.digest.hex()}\n"
+        "           under this key, no proof for this circuit reveals the witness\n"
+    )
+    h_query = np.array(key.h_query)
+    h_query[[1, 2]] = h_query[[2, 1]]
+    names = SECTIONS + POWER_SECTIONS
+    with create_key_file(files / "forged.key", key.shape, len(names)) as writer:
+        for name in names:
+            writer.section(name, [h_query if name == "h_query" else key.file.bytes(name)])
+    _audit_refuses("forged.key power.r1cs", "proving key h_query[", capsys)
+
+
+def _audit_refuses(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(f"audit {line}") == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+def test_audit_of_keys_that_have_none(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from zkcmp.groth16.snarkjs import write_r1cs
+    from zkcmp.r1cs_builder import ConstraintSystem
+
+    assert _run("setup power.r1cs b.key") == 0
+    assert _run("import zkey power.r1cs power.zkey imported.key") == 0
+    system = ConstraintSystem()
+    x = system.private(1, "x", lambda: [])
+    system.enforce("boolean", system.wires(x), system.wires(x), system.wires(x))
+    write_r1cs(files / "other.r1cs", system.build())
+    capsys.readouterr()
+    for line, said in (
+        ("power.zkey power.r1cs", "power.zkey cannot be audited: a .zkey is without the powers"),
+        ("imported.key power.r1cs", "a key without them cannot be audited"),
+        ("b.key other.r1cs", "use the key that was made for this circuit"),
+        ("b.key none.r1cs", "none.r1cs"),
+        ("none.key power.r1cs", "none.key"),
+        ("power.wtns power.r1cs", "not a proving key"),
+        ("b.key power.wtns", "power.wtns is no usable .r1cs file"),
+    ):
+        _audit_refuses(line, said, capsys)
+
+
+def test_prove_says_what_an_unaudited_key_can_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("prove --help") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "can give the witness away unless the key was audited first" in text
+    assert "zkcmp groth16 audit" in text
 
 
 def test_imported_key(files: Path) -> None:

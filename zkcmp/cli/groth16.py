@@ -1,4 +1,4 @@
-"""`zkcmp groth16`: setup, prove, verify, export, import, in snarkjs's order of arguments.
+"""`zkcmp groth16`: setup, audit, prove, verify, export, import, in snarkjs's order of arguments.
 
 A key whose name ends in .zkey is snarkjs's, any other is ours.
 """
@@ -56,6 +56,31 @@ def setup(circuit: Circuit, key: Key) -> None:
 
 
 @app.command()
+def audit(key: OurKey, circuit: Circuit) -> None:
+    """Check that a key made by somebody else cannot make proofs reveal the witness.
+
+    CIRCUIT.r1cs must come from a source of your own. Copy the key to where nobody else can write
+    before you audit it, and prove with that copy. An audit does not tell who could forge proofs.
+    """
+    from zkcmp.errors import ZkcmpError
+    from zkcmp.groth16 import ProvingKey
+    from zkcmp.groth16.audit import audit as audit_key
+    from zkcmp.groth16.snarkjs import read_r1cs
+
+    if _is_zkey(key):
+        raise ZkcmpError(
+            f"{key} cannot be audited: a .zkey is without the powers of tau; ask for the key that "
+            "`zkcmp groth16 setup` or `zkcmp setup` writes, audit it and export it"
+        )
+    r1cs, proving_key = read_r1cs(circuit), ProvingKey.open(key)
+    with progress_bars() as progress:
+        audit_key(proving_key, r1cs, progress)
+    say(f"circuit    {r1cs.n_constraints} constraints, {r1cs.n_public} public inputs")
+    say(f"audited    key {proving_key.digest.hex()}")
+    say("           under this key, no proof for this circuit reveals the witness")
+
+
+@app.command()
 def prove(
     key: Key,
     witness: Annotated[Path, typer.Argument(metavar="WITNESS.wtns")],
@@ -70,7 +95,11 @@ def prove(
         ),
     ] = None,
 ) -> None:
-    """Prove that we know a witness, and write the proof and the public inputs."""
+    """Prove that we know a witness, and write the proof and the public inputs.
+
+    With a key that somebody else made, the proof can give the witness away unless the key was
+    audited first, by `zkcmp groth16 audit`.
+    """
     from zkcmp.groth16 import ProvingKey
     from zkcmp.groth16 import prove as make_proof
     from zkcmp.groth16.snarkjs import (
