@@ -1,0 +1,67 @@
+"""y[j, c, h, w] = Σ_{a < K, b < K'} x[j, c, s·h + a, s'·w + b]: average pooling, not yet divided.
+
+    y~(r) = Σ_{i,k} u_i·v_k·x~(r_j, r_c, i, k),   u_i = Σ_h eq(r_h, h)·[0 ≤ i − s·h < K]
+
+one sumcheck over the positions of the input with the public u ⊗ v, at whose end
+u~(s)·v~(s')·x~(r_j, r_c, s, s') is the claim. Division by K·K' is left to the scale of the network,
+as everywhere (model/quantize.py).
+
+Soundness error: 2·log(H·W)/r.
+"""
+
+from dataclasses import dataclass
+
+from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.bn254.rows import Rows
+from zkcmp.libra.channel import Channel
+from zkcmp.libra.claims import TensorClaim
+from zkcmp.libra.layers.step import Step
+from zkcmp.libra.layers.windows import Windows, map_axis
+from zkcmp.libra.sumcheck import ProductProver, sumcheck
+from zkcmp.libra.tables import Point, eq_table, evaluate, outer
+from zkcmp.libra.tensors import log_shape, pad_axes
+
+
+@dataclass(frozen=True)
+class SumPool:
+    """The sums of windows of every channel; no padding."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the output for an input (C, H, W) at least as large as the kernel."""
+        sizes = zip(shape[1:], self.kernel, self.stride, strict=True)
+        return (shape[0], *((size - kernel) // stride + 1 for size, kernel, stride in sizes))
+
+
+def reduce_sum_pool(
+    channel: Channel, layer: SumPool, step: Step, claim: TensorClaim
+) -> TensorClaim:
+    image, maps, *positions = step.split(claim.point)
+    windows = [
+        Windows(size, kernel, stride, 0, n_positions)
+        for size, kernel, stride, n_positions in zip(
+            step.input_shape[1:], layer.kernel, layer.stride, step.output_shape[1:], strict=True
+        )
+    ]
+    rows, columns = (_weights(w, p) for w, p in zip(windows, positions, strict=True))
+    prover = None
+    if channel.is_prover:
+        table = step.input.bind_first_axis(eq_table(image))
+        size = len(rows) * len(columns)
+        bound = Rows.from_field(table, 1 << len(maps)).bind(eq_table(maps)).slice(0, size)
+        prover = ProductProver(outer(rows, columns), bound)
+    n_vars = log_shape(step.input_shape[1:])
+    point, form = sumcheck(channel, step.label, claim.form, sum(n_vars), 2, prover)
+    weight = evaluate(rows, point[: n_vars[0]]) * evaluate(columns, point[n_vars[0] :])
+    # the challenges make the weight 0 with negligible probability
+    return TensorClaim([*image, *maps, *point], form * pow(weight, -1, FR_MODULUS))
+
+
+def _weights(windows: Windows, bound: Point) -> FrVector:
+    """u, padded."""
+    ones = FrVector.from_ints([1] * windows.kernel)
+    table, shape = map_axis(ones, (windows.kernel,), 0, windows.by_input(), windows.weights(bound))
+    return pad_axes(table, shape)
