@@ -19,8 +19,8 @@ from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
 from zkcmp.groth16 import ProvingKey, prove, verify
 from zkcmp.groth16 import powers as phase1
 from zkcmp.groth16.audit import audit
-from zkcmp.groth16.ceremony import LABELS, Ceremony, CeremonyError, Record
-from zkcmp.groth16.circuit_phase import derive_key, multiply_delta
+from zkcmp.groth16.ceremony import Ceremony, CeremonyError, Record
+from zkcmp.groth16.circuit_phase import derive_key, multiply_deltas
 from zkcmp.groth16.column_points import column_points, segment_sums
 from zkcmp.groth16.contribution import Factor, hash_to_g2, make_factor, random_factor
 from zkcmp.groth16.key_file import create_key_file
@@ -60,7 +60,7 @@ def test_derived_key_is_that_of_a_setup_with_the_same_secrets(
     derived = derive_key(three, circuit, tmp_path / "key")
     wanted = setup_with(circuit, tmp_path / "wanted", secrets)
     assert derived.digest == wanted.digest
-    last = multiply_delta(derived, tmp_path / "last", 999)
+    last = multiply_deltas(derived, tmp_path / "last", [999])
     assert last.digest == setup_with(circuit, tmp_path / "w2", replace(secrets, delta=999)).digest
 
 
@@ -276,12 +276,12 @@ def _append(
     if phase == "powers":
         multiply_powers(Powers.open(last), path, *in_file)
     else:
-        multiply_delta(ProvingKey.open(last), path, *in_file)
+        multiply_deltas(ProvingKey.open(last), path, in_file)
     edit(path)
     digest = Powers.open(path).digest if phase == "powers" else ProvingKey.open(path).digest
     factors = tuple(
         make_factor(x, label, before)
-        for x, label in zip(in_record or in_file, LABELS[phase], strict=True)
+        for x, label in zip(in_record or in_file, ceremony.labels(phase), strict=True)
     )
     record = spoil(Record(before, digest, factors))
     ceremony.record_file(phase, k).write_bytes(record.to_bytes())

@@ -4,13 +4,14 @@ A ceremony is a directory that travels from one contributor to the next:
 
     powers-000.bin                    τ = α = β = 1 (powers.py), or the powers of a .ptau file
     powers-k.bin, powers-k.record     after contributor k of phase 1
-    key-000.bin                       the circuit's key with δ = 1 (circuit_phase.py)
+    key-000.bin                       the circuit's key with δ = δ₀ = 1 (circuit_phase.py)
     key-k.bin, key-k.record           after contributor k of phase 2
 
 A record holds the digest of the file it belongs to and the contributor's factors (contribution.py),
-τ, α, β in phase 1 and δ in phase 2. The transcript is a chain: v_0 names the phase and its first
-file, v_k = SHA-256(v_(k−1), record k); phase 2 starts from the end of phase 1. Each proof of
-knowledge is made over the v before it.
+τ, α, β in phase 1 and δ in phase 2. For a circuit of two rounds phase 2 has a second, independent
+factor, of δ₀: then nobody knows δ₀/δ, and no wire can be moved between the rounds. The transcript
+is a chain: v_0 names the phase and its first file, v_k = SHA-256(v_(k−1), record k); phase 2 starts
+from the end of phase 1. Each proof of knowledge is made over the v before it.
 
 `verify` repeats all checks for every file: records, that each file is the one before it times the
 record's factors, and that the file is consistent (`Powers.check`, `audit`). Because every step is
@@ -36,7 +37,7 @@ import numpy as np
 from zkcmp.bn254 import g1, g2
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
 from zkcmp.groth16.audit import audit
-from zkcmp.groth16.circuit_phase import derive_key, multiply_delta
+from zkcmp.groth16.circuit_phase import derive_key, multiply_deltas
 from zkcmp.groth16.contribution import FACTOR_BYTES, Factor, make_factor, random_factor
 from zkcmp.groth16.keys import ProvingKey, domain_size
 from zkcmp.groth16.powers import Powers, beginning, first_powers, multiply_powers
@@ -45,7 +46,9 @@ from zkcmp.progress import Progress, silent
 from zkcmp.r1cs import R1CS
 
 Phase = Literal["powers", "key"]
-LABELS: dict[Phase, tuple[bytes, ...]] = {"powers": (b"tau", b"alpha", b"beta"), "key": (b"delta",)}
+PHASES: tuple[Phase, ...] = ("powers", "key")
+POWER_LABELS = (b"tau", b"alpha", b"beta")
+DELTA_LABELS = (b"delta", b"delta0")  # the second for circuits of two rounds only
 MAX_CONTRIBUTIONS = 999
 
 _MAGIC, _VERSION = b"zkcmp-cr", 1
@@ -118,7 +121,7 @@ class Ceremony:
     def copied(self, directory: Path) -> "Ceremony":
         """A copy of all files of the ceremony, for whoever must rely on what was verified."""
         copy = Ceremony(directory)
-        for phase in LABELS:
+        for phase in PHASES:
             for k in range(self.count(phase) + 1):
                 if k:
                     shutil.copyfile(self.record_file(phase, k), copy.record_file(phase, k))
@@ -144,6 +147,14 @@ class Ceremony:
             k += 1
         return k
 
+    def labels(self, phase: Phase) -> tuple[bytes, ...]:
+        """The factors of a contribution. Raises CeremonyError when the first key cannot be read."""
+        if phase == "powers":
+            return POWER_LABELS
+        with _blaming("key", 0):
+            two_rounds = ProvingKey.open(self.file("key", 0)).verifying_key.two_rounds
+        return DELTA_LABELS[: 1 + two_rounds]
+
     # --- contributing ---------------------------------------------------------------------
 
     def contribute(self, progress: Progress = silent) -> Record:
@@ -158,15 +169,16 @@ class Ceremony:
         if k > MAX_CONTRIBUTIONS:
             raise ZkcmpError(f"a phase takes at most {MAX_CONTRIBUTIONS} contributions")
         before = self._transcript(phase, k - 1)
-        secrets_ = [random_factor() for _ in LABELS[phase]]
+        labels = self.labels(phase)
+        secrets_ = [random_factor() for _ in labels]
         path, last = self.file(phase, k), self.file(phase, k - 1)
         if phase == "powers":
             tau, alpha, beta = secrets_
             result = multiply_powers(Powers.open(last), path, tau, alpha, beta, progress).digest
         else:
-            result = multiply_delta(ProvingKey.open(last), path, secrets_[0], progress).digest
+            result = multiply_deltas(ProvingKey.open(last), path, secrets_, progress).digest
         factors = tuple(
-            make_factor(x, label, before) for x, label in zip(secrets_, LABELS[phase], strict=True)
+            make_factor(x, label, before) for x, label in zip(secrets_, labels, strict=True)
         )
         record = Record(before, result, factors)
         partial = self.record_file(phase, k).with_suffix(".part")
@@ -176,9 +188,9 @@ class Ceremony:
 
     def record(self, phase: Phase, k: int) -> Record:
         """Raises CeremonyError when contributor k's record cannot be read."""
+        n_factors = len(self.labels(phase))
         try:
-            data = self.record_file(phase, k).read_bytes()
-            return Record.from_bytes(data, len(LABELS[phase]))
+            return Record.from_bytes(self.record_file(phase, k).read_bytes(), n_factors)
         except (OSError, DecodeError) as error:
             raise CeremonyError(phase, k, str(error)) from error
 
@@ -213,7 +225,7 @@ class Ceremony:
             self._verify_key(r1cs, powers, progress)
         return {
             phase: [self.record(phase, k).digest for k in range(1, self.count(phase) + 1)]
-            for phase in LABELS
+            for phase in PHASES
         }
 
     def _verify_powers(self, r1cs: R1CS, progress: Progress, ptau: Ptau | None) -> Powers:
@@ -231,7 +243,7 @@ class Ceremony:
                     raise VerificationError("rows", n, powers.domain_size)
                 powers.check(progress)
                 steps = zip(
-                    LABELS["powers"],
+                    POWER_LABELS,
                     record.factors,
                     last.parameters,
                     powers.parameters,
@@ -261,7 +273,8 @@ class Ceremony:
     def _verify_key(self, r1cs: R1CS, powers: Powers, progress: Progress) -> None:
         n = powers.domain_size
         v = self._transcript("key", 0)
-        last_delta = g1.generator()
+        labels = self.labels("key")
+        last = [g1.generator()] * len(labels)
         for k in range(self.count("key") + 1):
             with _blaming("key", k):
                 key = ProvingKey.open(self.file("key", k))
@@ -269,11 +282,14 @@ class Ceremony:
                 record = self._check_record("key", k, v, key.digest)
             with _blaming("key", k):
                 audit(key, r1cs, progress)
-                if k == 0:
-                    if not np.array_equal(key.delta_g1, last_delta):
-                        raise VerificationError("delta_g1", "the generator", "another point")
-                elif not record.factors[0].multiplies(b"delta", v, last_delta, key.delta_g1):
-                    raise VerificationError("delta", "the last one times the share")
+                deltas = [key.delta_g1, key.delta0_g1][: len(labels)]
+                for j, (label, old, new) in enumerate(zip(labels, last, deltas, strict=True)):
+                    name = label.decode()
+                    if k == 0:
+                        if not np.array_equal(new, old):
+                            raise VerificationError(f"{name}_g1", "the generator", "another point")
+                    elif not record.factors[j].multiplies(label, v, old, new):
+                        raise VerificationError(name, "the last one times the share")
                 fixed = (
                     ("tau_g1", key.tau_g1, powers.tau_g1[: n + 1]),
                     ("tau_g2", key.tau_g2, powers.tau_g2[1:2]),
@@ -286,7 +302,7 @@ class Ceremony:
                         raise VerificationError(name, "that of the powers", "another")
             if k:
                 v = hashlib.sha256(v + record.to_bytes()).digest()
-            last_delta = key.delta_g1
+            last = deltas
 
     def _check_record(self, phase: Phase, k: int, before: bytes, result: bytes) -> Record:
         record = self.record(phase, k)
@@ -295,7 +311,7 @@ class Ceremony:
                 raise VerificationError("record", "the transcript before it", "another")
             if record.result != result:
                 raise VerificationError("record", "the digest of its file", "another")
-            for label, factor in zip(LABELS[phase], record.factors, strict=True):
+            for label, factor in zip(self.labels(phase), record.factors, strict=True):
                 factor.check(label, before)
         return record
 

@@ -1,17 +1,20 @@
-"""Phase 2 of a ceremony: from powers of τ to the key of one circuit, and the factor δ.
+"""Phase 2 of a ceremony: from powers of τ to the key of one circuit, and the factors of δ and δ₀.
 
-`derive_key` computes the key with γ = δ = 1 from the powers alone: the Lagrange basis at τ is the
-inverse transform of the powers, in the group, and every query is a column sum over it,
+`derive_key` computes the key with γ = δ = δ₀ = 1 from the powers alone: the Lagrange basis at τ is
+the inverse transform of the powers, in the group, and every query is a column sum over it,
 
     [L_j(τ)]₁ = 1/N·Σ_i w^(−ij)·[τ^i]₁          the same with [ατ^i]₁, [βτ^i]₁, [τ^i]₂
     [A_i(τ)]₁ = Σ_j A[j, i]·[L_j(τ)]₁            [βA_i + αB_i + C_i]₁ alike
     [τ^i·Z(τ)]₁ = [τ^(i+N)]₁ − [τ^i]₁
 
 so anybody who repeats it gets the same bytes. Then every contributor multiplies δ by a secret
-factor x, which divides l_query and h_query by x. An audit (audit.py) of the result shows that this,
-and nothing else, was done. γ stays 1, as in Bowe, Gabizon, Miers 2017 and in snarkjs.
+factor x, which divides l_query and h_query by x, and in a circuit of two rounds δ₀ by another one,
+which divides commitment_query. An audit (audit.py) of the result shows that this, and nothing else,
+was done. γ stays 1, as in Bowe, Gabizon, Miers 2017 and in snarkjs.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +26,10 @@ from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.point_arrays import is_infinity
 from zkcmp.groth16.column_points import column_points
 from zkcmp.groth16.key_file import Shape, create_key_file
-from zkcmp.groth16.keys import (
-    POWER_SECTIONS,
-    SECTIONS,
-    ProvingKey,
-    VerifyingKey,
-    circuit_shape,
-)
+from zkcmp.groth16.keys import ProvingKey, circuit_shape, section_names
 from zkcmp.groth16.point_multiples import multiples, sums, transform
 from zkcmp.groth16.powers import Powers
+from zkcmp.groth16.verifying_key import VerifyingKey
 from zkcmp.progress import Progress, silent
 from zkcmp.r1cs import R1CS, SparseMatrix
 
@@ -39,7 +37,7 @@ _CHUNK = 1 << 15
 
 
 def derive_key(powers: Powers, r1cs: R1CS, path: Path, progress: Progress = silent) -> ProvingKey:
-    """Write the key of the circuit with γ = δ = 1. The powers must have been checked.
+    """Write the key of the circuit with γ = δ = δ₀ = 1. The powers must have been checked.
 
     Raises ValueError when the powers are for another domain.
     """
@@ -65,15 +63,25 @@ def derive_key(powers: Powers, r1cs: R1CS, path: Path, progress: Progress = sile
     quotients = np.zeros((n, 2, 4), np.uint64)
     quotients[bit_reversed(n)[: n - 1]] = sums(powers.tau_g1[n:], minus)
     alpha, beta = powers.alpha_tau_g1[:1], powers.beta_tau_g1[:1]
+    deltas = 2 if shape.n_challenges else 1
+    one_g1, one_g2 = (np.repeat(g.generator(), deltas, axis=0) for g in (g1, g2))
     verifying_key = VerifyingKey(
-        shape.circuit_digest, alpha, powers.beta_g2, g2.generator(), g2.generator(), k_points[:stop]
+        shape.circuit_digest,
+        alpha,
+        powers.beta_g2,
+        g2.generator(),
+        one_g2[:1],
+        k_points[:stop],
+        shape.n_challenges,
+        one_g2[1:],
     )
-    a_wires, b_wires, l_wires = (_present(p) for p in (a_points, b_points, k_points))
-    l_wires = l_wires[l_wires >= stop]
+    a_wires, b_wires, k_wires = (_present(p) for p in (a_points, b_points, k_points))
+    committed, other = np.searchsorted(k_wires, [stop, shape.first_other])
+    commitment_wires, l_wires = k_wires[committed:other], k_wires[other:]
     content = {
         "verifying_key": verifying_key.to_bytes(),
-        "elements_g1": np.concatenate([alpha, beta, g1.generator()]),
-        "elements_g2": np.concatenate([powers.beta_g2, g2.generator()]),
+        "elements_g1": np.concatenate([alpha, beta, one_g1]),
+        "elements_g2": np.concatenate([powers.beta_g2, one_g2]),
         "a_wires": a_wires,
         "a_query": a_points[a_wires],
         "b_wires": b_wires,
@@ -82,37 +90,43 @@ def derive_key(powers: Powers, r1cs: R1CS, path: Path, progress: Progress = sile
         "l_wires": l_wires,
         "l_query": k_points[l_wires],
         "h_query": quotients[: n - 1],
+        "commitment_wires": commitment_wires,
+        "commitment_query": k_points[commitment_wires],
         "tau_g1": powers.tau_g1[: n + 1],
         "tau_g2": powers.tau_g2[1:2],
     }
     return _write(path, shape, content)
 
 
-def multiply_delta(
-    key: ProvingKey, path: Path, factor: int, progress: Progress = silent
+def multiply_deltas(
+    key: ProvingKey, path: Path, factors: Sequence[int], progress: Progress = silent
 ) -> ProvingKey:
-    """Write the key with δ·factor in place of δ."""
-    x = FrVector.from_ints([factor])
-    delta_g1, delta_g2 = multiples(key.delta_g1, x), multiples(key.delta_g2, x)
-    vk = key.verifying_key
-    verifying_key = VerifyingKey(
-        vk.circuit_digest, vk.alpha_g1, vk.beta_g2, vk.gamma_g2, delta_g2, vk.gamma_abc_g1
-    )
+    """Write the key with δ·factors[0] in place of δ, and δ₀·factors[1] in a key of two rounds."""
+    deltas_g1 = np.concatenate([key.delta_g1, key.delta0_g1])
+    deltas_g2 = np.concatenate([key.delta_g2, key.delta0_g2])
+    scalars = FrVector.from_ints(factors)
+    deltas_g1, deltas_g2 = multiples(deltas_g1, scalars), multiples(deltas_g2, scalars)
+    verifying_key = replace(
+        key.verifying_key, delta_g2=deltas_g2[:1], delta0_g2=deltas_g2[1:]
+    ).to_bytes()
     content: dict[str, bytes | np.ndarray] = {
-        name: key.file.bytes(name) for name in SECTIONS + POWER_SECTIONS
+        name: key.file.bytes(name) for name in section_names(key.shape)
     }
-    content["verifying_key"] = verifying_key.to_bytes()
-    content["elements_g1"] = np.concatenate([key.alpha_g1, key.beta_g1, delta_g1])
-    content["elements_g2"] = np.concatenate([key.beta_g2, delta_g2])
-    total, done = len(key.l_query) + len(key.h_query), 0
-    inverse = pow(factor, -1, FR_MODULUS)
-    for name in ("l_query", "h_query"):
+    content["verifying_key"] = verifying_key
+    content["elements_g1"] = np.concatenate([key.alpha_g1, key.beta_g1, deltas_g1])
+    content["elements_g2"] = np.concatenate([key.beta_g2, deltas_g2])
+    over_delta, over_delta0 = (pow(x, -1, FR_MODULUS) for x in (factors[0], factors[-1]))
+    divided = [("l_query", over_delta), ("h_query", over_delta)]
+    if key.shape.n_challenges:
+        divided.append(("commitment_query", over_delta0))
+    total, done = sum(len(getattr(key, name)) for name, _ in divided), 0
+    for name, inverse in divided:
         points = getattr(key, name)
         parts = [points[:0]]
         for start in range(0, len(points), _CHUNK):
             part = points[start : start + _CHUNK]
-            scalars = FrVector.from_ints([inverse]).take(np.zeros(len(part), np.int64))
-            parts.append(multiples(part, scalars))
+            repeated = FrVector.from_ints([inverse]).take(np.zeros(len(part), np.int64))
+            parts.append(multiples(part, repeated))
             done += len(part)
             progress("contribution: key", done, total)
         content[name] = np.concatenate(parts)
@@ -120,7 +134,7 @@ def multiply_delta(
 
 
 def _write(path: Path, shape: Shape, content: dict[str, bytes | np.ndarray]) -> ProvingKey:
-    names = SECTIONS + POWER_SECTIONS
+    names = section_names(shape)
     with create_key_file(path, shape, len(names)) as writer:
         for name in names:
             data = content[name]
