@@ -197,6 +197,9 @@ def _weight(option: list[Step], n_images: int) -> int:
         part += step_part(step, n_images, None)
         if step.check is Check.PROJECTED:
             part += cost.powers(step.layer_shape.n_padded)
+    if option[-1].form is Form.FORM:  # the logits
+        shape = option[-1].layer_shape
+        part += cost.form_margins(shape, cost.all_reads(shape, n_images, False))
     return CONSTRAINT_WEIGHT * part.n_constraints + part.n_entries
 
 

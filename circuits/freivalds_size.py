@@ -17,17 +17,15 @@ from zkcmp.model.architecture import Architecture
 
 
 @dataclass(frozen=True)
-class TestSetCounts:
+class ImageCounts:
     """What the sizes depend on: what the first linear layer reads, and the sum of all labels."""
-
-    __test__ = False  # not a test class, whatever its name looks like to pytest
 
     reads: Reads
     label_sum: int
 
 
 def freivalds_size(
-    architecture: Architecture, n_images: int, counts: TestSetCounts | None = None
+    architecture: Architecture, n_images: int, counts: ImageCounts | None = None
 ) -> Size:
     """The sizes for n images, 0 for the encryption alone."""
     plan = make_plan(architecture, n_images)
@@ -44,13 +42,13 @@ def freivalds_size(
 
 
 def check_freivalds_size(
-    architecture: Architecture, n_images: int, counts: TestSetCounts | None = None
+    architecture: Architecture, n_images: int, counts: ImageCounts | None = None
 ) -> Size:
     """The sizes; raises VerificationError when no proof of such a statement can be made."""
     return check_fits(freivalds_size(architecture, n_images, counts), n_images)
 
 
-def _network(plan: Plan, counts: TestSetCounts | None) -> Part:
+def _network(plan: Plan, counts: ImageCounts | None) -> Part:
     """S4 and S5."""
     n = plan.n_images
     label_sum = plan.margins.count if counts is None else counts.label_sum

@@ -36,10 +36,8 @@ class SoundnessBound:
 
     @property
     def bits(self) -> float:
-        """−log2 of the bound, rounded down to tenths; infinite when nothing is left to chance."""
+        """−log2 of the bound, rounded down to tenths."""
         degree = sum(degree for _, degree in self.terms)
-        if degree == 0:
-            return float("inf")
         return int(10 * (log2(FR_MODULUS) - log2(degree))) / 10
 
 

@@ -24,7 +24,7 @@ from circuits.constant_images import ConstantImages
 from circuits.freivalds_margins import enforce_margins
 from circuits.freivalds_network import NetworkProof
 from circuits.freivalds_plan import Plan, make_plan
-from circuits.freivalds_size import TestSetCounts, check_freivalds_size
+from circuits.freivalds_size import ImageCounts, check_freivalds_size
 from circuits.lookup import Lookups
 from circuits.sealed_weights import (
     check_sealed,
@@ -197,13 +197,13 @@ def build(architecture: Architecture, testset: TestSet | None) -> Statement:
     return Statement(architecture, testset, system.build())
 
 
-def test_set_counts(architecture: Architecture, testset: TestSet) -> TestSetCounts:
+def image_counts(architecture: Architecture, testset: TestSet) -> ImageCounts:
     """What the exact sizes of the statement depend on, for `freivalds_size`."""
     plan = make_plan(architecture, len(testset))
     # squares of pixels are 0 exactly where the pixels are
     images = ConstantImages(testset.images.reshape(len(testset), -1))
     reads = images.reads(plan.first.layer_shape, plan.has_moments)
-    return TestSetCounts(reads, int(testset.labels.sum()))
+    return ImageCounts(reads, int(testset.labels.sum()))
 
 
 def synthesise(

@@ -65,10 +65,12 @@ def encrypt_blocks(blocks: list[int], preimage: bytes = PREIMAGE) -> np.ndarray:
     )
 
 
-def pack_unchecked(tensors: list[np.ndarray]) -> list[int]:
+def pack_unchecked(
+    tensors: list[np.ndarray], architecture: Architecture = ARCHITECTURE
+) -> list[int]:
     """The packing formula over weights of any size."""
     blocks = []
-    for tensor, spec in zip(tensors, ARCHITECTURE.tensors(), strict=True):
+    for tensor, spec in zip(tensors, architecture.tensors(), strict=True):
         flat, per_block = tensor.reshape(-1).tolist(), 253 // spec.bits
         for i in range(0, len(flat), per_block):
             digits = [w + 2 ** (spec.bits - 1) for w in flat[i : i + per_block]]
