@@ -6,7 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from zkcmp.bn254.body import BODY
-from zkcmp.cli.bench import app, dense_circuit
+from zkcmp.cli.bench import dense_circuit
+from zkcmp.cli.bench_libra import app
 
 CASES = [
     (["mul", "--repeats", "1"], ["mul/chains", "mul/l1", "mul/l2"]),
@@ -14,6 +15,7 @@ CASES = [
     (["msm", "--size", "8", "--bits", "8", "--repeats", "1"], ["msm/g1"]),
     (["msm", "--size", "8", "--group", "g2", "--repeats", "1"], ["msm/g2"]),
     (["pairing", "--repeats", "1"], ["pairing", "pairing/product"]),
+    (["libra", "--images", "2", "--repeats", "1"], ["libra/prove", "libra/verify"]),
     (
         ["groth16", "--size", "6", "--repeats", "1"],
         ["groth16/setup", "groth16/audit", "groth16/prove", "groth16/verify"],

@@ -37,7 +37,8 @@ from zkcmp.groth16.audit import audit
 from zkcmp.r1cs import R1CS, Span, SparseMatrix
 
 app = typer.Typer(
-    help="Measure products, MSM, NTT, pairings and Groth16 on this machine.", no_args_is_help=True
+    help="Measure products, MSM, NTT, pairings and whole proofs on this machine.",
+    no_args_is_help=True,
 )
 
 Record = dict[str, Any]
@@ -53,9 +54,7 @@ def _size_option(smallest: int, largest: int) -> Any:
 _BASE = 0x2B5E151628AED2A6ABF7158809CF4F3C762E7160F38B4DA56A784D9045190CFE % FR_MODULUS
 
 
-def _record(
-    name: str, size: int, seconds: float, threads: int | None = None, **more: Any
-) -> Record:
+def record(name: str, size: int, seconds: float, threads: int | None = None, **more: Any) -> Record:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "name": name,
@@ -81,7 +80,7 @@ def _median(run: Callable[[], Any], repeats: int, warm: bool = True) -> float:
     return statistics.median(times)
 
 
-def _report(records: Iterator[Record], as_json: bool) -> None:
+def report(records: Iterator[Record], as_json: bool) -> None:
     if as_json:
         for record in records:
             print(json.dumps(record), flush=True)
@@ -108,7 +107,7 @@ def _report(records: Iterator[Record], as_json: bool) -> None:
 @app.command()
 def mul(as_json: Json = False, repeats: Repeats = 15) -> None:
     """Seconds per 254-bit product on one core: independent chains, and streams from L1 and L2."""
-    _report(measure_mul(repeats), as_json)
+    report(measure_mul(repeats), as_json)
 
 
 def measure_mul(repeats: int) -> Iterator[Record]:
@@ -116,13 +115,13 @@ def measure_mul(repeats: int) -> Iterator[Record]:
     a = FrVector.powers(_BASE, (CHAINS + 1) * LANES).data
     products = rounds * CHAINS * LANES
     seconds = _median(lambda: multiply_chains(a, rounds), repeats)
-    yield _record("mul/chains", products, seconds / products, threads=1)
+    yield record("mul/chains", products, seconds / products, threads=1)
     for level, n in (("l1", 256), ("l2", 4096)):
         x, y = FrVector.powers(_BASE, n), FrVector.powers(3, n)
         out = FrVector.zeros(n)
         passes = 1_000_000 // n
         run = partial(multiply_stream, x.data, y.data, out.data, n // LANES, passes)
-        yield _record(f"mul/{level}", n, _median(run, repeats) / (n * passes), threads=1)
+        yield record(f"mul/{level}", n, _median(run, repeats) / (n * passes), threads=1)
 
 
 @app.command()
@@ -130,14 +129,14 @@ def ntt(
     size: Annotated[int, _size_option(0, 26)] = 20, as_json: Json = False, repeats: Repeats = 9
 ) -> None:
     """One transform of 2^size scalars: in natural order, and the forms Groth16 uses."""
-    _report(measure_ntt(size, repeats), as_json)
+    report(measure_ntt(size, repeats), as_json)
 
 
 def measure_ntt(size: int, repeats: int) -> Iterator[Record]:
     v = FrVector.powers(_BASE, 1 << size)
-    yield _record("ntt", v.n, _median(lambda: transform(v), repeats))
-    yield _record("ntt/to_reversed", v.n, _median(lambda: to_reversed(v), repeats))
-    yield _record("ntt/from_reversed", v.n, _median(lambda: from_reversed(v), repeats))
+    yield record("ntt", v.n, _median(lambda: transform(v), repeats))
+    yield record("ntt/to_reversed", v.n, _median(lambda: to_reversed(v), repeats))
+    yield record("ntt/from_reversed", v.n, _median(lambda: from_reversed(v), repeats))
 
 
 @app.command()
@@ -149,7 +148,7 @@ def msm(
     repeats: Repeats = 5,
 ) -> None:
     """A sum of 2^size different points times scalars of `bits` bits (254: uniform in Fr)."""
-    _report(measure_msm(size, bits, group, repeats), as_json)
+    report(measure_msm(size, bits, group, repeats), as_json)
 
 
 def measure_msm(size: int, bits: int, group: Group, repeats: int) -> Iterator[Record]:
@@ -164,20 +163,20 @@ def measure_msm(size: int, bits: int, group: Group, repeats: int) -> Iterator[Re
         # a value of 253 bits or fewer is below r
         scalars = FrVector.from_words(words)
     seconds = _median(lambda: multi_scalar_multiplication(bases, scalars), repeats)
-    yield _record(f"msm/{group}", n, seconds, bits=bits)
+    yield record(f"msm/{group}", n, seconds, bits=bits)
 
 
 @app.command()
 def pairing(as_json: Json = False, repeats: Repeats = 31) -> None:
     """One pairing, and a product of four compared with one (a Groth16 verification)."""
-    _report(measure_pairing(repeats), as_json)
+    report(measure_pairing(repeats), as_json)
 
 
 def measure_pairing(repeats: int) -> Iterator[Record]:
     p, q = g1.generator(), g2.generator()
-    yield _record("pairing", 1, _median(lambda: compute_pairing(p, q), repeats))
+    yield record("pairing", 1, _median(lambda: compute_pairing(p, q), repeats))
     pairs = [(p, q)] * 4
-    yield _record("pairing/product", 4, _median(lambda: pairing_product_is_one(pairs), repeats))
+    yield record("pairing/product", 4, _median(lambda: pairing_product_is_one(pairs), repeats))
 
 
 @app.command()
@@ -188,7 +187,7 @@ def groth16(
 
     Every wire is full-size, in A and in B.
     """
-    _report(measure_groth16(size, repeats), as_json)
+    report(measure_groth16(size, repeats), as_json)
 
 
 def measure_groth16(size: int, repeats: int) -> Iterator[Record]:
@@ -202,19 +201,19 @@ def measure_groth16(size: int, repeats: int) -> Iterator[Record]:
         seconds = time.perf_counter() - start
         key_bytes = key.file.path.stat().st_size
         more = {"constraints": constraints}
-        yield _record("groth16/setup", 1 << size, seconds, **more, key_bytes=key_bytes)
+        yield record("groth16/setup", 1 << size, seconds, **more, key_bytes=key_bytes)
         # once, on a circuit built afresh, as whoever audits a key does
         audit(setup(dense_circuit(3)[0], f"{directory}/small"), dense_circuit(3)[0])
         rebuilt = dense_circuit(size)[0]
         start = time.perf_counter()
         audit(key, rebuilt)
-        yield _record("groth16/audit", 1 << size, time.perf_counter() - start, **more)
+        yield record("groth16/audit", 1 << size, time.perf_counter() - start, **more)
         proof = prove(key, circuit, witness)
         seconds = _median(lambda: prove(key, circuit, witness), repeats, warm=False)
-        yield _record("groth16/prove", 1 << size, seconds, **more)
+        yield record("groth16/prove", 1 << size, seconds, **more)
         inputs = witness.slice(1, circuit.n_public + 1)
         seconds = _median(lambda: verify(key.verifying_key, inputs, proof), max(repeats, 9))
-        yield _record("groth16/verify", 1 << size, seconds, **more)
+        yield record("groth16/verify", 1 << size, seconds, **more)
 
 
 def dense_circuit(size: int) -> tuple[R1CS, FrVector]:

@@ -50,10 +50,10 @@ app.command(name="estimate")(estimate.estimate)
     add_help_option=False,
 )
 def bench(context: typer.Context) -> None:
-    """Measure the engine: see `zkcmp bench --help`."""
+    """Measure engine and proofs: see `zkcmp bench --help`."""
     from importlib import import_module
 
-    benchmarks = import_module("zkcmp.cli.bench")
+    benchmarks = import_module("zkcmp.cli.bench_libra")  # which adds to those of cli.bench
     benchmarks.app(args=list(context.args), prog_name="zkcmp bench", standalone_mode=False)
 
 

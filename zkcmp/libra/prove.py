@@ -1,0 +1,107 @@
+"""Proofs of a statement: commit, reduce, open.
+
+    transcript ← protocol, scheme, statement, commitment to V and to the tail
+    reduce     S1–S5 to linear equations in V and products of hidden values     (statement.py)
+    products   to linear equations                                              (products.py)
+    batch      all equations to one evaluation V~(r)                            (opening.py)
+    open       V~(r) + <weights, tail> = value                                  (commitments)
+
+The proof is
+
+    magic "zkcmp-lp", version u32, length of the commitment u32, commitment,
+    every message (32 bytes an element, in order), the opening
+
+Zero knowledge: every element of a message is padded with a fresh entry of the pads or of the tail,
+apart from three that are uniformly random by construction (products.py), the commitment is hiding,
+and the opening proves one equation between public numbers. docs/libra.md has the simulator.
+"""
+
+import struct
+
+from zkcmp.bn254.fr import FrVector
+from zkcmp.commitments.scheme import Scheme
+from zkcmp.errors import DecodeError, VerificationError
+from zkcmp.libra.channel import ProverChannel, VerifierChannel
+from zkcmp.libra.opening import PADS, Batch, reduce_to_opening, tail_length
+from zkcmp.libra.products import prove_products
+from zkcmp.libra.statement import PROTOCOL, Secret, Statement
+from zkcmp.progress import Progress, silent
+from zkcmp.transcript import Transcript
+
+MAGIC, VERSION = b"zkcmp-lp", 1
+_HEAD = struct.Struct("<8sII")
+_STAGES = ("commitment", "statement", "products", "batch", "opening")
+
+
+def prove(
+    statement: Statement, secret: Secret, scheme: Scheme, progress: Progress = silent
+) -> bytes:
+    """A proof of the statement, with fresh pads and blinders. It is not checked here.
+
+    Raises ValueError when the scheme is for another size.
+    """
+    layout = statement.layout
+    pads = FrVector.random(layout.blocks[PADS].size)
+    tail = FrVector.random(tail_length(layout))
+    vector = layout.assemble({**secret.blocks, PADS: pads})
+    commitment, opening = scheme.commit(vector, tail)
+    progress(f"prove: {_STAGES[0]}", 1, len(_STAGES))
+    encoded = commitment.to_bytes()
+    channel = ProverChannel(_transcript(statement, scheme, encoded), pads.to_ints())
+    statement.reduce(channel, secret)
+    progress(f"prove: {_STAGES[1]}", 2, len(_STAGES))
+    prove_products(channel)
+    progress(f"prove: {_STAGES[2]}", 3, len(_STAGES))
+    batch = Batch(channel, layout)
+    channel.use_pads(tail.to_ints())
+    claim = reduce_to_opening(channel, batch, vector)
+    progress(f"prove: {_STAGES[3]}", 4, len(_STAGES))
+    opened = scheme.open(opening, channel.transcript, claim.point, claim.tail_weights, claim.value)
+    progress(f"prove: {_STAGES[4]}", 5, len(_STAGES))
+    head = _HEAD.pack(MAGIC, VERSION, len(encoded))
+    return bytes(head + encoded + channel.proof + opened)
+
+
+def verify(statement: Statement, scheme: Scheme, proof: bytes) -> None:
+    """Accept, or raise.
+
+    Raises:
+        VerificationError: the statement's parts do not fit, or the proof is not one of it.
+        DecodeError: the bytes are no proof; the error names the message they end or break in.
+    """
+    statement.check()
+    if len(proof) < _HEAD.size or not proof.startswith(MAGIC):
+        raise DecodeError("this is not a proof of the libra backend; get it again")
+    _, version, length = _HEAD.unpack(proof[: _HEAD.size])
+    if version != VERSION:
+        raise DecodeError(f"libra proof of version {version}, this tool reads {VERSION}")
+    end = _HEAD.size + length
+    if len(proof) < end:
+        raise DecodeError("the proof ends inside the commitment; get it again")
+    encoded = proof[_HEAD.size : end]
+    commitment = scheme.decode(encoded)
+    layout = statement.layout
+    if commitment.n_vars != layout.n_vars or commitment.tail_length != tail_length(layout):
+        raise VerificationError("commitment", f"to 2^{layout.n_vars} values", "of another size")
+    channel = VerifierChannel(_transcript(statement, scheme, encoded), proof[end:])
+    statement.reduce(channel, None)
+    prove_products(channel)
+    batch = Batch(channel, layout)
+    channel.use_pads()
+    claim = reduce_to_opening(channel, batch, None)
+    scheme.verify(
+        commitment,
+        channel.transcript,
+        claim.point,
+        claim.tail_weights,
+        claim.value,
+        channel.rest,
+    )
+
+
+def _transcript(statement: Statement, scheme: Scheme, commitment: bytes) -> Transcript:
+    transcript = Transcript(PROTOCOL)
+    transcript.absorb(b"scheme", scheme.digest)
+    statement.absorb(transcript)
+    transcript.absorb(b"committed", commitment)
+    return transcript
