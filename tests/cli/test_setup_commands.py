@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from deal_stages import Sale
 
@@ -10,6 +11,7 @@ from zkcmp.bn254.fr import FrVector
 from zkcmp.cli.main import run
 from zkcmp.groth16 import ProvingKey, prove, verify
 from zkcmp.groth16.audit import audit
+from zkcmp.groth16.point_multiples import multiples
 from zkcmp.groth16.snarkjs import write_r1cs
 from zkcmp.r1cs_builder import ConstraintSystem
 
@@ -120,6 +122,34 @@ def test_refusals_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert said in err
     assert _zkcmp(capsys, "setup", "contribute", place)[0] == 0
     (place / "powers-001.record").write_bytes(b"")
-    code, _, err = _zkcmp(capsys, "setup", "verify", place, circuit)
-    assert code == 2
-    assert "contributor 1" in err
+    for arguments in (("verify", place, circuit), ("contribute", place)):
+        code, out, err = _zkcmp(capsys, "setup", *arguments)
+        assert (code, out) == (2, "")
+        assert len(err.splitlines()) == 1
+        assert "ceremony, powers, contributor 1: a record of the wrong length" in err
+
+
+def test_cheating_contributor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Points of another curve come from the first contributor; the second says so and stops."""
+    from zkcmp.bn254 import g1
+
+    circuit, place = _circuit(tmp_path / "c.r1cs"), tmp_path / "ceremony"
+    assert _zkcmp(capsys, "setup", "new", place, circuit)[0] == 0
+
+    def forged(points: np.ndarray, scalars: FrVector) -> np.ndarray:
+        out = multiples(points, scalars)
+        if points.ndim == 3 and len(points) > 2:
+            out[2] = g1.from_affine_ints([(1, 5)])[0]
+        return out
+
+    with monkeypatch.context() as patch:
+        patch.setattr("zkcmp.groth16.powers.multiples", forged)
+        assert _zkcmp(capsys, "setup", "contribute", place)[0] == 0
+    before = sorted(path.name for path in place.iterdir())
+    code, out, err = _zkcmp(capsys, "setup", "contribute", place)
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert "contributor 1: powers: tau_g1[2]: expected a point of its group" in err
+    assert sorted(path.name for path in place.iterdir()) == before

@@ -1,29 +1,35 @@
 """Ceremonies: a key of several parties is a setup's key, and a cheat is known by its number."""
 
 import itertools
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from forged_keys import element, forge, plus, small_order_point, twist_point, with_entry
+from forged_ceremonies import (
+    append,
+    edit_powers,
+    entry_moved,
+    moved,
+    set_to,
+    small_order_at,
+    swapped,
+)
+from forged_keys import plus, twist_point
 from groth16_circuits import bits, cubic, system
 
-from zkcmp.bn254 import g1, g2
+from zkcmp.bn254 import g1
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.reference import G1, G2
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
-from zkcmp.groth16 import ProvingKey, prove, verify
-from zkcmp.groth16 import powers as phase1
+from zkcmp.groth16 import prove, verify
 from zkcmp.groth16.audit import audit
-from zkcmp.groth16.ceremony import Ceremony, CeremonyError, Record
+from zkcmp.groth16.ceremony import Ceremony, CeremonyError
 from zkcmp.groth16.circuit_phase import derive_key, multiply_deltas
 from zkcmp.groth16.column_points import column_points, segment_sums
-from zkcmp.groth16.contribution import Factor, hash_to_g2, make_factor, random_factor
-from zkcmp.groth16.key_file import create_key_file
+from zkcmp.groth16.contribution import Factor, Record, hash_to_g2, make_factor, random_factor
 from zkcmp.groth16.powers import Powers, first_powers, multiply_powers
 from zkcmp.groth16.setup import Trapdoor, setup_with
 from zkcmp.groth16.snarkjs import Ptau
@@ -168,7 +174,10 @@ def test_ceremony(ceremony: Ceremony, r1cs: R1CS, tmp_path: Path, parties: int) 
     audit(key, r1cs)
     proof = prove(key, r1cs, FrVector.from_ints(bits(4, 9)[1]))
     verify(key.verifying_key, FrVector.from_ints([9]), proof)
-    assert stages == {"contribution: powers", "contribution: key"}
+    assert stages == {
+        *("powers: points", "contribution: powers"),
+        *("key: points", "contribution: key"),
+    }
 
 
 def test_steps_out_of_order(ceremony: Ceremony, r1cs: R1CS, tmp_path: Path) -> None:
@@ -203,7 +212,13 @@ def test_interrupted_contribution_leaves_nothing(
         patch.setattr("zkcmp.groth16.ceremony.make_factor", lambda *_: stop("", 0, 0))
         with pytest.raises(KeyboardInterrupt):
             ceremony.contribute()
+    assert sorted(path.name for path in ceremony.directory.iterdir()) == before
+    with monkeypatch.context() as patch:
+        patch.setattr("zkcmp.groth16.ceremony.Record.to_bytes", lambda _: stop("", 0, 0))
+        with pytest.raises(KeyboardInterrupt):
+            ceremony.contribute()
     # the file is there, the record is not: it does not count, and is written anew
+    assert ceremony.file("powers", 1).exists()
     assert ceremony.count("powers") == 0
     ceremony.contribute()
     ceremony.verify(r1cs)
@@ -261,69 +276,6 @@ def test_our_own_contribution(ceremony: Ceremony, r1cs: R1CS, tmp_path: Path) ->
 # --- cheats -----------------------------------------------------------------------------------
 
 
-def _append(
-    ceremony: Ceremony,
-    in_file: list[int],
-    in_record: list[int] | None = None,
-    edit: Callable[[Path], object] = lambda path: None,
-    spoil: Callable[[Record], Record] = lambda record: record,
-) -> None:
-    """A contribution by hand: what multiplied the file may differ from what the record says."""
-    phase = ceremony.phase
-    k = ceremony.count(phase) + 1
-    before = ceremony._transcript(phase, k - 1)
-    path, last = ceremony.file(phase, k), ceremony.file(phase, k - 1)
-    if phase == "powers":
-        multiply_powers(Powers.open(last), path, *in_file)
-    else:
-        multiply_deltas(ProvingKey.open(last), path, in_file)
-    edit(path)
-    digest = Powers.open(path).digest if phase == "powers" else ProvingKey.open(path).digest
-    factors = tuple(
-        make_factor(x, label, before)
-        for x, label in zip(in_record or in_file, ceremony.labels(phase), strict=True)
-    )
-    record = spoil(Record(before, digest, factors))
-    ceremony.record_file(phase, k).write_bytes(record.to_bytes())
-
-
-def _edit_powers(**changed: Callable[[np.ndarray], np.ndarray]) -> Callable[[Path], None]:
-    def edit(path: Path) -> None:
-        powers = Powers.open(path)
-        n = powers.domain_size
-        content = {name: np.array(getattr(powers, name)) for name in phase1.SECTIONS}
-        content.update({name: change(content[name]) for name, change in changed.items()})
-        with create_key_file(path, phase1._shape(n), len(content)) as writer:
-            for name, points in content.items():
-                writer.section(name, [points])
-
-    return edit
-
-
-def _moved(index: int) -> Callable[[np.ndarray], np.ndarray]:
-    def change(points: np.ndarray) -> np.ndarray:
-        one = G1.generator if points.ndim == 3 else G2.generator
-        return with_entry(points, index, plus(points[index : index + 1], one))
-
-    return change
-
-
-def _swapped(points: np.ndarray) -> np.ndarray:
-    return points[[1, 0, *range(2, len(points))]]
-
-
-def _at(index: int, point: Any) -> Callable[[np.ndarray], np.ndarray]:
-    def change(points: np.ndarray) -> np.ndarray:
-        encode: Any = g2.from_affine_ints if points.ndim == 4 else g1.from_affine_ints
-        return with_entry(points, index, encode([point]))
-
-    return change
-
-
-def _mixed(points: np.ndarray) -> np.ndarray:
-    return with_entry(points, 2, plus(points[2:3], small_order_point()))
-
-
 def _replayed(record: Record) -> Record:
     """The factors of a proof that was made elsewhere in the transcript."""
     factors = tuple(
@@ -362,7 +314,7 @@ POWERS_CHEATS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     **{
         f"{name}[{index}]": (
-            {"in_file": [2, 3, 4], "edit": _edit_powers(**{name: _moved(index)})},
+            {"in_file": [2, 3, 4], "edit": edit_powers(**{name: moved(index)})},
             said,
         )
         for name, index, said in (
@@ -378,59 +330,59 @@ POWERS_CHEATS: dict[str, tuple[dict[str, Any], str]] = {
             ("beta_g2", 0, "beta_g2"),
         )
     },
-    "swapped": ({"in_file": [2, 3, 4], "edit": _edit_powers(tau_g1=_swapped)}, "generators"),
+    "swapped": ({"in_file": [2, 3, 4], "edit": edit_powers(tau_g1=swapped)}, "generators"),
     "infinity": (
-        {"in_file": [2, 3, 4], "edit": _edit_powers(beta_tau_g1=_at(4, None))},
+        {"in_file": [2, 3, 4], "edit": edit_powers(beta_tau_g1=set_to(4, None))},
         r"beta_tau_g1\[4\]: expected a point",
     ),
     "off the curve": (
-        {"in_file": [2, 3, 4], "edit": _edit_powers(tau_g1=lambda p: p + (p == p[3]))},
+        {"in_file": [2, 3, 4], "edit": edit_powers(tau_g1=lambda p: p + (p == p[3]))},
         r"tau_g1\[3\]: expected a point",
     ),
     "outside G2": (
-        {"in_file": [2, 3, 4], "edit": _edit_powers(tau_g2=_at(2, twist_point()))},
+        {"in_file": [2, 3, 4], "edit": edit_powers(tau_g2=set_to(2, twist_point()))},
         r"tau_g2\[2\]: expected a point",
     ),
     "order 10069": (
-        {"in_file": [2, 3, 4], "edit": _edit_powers(tau_g2=_mixed)},
+        {"in_file": [2, 3, 4], "edit": edit_powers(tau_g2=small_order_at(2))},
         r"tau_g2\[2\]: expected a point",
     ),
 }
 
 
+# what no contributor goes on from
+UNFIT = {
+    *("zero", "zero alpha", "zero beta", "infinity", "off the curve", "outside G2", "order 10069"),
+    *("transcript", "digest"),
+}
+
+
+def _go_on(ceremony: Ceremony, name: str) -> None:
+    """Another contribution after the second one, which is the cheat of this name."""
+    if name not in UNFIT:
+        ceremony.contribute()
+        return
+    with pytest.raises(CeremonyError) as caught:
+        ceremony.contribute()
+    assert (caught.value.phase, caught.value.contributor) == (ceremony.phase, 2)
+
+
 @pytest.mark.parametrize("name", POWERS_CHEATS)
 def test_cheat_in_phase_1(ceremony: Ceremony, r1cs: R1CS, name: str) -> None:
-    """The second of three, or of two where nobody can go on from there."""
     arguments, said = POWERS_CHEATS[name]
     ceremony.contribute()
-    _append(ceremony, **arguments)
-    if "zero" not in name:
-        ceremony.contribute()
+    append(ceremony, **arguments)
+    _go_on(ceremony, name)
     with pytest.raises(CeremonyError, match=said) as caught:
         ceremony.verify(r1cs)
     assert (caught.value.phase, caught.value.contributor) == ("powers", 2)
 
 
 def test_tau_in_the_domain(ceremony: Ceremony, r1cs: R1CS) -> None:
-    _append(ceremony, [FR_MODULUS - 1, 2, 3])
+    append(ceremony, [FR_MODULUS - 1, 2, 3])
     with pytest.raises(CeremonyError, match="a root of unity") as caught:
         ceremony.verify(r1cs)
     assert caught.value.contributor == 1
-
-
-def _edit_key(change: Callable[[ProvingKey], dict[str, np.ndarray]]) -> Callable[[Path], None]:
-    def edit(path: Path) -> None:
-        kept = path.with_name("kept")
-        path.rename(kept)
-        key = ProvingKey.open(kept)
-        forge(key, path, **change(key))
-        kept.unlink()
-
-    return edit
-
-
-def _entry_moved(name: str, index: int = 0) -> Callable[[Path], None]:
-    return _edit_key(lambda key: {name: _moved(index)(element(key, name))})
 
 
 KEY_CHEATS: dict[str, tuple[dict[str, Any], str]] = {
@@ -447,7 +399,7 @@ KEY_CHEATS: dict[str, tuple[dict[str, Any], str]] = {
         "the digest of its file",
     ),
     **{
-        name: ({"in_file": [2], "edit": _entry_moved(name)}, name)
+        name: ({"in_file": [2], "edit": entry_moved(name)}, name)
         for name in (
             *("a_query", "b_g1_query", "b_g2_query", "l_query", "h_query", "gamma_abc_g1"),
             *("tau_g1", "tau_g2", "alpha_g1", "gamma_g2", "delta_g1", "delta_g2"),
@@ -462,8 +414,8 @@ def test_cheat_in_phase_2(ceremony: Ceremony, r1cs: R1CS, name: str) -> None:
     ceremony.contribute()
     ceremony.begin_circuit(r1cs)
     ceremony.contribute()
-    _append(ceremony, **arguments)
-    ceremony.contribute()
+    append(ceremony, **arguments)
+    _go_on(ceremony, name)
     with pytest.raises(CeremonyError, match=said) as caught:
         ceremony.verify(r1cs)
     assert (caught.value.phase, caught.value.contributor) == ("key", 2)
@@ -478,7 +430,8 @@ def test_phase_2_from_other_powers(ceremony: Ceremony, r1cs: R1CS, tmp_path: Pat
     ceremony.begin_circuit(r1cs)
     secrets = Trapdoor(alpha=2, beta=3, gamma=1, delta=1, tau=4)
     setup_with(r1cs, ceremony.file("key", 0), secrets)
-    ceremony.contribute()
+    with pytest.raises(CeremonyError, match="the beginning: derived from other powers"):
+        ceremony.contribute()
     with pytest.raises(CeremonyError, match="the beginning: tau_g1: expected that of the powers"):
         ceremony.verify(r1cs)
 

@@ -1,24 +1,23 @@
 """Ceremonies for circuits of two rounds: δ and δ₀ are multiplied by independent factors."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from forged_keys import element, forge, plus, with_entry
+from forged_ceremonies import append, edit_key, entry_moved, off_the_curve, set_to, tree
+from forged_keys import element, small_order_point
 from groth16_circuits import shuffled, shuffled_witness, system
 
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.bn254.reference import G1, G2
 from zkcmp.errors import VerificationError
 from zkcmp.groth16 import FirstRound, ProvingKey, prove, verify
 from zkcmp.groth16.audit import audit
-from zkcmp.groth16.ceremony import Ceremony, CeremonyError, Record
+from zkcmp.groth16.ceremony import Ceremony, CeremonyError
 from zkcmp.groth16.circuit_phase import derive_key, multiply_deltas
-from zkcmp.groth16.contribution import FACTOR_BYTES, make_factor
+from zkcmp.groth16.contribution import FACTOR_BYTES, Record
 from zkcmp.groth16.powers import first_powers, multiply_powers
 from zkcmp.groth16.setup import Trapdoor, setup_with
 from zkcmp.r1cs import R1CS
@@ -73,7 +72,12 @@ def test_ceremony(ceremony: Ceremony, tmp_path: Path) -> None:
 
 
 def _digests(ceremony: Ceremony, records: list[Record]) -> list[bytes]:
-    return [ceremony.record("powers", 1).digest, records[0].digest]
+    return [_first_digest(ceremony), records[0].digest]
+
+
+def _first_digest(ceremony: Ceremony) -> bytes:
+    """That of the record of phase 1."""
+    return Record.from_bytes(ceremony.record_file("powers", 1).read_bytes(), 3).digest
 
 
 def test_deltas_are_apart_after_one_contribution(ceremony: Ceremony) -> None:
@@ -87,42 +91,6 @@ def test_deltas_are_apart_after_one_contribution(ceremony: Ceremony) -> None:
 
 
 # --- cheats -----------------------------------------------------------------------------------
-
-
-def _append(
-    ceremony: Ceremony,
-    in_file: list[int],
-    in_record: list[int] | None = None,
-    edit: Callable[[Path], object] = lambda path: None,
-    spoil: Callable[[Record], Record] = lambda record: record,
-) -> None:
-    """A contribution by hand: what multiplied the file may differ from what the record says."""
-    k = ceremony.count("key") + 1
-    before = ceremony._transcript("key", k - 1)
-    path = ceremony.file("key", k)
-    multiply_deltas(ProvingKey.open(ceremony.file("key", k - 1)), path, in_file)
-    edit(path)
-    factors = tuple(
-        make_factor(x, label, before)
-        for x, label in zip(in_record or in_file, (b"delta", b"delta0"), strict=True)
-    )
-    record = spoil(Record(before, ProvingKey.open(path).digest, factors))
-    ceremony.record_file("key", k).write_bytes(record.to_bytes())
-
-
-def _moved(name: str) -> Callable[[Path], None]:
-    """The last entry of an array plus the generator."""
-
-    def edit(path: Path) -> None:
-        kept = path.with_name("kept")
-        path.rename(kept)
-        key = ProvingKey.open(kept)
-        points = element(key, name)
-        new = plus(points[-1:], G1.generator if points.ndim == 3 else G2.generator)
-        forge(key, path, **{name: with_entry(points, len(points) - 1, new)})
-        kept.unlink()
-
-    return edit
 
 
 def _factors_exchanged(record: Record) -> Record:
@@ -153,7 +121,7 @@ CHEATS: dict[str, tuple[dict[str, Any], str]] = {
         "a record of the wrong length",
     ),
     **{
-        name: ({"in_file": [2, 3], "edit": _moved(name)}, name)
+        name: ({"in_file": [2, 3], "edit": entry_moved(name, -1)}, name)
         for name in ("commitment_query", "l_query", "delta0_g1", "delta0_g2", "delta_g1")
     },
 }
@@ -163,7 +131,7 @@ CHEATS: dict[str, tuple[dict[str, Any], str]] = {
 def test_cheat_in_phase_2(ceremony: Ceremony, name: str) -> None:
     arguments, said = CHEATS[name]
     ceremony.contribute()
-    _append(ceremony, **arguments)
+    append(ceremony, **arguments)
     with pytest.raises(CeremonyError, match=said) as caught:
         ceremony.verify(shuffled())
     assert (caught.value.phase, caught.value.contributor) == ("key", 2)
@@ -172,17 +140,46 @@ def test_cheat_in_phase_2(ceremony: Ceremony, name: str) -> None:
     assert not (ceremony.directory / "out").exists()
 
 
+UNFIT = {
+    "commitment_query off the curve": ("commitment_query", off_the_curve(0), r"query\[0\]: exp"),
+    "commitment_query infinity": ("commitment_query", set_to(1, None), r"query\[1\]: expected"),
+    "delta0_g1 off the curve": ("delta0_g1", off_the_curve(0), r"delta0_g1\[0\]: expected"),
+    "delta0_g2 of order 10069": (
+        "delta0_g2",
+        set_to(0, small_order_point()),
+        "delta0_g2.* is not in its group",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_points_that_would_give_the_factors_away(ceremony: Ceremony, name: str) -> None:
+    """Checked before they are multiplied, as in test_setup_contributor.py."""
+    section, change, said = UNFIT[name]
+    append(ceremony, [2, 3], edit=edit_key(lambda key: {section: change(element(key, section))}))
+    before = tree(ceremony.directory)
+    with pytest.raises(CeremonyError, match=said) as caught:
+        ceremony.contribute()
+    assert (caught.value.phase, caught.value.contributor) == ("key", 1)
+    assert tree(ceremony.directory) == before
+
+
+def test_key_of_one_round_in_between(ceremony: Ceremony) -> None:
+    one_round = replace(shuffled(), n_challenges=0, n_committed=0)
+    secrets = Trapdoor(alpha=2, beta=3, gamma=1, delta=1, tau=4)
+    append(ceremony, [2, 3], edit=lambda path: setup_with(one_round, path, secrets))
+    for attempt in (ceremony.contribute, lambda: ceremony.verify(shuffled())):
+        with pytest.raises(CeremonyError, match="expected the circuit of the first") as caught:
+            attempt()
+        assert caught.value.contributor == 1
+
+
 def test_commitment_query_left_as_it_was(ceremony: Ceremony) -> None:
     """δ₀ multiplied, and what it divides not."""
 
-    def edit(path: Path) -> None:
-        before = ProvingKey.open(ceremony.file("key", 0)).commitment_query
-        kept = path.with_name("kept")
-        path.rename(kept)
-        forge(ProvingKey.open(kept), path, commitment_query=np.array(before))
-        kept.unlink()
-
-    _append(ceremony, [2, 3], edit=edit)
+    before = np.array(ProvingKey.open(ceremony.file("key", 0)).commitment_query)
+    edit = edit_key(lambda key: {"commitment_query": before})
+    append(ceremony, [2, 3], edit=edit)
     with pytest.raises(CeremonyError, match=r"delta0_g1, delta0_g2|commitment_query"):
         ceremony.verify(shuffled())
 
@@ -204,7 +201,8 @@ def test_first_key_of_one_round(ceremony: Ceremony, tmp_path: Path) -> None:
     one_round = replace(shuffled(), n_challenges=0, n_committed=0)
     secrets = Trapdoor(alpha=2, beta=3, gamma=1, delta=1, tau=4)
     setup_with(one_round, ceremony.file("key", 0), secrets)
-    ceremony.contribute()
+    with pytest.raises(CeremonyError, match="the beginning: derived from other powers"):
+        ceremony.contribute()
     with pytest.raises(CeremonyError, match="the beginning: proving key: expected circuit"):
         ceremony.verify(shuffled())
 
@@ -212,4 +210,4 @@ def test_first_key_of_one_round(ceremony: Ceremony, tmp_path: Path) -> None:
 def test_without_our_record(ceremony: Ceremony, tmp_path: Path) -> None:
     ceremony.contribute()
     with pytest.raises(VerificationError, match="key: expected a contribution of ours, got none"):
-        ceremony.finalise(shuffled(), tmp_path / "key", ours=[ceremony.record("powers", 1).digest])
+        ceremony.finalise(shuffled(), tmp_path / "key", ours=[_first_digest(ceremony)])

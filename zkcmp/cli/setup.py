@@ -64,7 +64,11 @@ def new(directory: Directory, circuit: Circuit, images: Images = 0, ptau: PtauFi
 
 @app.command()
 def contribute(directory: Directory) -> None:
-    """Multiply the secrets of the current phase by fresh ones of ours, and forget them."""
+    """Check the points before us, multiply their secrets by fresh ones of ours, and forget those.
+
+    Interrupted, it leaves nothing behind: run it again, with fresh ones. Private copies go to
+    TMPDIR.
+    """
     from zkcmp.groth16.ceremony import Ceremony
 
     ceremony = Ceremony(directory)

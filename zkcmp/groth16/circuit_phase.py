@@ -24,9 +24,11 @@ from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.ntt import bit_reversed
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.point_arrays import is_infinity
+from zkcmp.errors import DecodeError
 from zkcmp.groth16.column_points import column_points
 from zkcmp.groth16.key_file import Shape, create_key_file
-from zkcmp.groth16.keys import ProvingKey, circuit_shape, section_names
+from zkcmp.groth16.keys import POWER_SECTIONS, ProvingKey, circuit_shape, section_names
+from zkcmp.groth16.membership import check_membership
 from zkcmp.groth16.point_multiples import multiples, sums, transform
 from zkcmp.groth16.powers import Powers
 from zkcmp.groth16.verifying_key import VerifyingKey
@@ -34,6 +36,10 @@ from zkcmp.progress import Progress, silent
 from zkcmp.r1cs import R1CS, SparseMatrix
 
 _CHUNK = 1 << 15
+_MULTIPLIED = (
+    *("delta_g1", "delta_g2", "delta0_g1", "delta0_g2"),
+    *("l_query", "h_query", "commitment_query"),
+)
 
 
 def derive_key(powers: Powers, r1cs: R1CS, path: Path, progress: Progress = silent) -> ProvingKey:
@@ -98,10 +104,27 @@ def derive_key(powers: Powers, r1cs: R1CS, path: Path, progress: Progress = sile
     return _write(path, shape, content)
 
 
+def check_multiplied(key: ProvingKey, progress: Progress = silent) -> None:
+    """Check what `multiply_deltas` multiplies: every such point is in its group, not infinity.
+
+    Raises DecodeError for a damaged key or one without the powers of τ, VerificationError naming a
+    bad point.
+    """
+    if not set(POWER_SECTIONS) <= set(key.file.sections):
+        raise DecodeError("a key without the powers of tau; phase 2 needs one with them")
+    key.file.check_digests()
+    sections = {name: getattr(key, name) for name in _MULTIPLIED}
+    check_membership("key: ", sections, "key: points", progress)
+
+
 def multiply_deltas(
     key: ProvingKey, path: Path, factors: Sequence[int], progress: Progress = silent
 ) -> ProvingKey:
-    """Write the key with δ·factors[0] in place of δ, and δ₀·factors[1] in a key of two rounds."""
+    """Write the key with δ·factors[0] in place of δ, and δ₀·factors[1] in a key of two rounds.
+
+    The factors are secret: somebody else's key must have passed `check_multiplied`, and nobody may
+    be able to change it since.
+    """
     deltas_g1 = np.concatenate([key.delta_g1, key.delta0_g1])
     deltas_g2 = np.concatenate([key.delta_g2, key.delta0_g2])
     scalars = FrVector.from_ints(factors)

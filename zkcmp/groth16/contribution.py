@@ -1,7 +1,8 @@
-"""One contributor's share of a trapdoor, and the proof that the contributor knows it.
+"""One contributor's shares of a trapdoor, and the proofs that the contributor knows them.
 
-A ceremony's secret is a product x₁·x₂·…·x_n of which every contributor k draws one factor. The
-record of a factor x, made over the digest v of everything before it, is
+A ceremony's secret is a product x₁·x₂·…·x_n of which every contributor k draws one factor. A
+`Record` is what a contributor publishes beside its file: a `Factor` for each secret of the phase.
+The factor x, made over the digest v of everything before it, is
 
     share     [x]₁
     proof     x·R,  R = hash to G2 of (label, v, [x]₁)
@@ -20,9 +21,11 @@ refuses points outside the groups of order r, so a share has no small-order comp
 
 import hashlib
 import secrets
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,8 +34,15 @@ from zkcmp.bn254.encoding import G1_BYTES, G2_BYTES, decode_g1, decode_g2, encod
 from zkcmp.bn254.pairing import pairing_product_is_one
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS, TWIST_B
 from zkcmp.bn254.reference import G1, G2, fq2_add, fq2_mul, fq2_sqrt
-from zkcmp.errors import VerificationError
+from zkcmp.errors import DecodeError, VerificationError
 
+Phase = Literal["powers", "key"]
+PHASES: tuple[Phase, ...] = ("powers", "key")
+POWER_LABELS = (b"tau", b"alpha", b"beta")
+DELTA_LABELS = (b"delta", b"delta0")  # the second for circuits of two rounds only
+
+_MAGIC, _VERSION = b"zkcmp-cr", 1
+_HEAD = struct.Struct("<8sI32s32s")
 _COFACTOR = 2 * FQ_MODULUS - FR_MODULUS
 FACTOR_BYTES = G1_BYTES + G2_BYTES
 
@@ -122,3 +132,45 @@ def same_ratio(old: np.ndarray, new: np.ndarray, one: np.ndarray, x: np.ndarray)
         return False
     minus = g1.from_affine_ints([G1.neg(g1.to_affine_ints(new)[0])])
     return pairing_product_is_one([(minus, one), (old, x)])
+
+
+@dataclass(frozen=True)
+class Record:
+    """One contribution: the transcript before it, the digest of its file, its factors."""
+
+    before: bytes
+    result: bytes
+    factors: tuple[Factor, ...]
+
+    @staticmethod
+    def n_bytes(n_factors: int) -> int:
+        return _HEAD.size + n_factors * FACTOR_BYTES
+
+    def to_bytes(self) -> bytes:
+        head = _HEAD.pack(_MAGIC, _VERSION, self.before, self.result)
+        return head + b"".join(factor.to_bytes() for factor in self.factors)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, n_factors: int) -> "Record":
+        """Raises DecodeError unless these are the bytes of a record with so many factors."""
+        if len(data) != cls.n_bytes(n_factors):
+            raise DecodeError("a record of the wrong length; get it again")
+        magic, version, before, result = _HEAD.unpack(data[: _HEAD.size])
+        if magic != _MAGIC or version != _VERSION:
+            raise DecodeError("not a record of a contribution; get it again")
+        starts = range(_HEAD.size, len(data), FACTOR_BYTES)
+        factors = tuple(Factor.from_bytes(data[i : i + FACTOR_BYTES]) for i in starts)
+        return cls(before, result, factors)
+
+    @property
+    def digest(self) -> bytes:
+        return hashlib.sha256(self.to_bytes()).digest()
+
+    def check(self, labels: Sequence[bytes], before: bytes, result: bytes) -> None:
+        """Raise a VerificationError unless it follows `before` and is of the file `result`."""
+        if self.before != before:
+            raise VerificationError("record", "the transcript before it", "another")
+        if self.result != result:
+            raise VerificationError("record", "the digest of its file", "another")
+        for label, factor in zip(labels, self.factors, strict=True):
+            factor.check(label, before)

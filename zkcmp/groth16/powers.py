@@ -29,7 +29,8 @@ from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.groth16.audit_equations import random_weights
 from zkcmp.groth16.contribution import same_ratio
 from zkcmp.groth16.key_file import KeyFile, Shape, create_key_file
-from zkcmp.groth16.keys import MAX_DOMAIN, bad_points
+from zkcmp.groth16.keys import MAX_DOMAIN
+from zkcmp.groth16.membership import check_membership
 from zkcmp.groth16.point_multiples import multiples
 from zkcmp.groth16.snarkjs.ptau import (
     ALPHA_TAU_G1,
@@ -73,17 +74,19 @@ class Powers:
         file = KeyFile(path, SECTIONS)
         n = file.shape.domain_size
         if file.shape != _shape(n) or not 2 <= n <= MAX_DOMAIN or n & (n - 1):
-            raise DecodeError(f"{path} does not hold powers of tau; get it again")
+            raise DecodeError(f"{path.name} does not hold powers of tau; get it again")
         out = cls(file.digest, *(file.array(name, np.uint64, _item(name)) for name in SECTIONS))
         for name, count in _counts(n).items():
             if len(getattr(out, name)) != count:
-                raise DecodeError(f"{path}: section {name} needs {count} entries; get it again")
+                raise DecodeError(
+                    f"{path.name}: section {name} needs {count} entries; get it again"
+                )
         file.check_digests()
         return out
 
     def check(self, progress: Progress = silent) -> None:
         """Raise a VerificationError naming the first section that does not fit τ, α, β."""
-        self._check_points(progress)
+        self.check_points(progress)
         n, one, two = self.domain_size, g1.generator(), g2.generator()
         first = np.array_equal(self.tau_g1[:1], one) and np.array_equal(self.tau_g2[:1], two)
         if not first:
@@ -103,18 +106,10 @@ class Powers:
         if np.array_equal(self.tau_g1[n : n + 1], one):
             raise VerificationError("powers: tau_g1", "tau outside the domain", "a root of unity")
 
-    def _check_points(self, progress: Progress) -> None:
-        total = sum(len(getattr(self, name)) for name in SECTIONS)
-        done = 0
-        for name in SECTIONS:
-            points = getattr(self, name)
-            for start in range(0, len(points), _CHUNK):
-                bad = bad_points(points[start : start + _CHUNK])
-                if len(bad):
-                    where = f"powers: {name}[{start + int(bad[0])}]"
-                    raise VerificationError(where, "a point of its group, not infinity", "none")
-                done += len(points[start : start + _CHUNK])
-                progress("powers: points", done, total)
+    def check_points(self, progress: Progress = silent) -> None:
+        """Raise a VerificationError naming the first point that is not in its group."""
+        sections = {name: getattr(self, name) for name in SECTIONS}
+        check_membership("powers: ", sections, "powers: points", progress)
 
     def _geometric_g2(self, one: np.ndarray, tau_g1: np.ndarray) -> bool:
         rho = random_weights(self.domain_size - 1)
@@ -163,7 +158,11 @@ def first_powers(path: Path, domain_size: int, ptau: Ptau | None = None) -> Powe
 def multiply_powers(
     powers: Powers, path: Path, tau: int, alpha: int, beta: int, progress: Progress = silent
 ) -> Powers:
-    """Write the powers of τ·tau, α·alpha, β·beta."""
+    """Write the powers of τ·tau, α·alpha, β·beta.
+
+    The factors are secret: somebody else's powers must have passed `check_points`, and nobody may
+    be able to change them since.
+    """
     factors = {"alpha_tau_g1": alpha, "beta_tau_g1": beta, "beta_g2": beta}
     counts = _counts(powers.domain_size)
     total, done = sum(counts.values()), 0
