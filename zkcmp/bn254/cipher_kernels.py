@@ -8,7 +8,7 @@ from typing import Any
 
 from zkcmp.bn254.jit import kernel
 from zkcmp.bn254.lane_memory import load_fr, store_fr
-from zkcmp.bn254.lanes import add, mul, reduce, same_field_zero, sqr, sub
+from zkcmp.bn254.lanes import add, mul, reduce, sqr, sub
 
 N_SUMS = 8
 
