@@ -30,7 +30,7 @@ from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import logit_difference_bound
 from zkcmp.model.layers import Conv, Dense, Flatten, Layer, Shape, Square
 
-CONSTRAINT_WEIGHT = 50
+CONSTRAINT_WEIGHT = 200
 
 
 class Form(Enum):

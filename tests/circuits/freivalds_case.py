@@ -1,9 +1,11 @@
 """Networks of every shape in mode `freivalds`, honest assignments, and ways to be dishonest."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
+from gadget_harness import violated_gadgets
 from small_statement import encrypt_blocks
 from two_rounds import Hashing, tampered
 
@@ -38,7 +40,7 @@ NETWORKS = {
         (1, 8, 8), 5, (Flatten(), Dense(64, 20, 6, 16), Square(), Dense(20, 10, 5, 30))
     ),
     "dense only": Architecture((1, 2, 3), 2, (Flatten(), Dense(6, 2, 2, 2))),
-    "wide dense only": Architecture((1, 12, 12), 8, (Flatten(), Dense(144, 3, 8, 8))),
+    "wide dense only": Architecture((1, 28, 28), 8, (Flatten(), Dense(784, 3, 8, 8))),
     "one bit": Architecture((1, 1, 3), 1, (Flatten(), Dense(3, 4, 1, 1))),
     "wide weights": Architecture((1, 2, 2), 16, (Flatten(), Square(), Dense(4, 5, 62, 61))),
     "dense after dense": Architecture(
@@ -202,3 +204,14 @@ def continued(network: Network, outputs: list[np.ndarray], index: int) -> list[n
             weight, bias = own
             result.append(value @ weight.T.astype(value.dtype) + bias)
     return result
+
+
+@cache
+def cheated_case() -> Case:
+    """Images 0 and 2 are flagged, image 1 carries a wrong label, image 3 is right, not flagged."""
+    return make_case(SMALL, 4, threshold=2, wrong=(1,))
+
+
+def gadgets(case: Case, witness: FrVector) -> set[str]:
+    """Names of the gadgets that a witness violates."""
+    return violated_gadgets(case.statement.r1cs, witness)

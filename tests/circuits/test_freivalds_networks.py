@@ -30,7 +30,7 @@ PLANS = {
     ("dense first", 3): "committed direct, sum of squares, committed direct",
     ("dense only", 2): "linear form",
     ("dense only", 1): "linear form",
-    ("wide dense only", 140): "committed direct",
+    ("wide dense only", 400): "committed direct",
     ("one bit", 3): "linear form",
     ("wide weights", 3): "constant, linear form",
     ("dense after dense", 3): "derived direct, committed direct",
