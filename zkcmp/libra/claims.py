@@ -16,7 +16,7 @@ from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.forms import Form, combine
-from zkcmp.libra.sumcheck import Phases, RoundProver, TableProver, sumcheck
+from zkcmp.libra.sumcheck import Phases, ProductProver, RoundProver, SumProver, sumcheck
 from zkcmp.libra.tables import Point, eq, eq_table, log_size
 from zkcmp.libra.tensors import Shape, Tensor, log_shape
 
@@ -56,12 +56,12 @@ def _prover(tensor: Tensor, powers: list[int], points: list[Point]) -> Phases:
     n_first = log_size(tensor.shape[0])
 
     def over_images(_: Point) -> RoundProver:
-        tables = []
+        provers = []
         for power, point in zip(powers, points, strict=True):
             sums = FrVector.zeros(1 << n_first)
             sums.assign(0, tensor.dot_rows(eq_table(point[n_first:])))
-            tables += [eq_table(point[:n_first]) * power, sums]
-        return TableProver(tables, _sum_of_products, 2)
+            provers.append(ProductProver(eq_table(point[:n_first]) * power, sums))
+        return SumProver(provers)
 
     def over_features(images: Point) -> RoundProver:
         weights = FrVector.zeros(1 << (tensor.n_vars - n_first))
@@ -69,13 +69,6 @@ def _prover(tensor: Tensor, powers: list[int], points: list[Point]) -> Phases:
             scale = power * eq(point[:n_first], images) % FR_MODULUS
             weights = weights + eq_table(point[n_first:]) * scale
         row = tensor.bind_first_axis(eq_table(images))
-        return TableProver([weights, row], lambda v: v[0] * v[1], 2)
+        return ProductProver(weights, row)
 
     return Phases([(n_first, over_images), (tensor.n_vars - n_first, over_features)])
-
-
-def _sum_of_products(tables: list[FrVector]) -> FrVector:
-    total = tables[0] * tables[1]
-    for k in range(2, len(tables), 2):
-        total = total + tables[k] * tables[k + 1]
-    return total

@@ -13,8 +13,7 @@ from math import prod
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector, below_modulus, ints_to_words
-from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.rows import Rows
 from zkcmp.bn254.threads import parallel_map
 from zkcmp.libra.tensors import Shape, Tensor
@@ -23,7 +22,6 @@ from zkcmp.model.layers import Conv, Dense
 _INT64_LIMIT = 1 << 62
 _FLOAT32_LIMIT, _FLOAT64_LIMIT = 1 << 24, 1 << 53
 _CHUNK_ENTRIES = 1 << 19  # laid out at once
-_HALF = ints_to_words([FR_MODULUS // 2 + 1])[0]
 
 # values (images, features) and weights (o, …), floats, to products (images, output features)
 Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -37,7 +35,10 @@ def square(tensor: Tensor, bound_out: int) -> Tensor:
         values = rows.to_field()
         return Tensor(tensor.shape, Rows(values * values, rows.n, rows.width))
     out = np.empty_like(data)
-    _by_chunks(rows.n, rows.width, lambda i, j: np.square(data[i:j], out=out[i:j]))
+    parallel_map(
+        lambda ends: np.square(data[slice(*ends)], out=out[slice(*ends)]),
+        _chunks(rows.n, rows.width),
+    )
     return Tensor(tensor.shape, Rows(out, rows.n, rows.width))
 
 
@@ -134,15 +135,18 @@ def _linear(
     """`n_entries` are laid out for each image; `bias` is one for each output."""
     n, n_out = tensor.shape[0], prod(out_shape)
     value_bits, weight_bits = scale.limb_bits()
-    values = _Limbs.of(tensor, value_bits, scale.bounds[0].bit_length())
+    values = _Limbs(tensor, value_bits, scale.bounds[0])
     weights = [
         limb.astype(scale.kind)
         for limb in _cut(weight.reshape(len(weight), -1), weight_bits, scale.weight_bits)
     ]
     # partial sums by the power of two they stand for: one where int64 holds all
     parts = {0: np.zeros((n, -(-n_out // 8) * 8), np.int64)}
-
-    def add_up(start: int, stop: int) -> None:
+    if scale.is_wide:
+        for k in range(values.count):
+            for m in range(len(weights)):
+                parts.setdefault(k * value_bits + m * weight_bits, np.zeros_like(parts[0]))
+    for start, stop in _chunks(n, n_entries):  # one after the other: BLAS has its own threads
         parts[0][start:stop, :n_out] = bias
         for k, value in enumerate(values.images(start, stop)):
             floats = value.astype(scale.kind)
@@ -151,25 +155,19 @@ def _linear(
                 shift = k * value_bits + m * weight_bits
                 target = parts[shift if scale.is_wide else 0][start:stop, :n_out]
                 target += product.astype(np.int64) << (0 if scale.is_wide else shift)
-
-    if scale.is_wide:
-        for k in range(values.n_limbs):
-            for m in range(len(weights)):
-                parts.setdefault(k * value_bits + m * weight_bits, np.zeros_like(parts[0]))
-    _by_chunks(n, n_entries, add_up)
     rows = [(shift, Rows.from_int64(part)) for shift, part in parts.items()]
     if not scale.is_wide:
         return Tensor((n, *out_shape), rows[0][1])
     total = rows[0][1].to_field()
-    for shift, part in rows[1:]:
-        total = total + part.to_field() * (1 << shift)
+    for shift, limb_rows in rows[1:]:
+        total = total + limb_rows.to_field() * (1 << shift)
     return Tensor((n, *out_shape), Rows(total, n, rows[0][1].width))
 
 
-def _by_chunks(n: int, n_entries: int, function: Callable[[int, int], object]) -> None:
-    """function(start, stop) for chunks of images, two at once."""
+def _chunks(n: int, n_entries: int) -> list[tuple[int, int]]:
+    """Ranges of images with few enough entries to stay in the caches."""
     step = max(1, _CHUNK_ENTRIES // n_entries)
-    parallel_map(lambda i: function(i, min(i + step, n)), range(0, n, step))
+    return [(start, min(start + step, n)) for start in range(0, n, step)]
 
 
 def _cut(values: np.ndarray, bits: int, n_bits: int) -> list[np.ndarray]:
@@ -180,49 +178,39 @@ def _cut(values: np.ndarray, bits: int, n_bits: int) -> list[np.ndarray]:
     return [*(limb & mask for limb in limbs[:-1]), limbs[-1]]
 
 
-@dataclass(frozen=True, eq=False)
 class _Limbs:
     """A tensor's limbs, low ones first: those of field elements at hand, of int64 as asked for."""
 
-    data: np.ndarray | list[np.ndarray]
-    width: int
-    bits: int
-    n_bits: int
-
-    @classmethod
-    def of(cls, tensor: Tensor, bits: int, n_bits: int) -> "_Limbs":
-        rows, width = tensor.rows, prod(tensor.shape[1:])
-        data: np.ndarray | list[np.ndarray]
-        if isinstance(rows.data, FrVector):
-            limbs = _field_limbs(rows.data, bits, -(-n_bits // bits))
-            data = [limb.reshape(rows.n, -1)[:, :width] for limb in limbs]
+    def __init__(self, tensor: Tensor, bits: int, bound: int):
+        self._bits, self._n_bits = bits, bound.bit_length()
+        data, width = tensor.rows.data, prod(tensor.shape[1:])
+        self._ints: np.ndarray | None = None
+        self._limbs: list[np.ndarray] = []
+        if isinstance(data, FrVector):
+            limbs = _field_limbs(data, bits, bound)
+            self._limbs = [limb.reshape(tensor.shape[0], -1)[:, :width] for limb in limbs]
+            self.count = len(limbs)
         else:
-            data = rows.data[:, :width]
-        return cls(data, width, bits, n_bits)
-
-    @property
-    def n_limbs(self) -> int:
-        return -(-self.n_bits // self.bits)
+            self._ints = data[:, :width]
+            self.count = -(-self._n_bits // bits)
 
     def images(self, start: int, stop: int) -> list[np.ndarray]:
-        if isinstance(self.data, list):
-            return [limb[start:stop] for limb in self.data]
-        return _cut(self.data[start:stop], self.bits, self.n_bits)
+        if self._ints is None:
+            return [limb[start:stop] for limb in self._limbs]
+        return _cut(self._ints[start:stop], self._bits, self._n_bits)
 
 
-def _field_limbs(values: FrVector, bits: int, n_limbs: int) -> list[np.ndarray]:
-    """Limbs of |v| with the sign of v, for elements that stand for signed integers."""
-    words = values.to_words()
-    negative = ~below_modulus(words, _HALF)
-    words = np.where(negative[:, None], (-values).to_words(), words)
-    limbs: list[np.ndarray] = []
-    for k in range(n_limbs):
-        word, shift = divmod(k * bits, 64)
-        part: np.ndarray = words[:, word] >> np.uint64(shift)
-        if shift + bits > 64 and word < 3:
-            part = part | words[:, word + 1] << np.uint64(64 - shift)
-        limb = (part & np.uint64((1 << bits) - 1)).astype(np.int64)
-        limbs.append(np.where(negative, -limb, limb))
+def _field_limbs(values: FrVector, bits: int, bound: int) -> list[np.ndarray]:
+    """The limbs of v + bound less those of bound, for elements that stand for |v| ≤ bound < r/2."""
+    words = (values + bound).to_words()
+    mask = (1 << bits) - 1
+    limbs = []
+    for shift in range(0, (2 * bound).bit_length(), bits):
+        word, inside = divmod(shift, 64)
+        limb: np.ndarray = words[:, word] >> np.uint64(inside)
+        if inside + bits > 64 and word < 3:
+            limb = limb | words[:, word + 1] << np.uint64(64 - inside)
+        limbs.append((limb & np.uint64(mask)).astype(np.int64) - (bound >> shift & mask))
     return limbs
 
 

@@ -208,6 +208,21 @@ class ProductProver:
         return self._last.finals if self._last is not None else []
 
 
+class SumProver:
+    """g = g_1 + g_2 + … of other provers."""
+
+    def __init__(self, provers: Sequence[RoundProver]):
+        self._provers = provers
+
+    def round_values(self) -> list[int]:
+        columns = zip(*(prover.round_values() for prover in self._provers), strict=True)
+        return [sum(column) % FR_MODULUS for column in columns]
+
+    def bind(self, r: int) -> None:
+        for prover in self._provers:
+            prover.bind(r)
+
+
 class Phases:
     """A sumcheck whose prover changes on the way: so many rounds of each, made from the point."""
 
