@@ -15,6 +15,10 @@ import typer
 
 from zkcmp.cli.bench import Json, Record, Repeats, app, record, report
 from zkcmp.commitments.hyrax import Hyrax
+from zkcmp.commitments.scheme import Scheme
+from zkcmp.commitments.srs import make_srs
+from zkcmp.commitments.srs_audit import audit
+from zkcmp.commitments.zkvpd import Zkvpd
 from zkcmp.libra.prove import prove, verify
 from zkcmp.libra.statement import Statement
 from zkcmp.model.data_files import load_mnist
@@ -24,11 +28,13 @@ from zkcmp.model.onnx_io import read_onnx
 from zkcmp.model.quantize import quantize
 from zkcmp.seal import seal
 
+Commitment = Literal["hyrax", "zkvpd"]
+
 
 @app.command()
 def libra(
     images: Annotated[int, typer.Option(min=0, max=1 << 16, help="0: the seal only.")] = 1000,
-    commitment: Annotated[Literal["hyrax"], typer.Option(help="The commitment scheme.")] = "hyrax",
+    commitment: Annotated[Commitment, typer.Option(help="The commitment scheme.")] = "hyrax",
     model: Annotated[Path | None, typer.Option(help="A trained network, ONNX.")] = None,
     data: Annotated[Path | None, typer.Option(help="Directory with MNIST.")] = None,
     as_json: Json = False,
@@ -36,10 +42,13 @@ def libra(
 ) -> None:
     """Prove and verify S1–S5 for CryptoNets on so many images."""
     network = random_network() if model is None else quantize(read_onnx(model))
-    report(measure_libra(network, test_set(network, images, data), repeats), as_json)
+    chosen = test_set(network, images, data)
+    report(measure_libra(network, chosen, commitment, repeats), as_json)
 
 
-def measure_libra(network: Network, images: TestSet | None, repeats: int) -> Iterator[Record]:
+def measure_libra(
+    network: Network, images: TestSet | None, commitment: Commitment, repeats: int
+) -> Iterator[Record]:
     sealed, preimage = seal(network)
     n, threshold = 0, 0
     if images is not None:
@@ -48,8 +57,17 @@ def measure_libra(network: Network, images: TestSet | None, repeats: int) -> Ite
     statement = Statement(
         network.architecture, sealed.ciphertext, sealed.commitment, images, threshold, bytes(32)
     )
-    scheme = Hyrax()
-    more = {"commitment": "hyrax", "committed": 1 << statement.layout.n_vars}
+    more: Record = {"commitment": commitment, "committed": 1 << statement.layout.n_vars}
+    scheme: Scheme = Hyrax()
+    if commitment == "zkvpd":
+        make_srs(3)  # compiles
+        start = time.perf_counter()
+        parameters = make_srs(statement.layout.n_vars)
+        yield record("libra/setup", n, time.perf_counter() - start, **more)
+        start = time.perf_counter()
+        audit(parameters)
+        yield record("libra/audit", n, time.perf_counter() - start, **more)
+        scheme = Zkvpd(parameters)
     proving, verifying, proof = [], [], b""
     for _ in range(1 + repeats):
         start = time.perf_counter()

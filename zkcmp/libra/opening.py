@@ -26,7 +26,7 @@ from zkcmp.errors import VerificationError
 from zkcmp.libra.channel import Channel, Weights
 from zkcmp.libra.forms import Form
 from zkcmp.libra.layout import Block, Layout
-from zkcmp.libra.sumcheck import TableProver, sumcheck
+from zkcmp.libra.sumcheck import ProductProver, sumcheck
 from zkcmp.libra.tables import Point, eq, eq_table, evaluate
 
 PADS = "pads"
@@ -133,7 +133,7 @@ def reduce_to_opening(channel: Channel, batch: Batch, vector: FrVector | None) -
     """
     prover = None
     if vector is not None:
-        prover = TableProver([batch.table(), vector], lambda v: v[0] * v[1], _DEGREE)
+        prover = ProductProver(batch.table(), vector)
     n_vars = batch.layout.n_vars
     claim = Form.public(batch.value)
     point, form = sumcheck(channel, BATCH, claim, n_vars, _DEGREE, prover)
