@@ -440,10 +440,17 @@ def test_section_that_was_changed_after_the_header_was_written(
 
 
 def test_weights_are_fresh_and_of_128_bits(key: ProvingKey, r1cs: R1CS) -> None:
-    drawn = [Equations(key, r1cs)._rho.to_ints() for _ in range(2)]
-    assert not set(drawn[0]) & set(drawn[1])
-    assert all(0 < w < 1 << 128 for w in drawn[0] + drawn[1])
-    assert max(drawn[0] + drawn[1]) > 1 << 120
+    """Those of wires, powers and quotients are in one equation, where equal ones could cancel."""
+    drawn = []
+    for _ in range(2):
+        equations = Equations(key, r1cs)
+        for weights in (equations._rho, equations._power_rho, equations._quotient_rho):
+            drawn += weights.to_ints()
+    assert len(drawn) == 2 * (r1cs.n_wires + 2 * key.shape.domain_size - 2)
+    signed = [w - FR_MODULUS if w > FR_MODULUS // 2 else w for w in drawn]
+    assert len(set(signed)) == len(signed)
+    assert -(1 << 127) <= min(signed) < -(1 << 120)
+    assert 1 << 120 < max(signed) < 1 << 127
 
 
 def test_polynomial_at_tau(r1cs: R1CS, tmp_path: Path) -> None:

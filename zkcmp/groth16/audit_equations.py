@@ -4,13 +4,19 @@ Notation and purpose are in audit.py. Every method answers whether one equation 
 elements or over those in [start, stop) only, which is how audit_search.py finds a wrong one. The
 weights ρ are drawn once for each audit, with `secrets`: whoever made the key cannot know them.
 
-`all_wires_hold` is one test for a, b, l, commitment and gamma_abc together. With κ, μ random and
-S_Q = Σρ_i·Q_i (S_D that of commitment_query, in a key of two rounds),
+`all_hold` is one test for everything but the twins and H_0. With S_Q = Σρ_i·Q_i for the wires (S_D
+that of commitment_query, in a key of two rounds), weights σ for the powers and η for the quotients,
+all drawn independently, and κ, μ random:
 
-    e(S_L, δ₂)·e(S_D, δ₀₂)·e(S_IC, γ₂)·e(κ·S_A + μ·S_B1, G2)
-        = e(S_A, β₂)·e(α₁, S_B2)·e([Σρ_i·(C_i + κA_i + μB_i)(τ)]₁, G2)
+    X = κ·S_A + μ·S_B1 − [Σρ_i·(C_i + κA_i + μB_i)(τ)]₁ + Σσ_i·T_{i+1} + Ση_i·H_{i+1}
+    R = Σσ_i·T_i + Ση_i·H_i
 
-holds, but for a chance of 2^-128, only if the equations of A, of B in G1 and of L, D, IC hold each.
+    e(S_L, δ₂)·e(S_D, δ₀₂)·e(S_IC, γ₂)·e(X, G2) = e(S_A, β₂)·e(α₁, S_B2)·e(R, [τ]₂)
+
+Suppose some T_{i+1} ≠ τ·T_i or H_{i+1} ≠ τ·H_i. Its weight is in no other term: whatever the rest
+amounts to, one of 2^128 values makes up for it. Otherwise σ and η cancel, and what is left holds,
+but for a chance of 2^-128, only if the equations of A, of B in G1 and of L, D, IC hold each. Powers
+and polynomials both have G2 as their partner, so they are one sum over the T_k.
 """
 
 import secrets
@@ -37,11 +43,11 @@ def no_step() -> None:
 
 
 def random_weights(n: int) -> FrVector:
-    """n independent 128-bit scalars."""
+    """n independent scalars, uniform in [−2^127, 2^127): a sign costs a product nothing."""
     words = np.zeros((n, 4), np.uint64)
     raw = np.frombuffer(secrets.token_bytes(RHO_BYTES * n), "<u8")
     words[:, :2] = raw.reshape(n, 2)
-    return FrVector.from_words(words)
+    return FrVector.from_words(words) - (1 << (8 * RHO_BYTES - 1))
 
 
 def _minus(point: np.ndarray) -> np.ndarray:
@@ -65,6 +71,7 @@ class Equations:
         self._g1, self._g2 = g1.generator(), g2.generator()
         self._rho = random_weights(r1cs.n_wires)
         self._power_rho = random_weights(self.n)
+        self._quotient_rho = random_weights(max(self.n - 2, 0))
 
     # --- single elements ------------------------------------------------------------------
 
@@ -82,14 +89,11 @@ class Equations:
 
     # --- powers ---------------------------------------------------------------------------
 
-    def powers_hold(self, start: int = 0, stop: int | None = None, step: Step = no_step) -> bool:
+    def powers_hold(self, start: int = 0, stop: int | None = None) -> bool:
         """T_{i+1} = τ·T_i for i in [start, stop), of 0 … N − 1."""
         stop = self.n if stop is None else stop
         weights, tau_g1 = self._power_rho.slice(start, stop), self.key.tau_g1
-        left = msm(tau_g1[start + 1 : stop + 1], weights)
-        step()
-        right = msm(tau_g1[start:stop], weights)
-        step()
+        left, right = msm(tau_g1[start + 1 : stop + 1], weights), msm(tau_g1[start:stop], weights)
         return pairing_product_is_one([(_minus(left), self._g2), (right, self.key.tau_g2)])
 
     def first_quotient_holds(self) -> bool:
@@ -100,20 +104,16 @@ class Equations:
         first = _minus(self.key.h_query[:1])
         return pairing_product_is_one([(first, self.key.delta_g2), (z, self._g2)])
 
-    def quotients_hold(self, start: int = 0, stop: int | None = None, step: Step = no_step) -> bool:
+    def quotients_hold(self, start: int = 0, stop: int | None = None) -> bool:
         """H_{i+1} = τ·H_i for i in [start, stop), of 0 … N − 3; from 0 on, also the first one."""
-        stop = max(self.n - 2, 0) if stop is None else stop
+        stop = self._quotient_rho.n if stop is None else stop
         if start == 0 and not self.first_quotient_holds():
             return False
         if stop <= start:
-            step()
-            step()
             return True
-        weights = self._power_rho.slice(start, stop)
+        weights = self._quotient_rho.slice(start, stop)
         left = msm(self.key.h_query, self._at_reversed(weights, start + 1))
-        step()
         right = msm(self.key.h_query, self._at_reversed(weights, start))
-        step()
         return pairing_product_is_one([(_minus(left), self._g2), (right, self.key.tau_g2)])
 
     def _at_reversed(self, weights: FrVector, start: int) -> FrVector:
@@ -191,31 +191,52 @@ class Equations:
             sides.append((committed, key.delta0_g2))
         return sides
 
-    def all_wires_hold(self, step: Step = no_step) -> bool:
-        """a_holds, b_g1_holds, b_g2_holds and l_holds for all wires, at about half the price."""
-        key, r1cs, rho = self.key, self.r1cs, self._rho
+    # --- everything -----------------------------------------------------------------------
+
+    def all_hold(self, step: Step = no_step) -> bool:
+        """powers_hold, quotients_hold, a_holds, b_g1_holds, b_g2_holds and l_holds at once."""
+        key, rho = self.key, self._rho
         part = rho.take(key.b_wires)
         sum_b1 = msm(key.b_g1_query, part)
+        step()
         sum_b2 = msm(key.b_g2_query, part)
         step()
-        if not pairing_product_is_one([(_minus(sum_b1), self._g2), (self._g1, sum_b2)]):
+        if not (
+            self.first_quotient_holds()
+            and pairing_product_is_one([(_minus(sum_b1), self._g2), (self._g1, sum_b2)])
+        ):
             return False
         sum_a = msm(key.a_query, rho.take(key.a_wires))
         step()
         l_side = self._l_side(rho)
         step()
         kappa, mu = (1 + secrets.randbits(8 * RHO_BYTES) for _ in range(2))
-        values = self.rows(r1cs.c, rho)
-        values = values + self.rows_of_a(rho) * kappa
-        values = values + self.rows(r1cs.b, rho) * mu
-        polynomials = self.at_tau(values)
+        above = msm(key.tau_g1, self._power_rho_above_polynomial(kappa, mu))
         step()
-        in_g1 = _combination([(kappa, sum_a), (mu, sum_b1), (-1, polynomials)])
+        below = msm(key.tau_g1[: self.n], self._power_rho)
+        step()
+        h_above, h_below = (
+            msm(key.h_query, self._at_reversed(self._quotient_rho, start)) for start in (1, 0)
+        )
+        step()
+        with_g2 = _combination([(kappa, sum_a), (mu, sum_b1), (1, above), (1, h_above)])
+        with_tau = _combination([(-1, below), (-1, h_below)])
         return pairing_product_is_one(
             [
                 *l_side,
+                (with_g2, self._g2),
                 (_minus(sum_a), key.beta_g2),
                 (_minus(key.alpha_g1), sum_b2),
-                (in_g1, self._g2),
+                (with_tau, key.tau_g2),
             ]
         )
+
+    def _power_rho_above_polynomial(self, kappa: int, mu: int) -> FrVector:
+        """Weights of T_0 … T_N for Σσ_i·T_{i+1} − [Σρ_i·(C_i + κA_i + μB_i)(τ)]₁."""
+        values = self.rows(self.r1cs.c, self._rho)
+        values = values + self.rows_of_a(self._rho) * kappa
+        values = values + self.rows(self.r1cs.b, self._rho) * mu
+        out, polynomial = FrVector.zeros(self.n + 1), FrVector.zeros(self.n + 1)
+        out.assign(1, self._power_rho)
+        polynomial.assign(0, intt(values))
+        return out - polynomial

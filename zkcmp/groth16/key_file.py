@@ -24,6 +24,7 @@ from typing import IO
 
 import numpy as np
 
+from zkcmp.bn254.threads import parallel_map
 from zkcmp.errors import DecodeError
 
 MAGIC = b"zkcmp-pk"
@@ -198,9 +199,15 @@ class KeyFile:
         Raises:
             DecodeError: naming the first section that was changed.
         """
-        for name, section in self.sections.items():
+
+        def is_intact(section: Section) -> bool:
             content = self._map[section.offset : section.offset + section.length]
-            if hashlib.sha256(content.data).digest() != section.digest:
+            return hashlib.sha256(content.data).digest() == section.digest
+
+        # hashing releases the GIL
+        intact = parallel_map(is_intact, self.sections.values())
+        for name, good in zip(self.sections, intact, strict=True):
+            if not good:
                 raise DecodeError(f"proving key section {name} is damaged; {_ADVICE}")
 
 
