@@ -81,7 +81,15 @@ def test_every_form_of_proof(name, n):
     assert used[1 + r1cs.n_public :].all()
     # of the public ones only the context is in no relation
     assert np.flatnonzero(~used[1 : 1 + r1cs.n_public]).tolist() == [0, 1]
+    assert second_round_wires_in_b(case) <= {"position powers"}
     compare_with_network(case)
+
+
+def second_round_wires_in_b(case: Case) -> set[str]:
+    """Names of full-size wires that cost work in G2."""
+    r1cs = case.statement.r1cs
+    later = np.unique(r1cs.b.indices[r1cs.b.indices > r1cs.n_public + r1cs.n_committed])
+    return {r1cs.wire_name(int(wire)) for wire in later}
 
 
 def exceeds(size: Size, limit: Size) -> bool:
