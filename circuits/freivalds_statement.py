@@ -11,6 +11,9 @@ Public inputs, in this order: context, E and c (sealed_weights.py), then T; with
 S1–S3 are stated and there is no T. The challenges follow, and are no inputs: prover and verifier
 compute them from the commitment to all wires that do not depend on them.
 
+Source: Freivalds 1977, products of matrices checked by random projection, with the challenge drawn
+after a commitment as in MIRAGE (Kosba, Papadopoulos, Papamanthou, Song 2020, §4).
+
 What is random is only the check, not the statement: a witness that violates a relation satisfies
 the constraints with the probability that freivalds_soundness.py adds up, over the challenges.
 """

@@ -94,7 +94,7 @@ def add_up_images(
     second: SecondRound, name: str, left: FieldSignals, right: FieldSignals, size: int
 ) -> FieldSignals:
     """Wires Σ_j left_j·right_j from wires ordered by image, n·size each."""
-    values = left * right
+    values = left.times(right)
     system, wires = second.system, second.system.wires
     n, last = len(left) // size, len(left) - size
     products, out = image_sums(second, name, n, size, values)

@@ -63,7 +63,7 @@ class LayerCheck:
         """The sums of the outputs as wires, where the outputs themselves have none."""
         products, output = self._products(sums)
         total, biases = self._bias_factors()
-        values = total * biases
+        values = total.times(biases)
         if products.values is not None and values is not None:
             counts = np.bincount(output, minlength=self.shape.n_outputs)
             values = values + row_sums(counts, np.arange(len(output)), products.values)

@@ -67,7 +67,7 @@ def moment_aggregate(
     # one row a channel and position adds its terms up, and the square of the bias
     bias = second.committed(np.repeat(products[:, -1], shape.n_positions))
     total = moments.take(np.full(shape.n_outputs, len(pairs.first)))
-    values = total * bias
+    values = total.times(bias)
     output = (every * shape.n_positions + pairs.position).reshape(-1)
     if terms.values is not None and values is not None:
         counts = np.bincount(output, minlength=shape.n_outputs)
@@ -83,7 +83,7 @@ def _terms(
     second: SecondRound, name: str, moments: FieldSignals, weights: FieldSignals, factor: IntArray
 ) -> FieldSignals:
     """factor · Q · (w_a·w_b), a constraint each."""
-    values = moments * weights
+    values = moments.times(weights)
     if values is not None:
         values = values * FrVector.from_int64(factor)
     out = second.private(len(moments), f"{name} terms", values)

@@ -50,8 +50,8 @@ class FieldSignals:
         values = None if self.values is None else FrVector.concat([self.known, other.known])
         return FieldSignals(np.concatenate([self.wires, other.wires]), values)
 
-    def __mul__(self, other: "FieldSignals") -> FrVector | None:
-        """The values of the products, one by one."""
+    def times(self, other: "FieldSignals") -> FrVector | None:
+        """The values of the products, one by one; None while recording."""
         return None if self.values is None else self.known * other.known
 
 
@@ -111,7 +111,7 @@ class SecondRound:
         self, gadget: str, name: str, left: FieldSignals, right: FieldSignals
     ) -> FieldSignals:
         """New wires left · right, a constraint each. The left ones may be of full size."""
-        out = self.private(len(left), name, left * right)
+        out = self.private(len(left), name, left.times(right))
         wires = self.system.wires
         self.system.enforce(gadget, wires(left.wires), wires(right.wires), wires(out.wires))
         return out

@@ -48,6 +48,22 @@ def test_constraints_of_the_papers_network_are_pinned(n, trained, cryptonets):
     assert sizes[0].domain_size == keys.domain_size(trained, sizes[0].n_public)
 
 
+@pytest.mark.parametrize(
+    ("name", "n", "n_constraints", "n_wires"),
+    [
+        ("dense first", 0, 41_369, 42_890),
+        ("dense first", 30, 46_749, 50_677),
+        ("conv later", 30, 36_579, 39_303),
+        ("convs", 30, 29_234, 29_382),
+        ("dense only", 1, 26_223, 26_065),
+        ("many channels", 2, 30_247, 30_825),
+    ],
+)
+def test_sizes_of_other_networks_are_pinned(name, n, n_constraints, n_wires):
+    size = freivalds_size(NETWORKS[name], n)
+    assert (size.n_constraints, size.n_wires) == (n_constraints, n_wires)
+
+
 def test_an_image_costs_a_fortieth_of_what_it_does_in_full():
     """What one image more costs, and what each of many costs with all that is paid once."""
 
