@@ -109,7 +109,7 @@ def test_public_wires_come_first():
     system = ConstraintSystem()
     assert system.public(2, "p", list).tolist() == [1, 2]
     assert system.private(1, "w", list).tolist() == [3]
-    with pytest.raises(ValueError, match="before every private wire"):
+    with pytest.raises(ValueError, match="before challenges and private wires"):
         system.public(1, "late", list)
 
 
