@@ -104,6 +104,13 @@ class Sale:
         path = self.root / f"samples{seed}.npz"
         return self.run("buyer", "request", "--test-set", str(path), "--threshold", "2", *options)
 
+    def ask_and_prove(self, *options: str) -> None:
+        """From the seal to the delivery, with other options for the request."""
+        assert self.request(1, *options).code == 0
+        if "hyrax" not in options:
+            assert self.run("buyer", "setup").code == 0
+        assert self.prove().code == 0
+
     def prove(self) -> Result:
         return self.run("seller", "prove")
 

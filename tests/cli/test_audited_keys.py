@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deal_stages import NETWORK, Sale
+from deal_stages import NETWORK, Sale, samples
 
-from circuits.statement import build
+from circuits.freivalds_statement import build
 from zkcmp.exchange import messages
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.seller import Seller
 from zkcmp.groth16 import ProvingKey, setup
 from zkcmp.groth16.key_file import create_key_file
-from zkcmp.groth16.keys import POWER_SECTIONS, SECTIONS
+from zkcmp.groth16.keys import section_names
 
 
 def test_audit_then_prove(sale: Callable[[str], Sale]) -> None:
@@ -60,7 +60,7 @@ def test_key_that_was_changed_after_the_audit(sale: Callable[[str], Sale]) -> No
     offset = ProvingKey.open(path).file.sections["l_query"].offset
     path.write_bytes(audited[:offset] + bytes([audited[offset] ^ 1]) + audited[offset + 1 :])
     _proves_not(deal, "section l_query is damaged")
-    setup(build(NETWORK.architecture, 3).r1cs, path)
+    setup(build(NETWORK.architecture, samples(1)).r1cs, path)
     _proves_not(deal, "the one that was audited")
     path.unlink()
     _proves_not(deal, "cannot read the proving key")
@@ -93,7 +93,7 @@ def _send_key(deal: Sale, path: Path) -> None:
 
 def _with_swapped_points(key: ProvingKey, path: Path, name: str) -> None:
     """A key in which two points of one section changed places; every point is still a point."""
-    names = SECTIONS + POWER_SECTIONS
+    names = section_names(key.shape)
     with create_key_file(path, key.shape, len(names)) as writer:
         for section in names:
             points = np.frombuffer(key.file.bytes(section), np.uint8)
@@ -109,7 +109,7 @@ def test_crafted_key_is_stopped_before_anything_leaves_the_seller(
 ) -> None:
     """With such a key, whether a proof appears depends on the weights (test_setup_attack.py)."""
     deal = sale("set_up")
-    honest = setup(build(NETWORK.architecture, 3).r1cs, tmp_path / "honest")
+    honest = setup(build(NETWORK.architecture, samples(1)).r1cs, tmp_path / "honest")
     _with_swapped_points(honest, tmp_path / "crafted", section)
     crafted = ProvingKey.open(tmp_path / "crafted")
     crafted.check_points()
@@ -122,9 +122,10 @@ def test_crafted_key_is_stopped_before_anything_leaves_the_seller(
 
 def test_key_without_powers_is_refused(sale: Callable[[str], Sale], tmp_path: Path) -> None:
     deal = sale("set_up")
-    key = setup(build(NETWORK.architecture, 3).r1cs, tmp_path / "key")
-    with create_key_file(tmp_path / "short", key.shape, len(SECTIONS)) as writer:
-        for section in SECTIONS:
+    key = setup(build(NETWORK.architecture, samples(1)).r1cs, tmp_path / "key")
+    names = section_names(key.shape, powers=False)
+    with create_key_file(tmp_path / "short", key.shape, len(names)) as writer:
+        for section in names:
             writer.section(section, [key.file.bytes(section)])
     _send_key(deal, tmp_path / "short")
     _proves_not(deal, "cannot be audited")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 from deal_stages import Sale
 
-from zkcmp.exchange.checks import key_material_limit
+from zkcmp.exchange.method import FREIVALDS
+from zkcmp.exchange.proof_size import key_material_limit
 from zkcmp.exchange.seller import Seller
 from zkcmp.model.architecture import Architecture
 
@@ -59,7 +60,7 @@ def test_key_material_longer_than_this_circuits_is_not_copied(sale: Callable[[st
     with Seller.opened(deal.root / "seller") as seller:
         mine = seller.find(deal.deal)
         assert mine is not None
-        limit = key_material_limit(Architecture.from_bytes(mine.offer().architecture), 3)
+        limit = key_material_limit(Architecture.from_bytes(mine.offer().architecture), 3, FREIVALDS)
     honest = deal.message("key-material").stat().st_size
     assert honest <= limit < 4 * honest
     with open(deal.message("key-material"), "r+b") as file:

@@ -110,7 +110,7 @@ def many_images() -> TestSet:
 def test_buyer_refuses_too_many_images_before_they_are_spent(sale: Callable[[str], Sale]) -> None:
     deal = sale("sealed")
     save_npz(deal.root / "samples9.npz", many_images())
-    said = refused_without_a_trace(deal, lambda sale: sale.request(9))
+    said = refused_without_a_trace(deal, lambda sale: sale.request(9, "--mode", "full"))
     assert "entries; use fewer images" in said
     assert deal.request().code == 0
 
@@ -124,7 +124,7 @@ def forged_request(sale: Sale, test_set: bytes, **changed: object) -> None:
             "reading_key": keys.reading.public_key,
             "refund_key": keys.coin_public,
             "threshold": 2,
-            "mode": "full",
+            "method": "freivalds",
             "nonce": bytes(16),
             **changed,
         }
@@ -155,8 +155,9 @@ def other_shape() -> bytes:
         (other_shape(), {}, "shape"),
         (samples(1).to_bytes() + b"\0", {}, "wrong length"),
         (b"", {}, "not a test set"),
-        (many_images().to_bytes(), {}, "entries; use fewer images"),
+        (many_images().to_bytes(), {"method": "full"}, "entries; use fewer images"),
         (samples(1).to_bytes(), {"threshold": 4}, "threshold"),
+        (samples(1).to_bytes(), {"method": f"sampled 6/200 {'00' * 32}"}, "reduced fraction"),
         (samples(1).to_bytes(), {"refund_key": b"\x02" + b"\xff" * 32}, "refund key"),
         (samples(1).to_bytes(), {"reading_key": bytes(32)}, "X25519"),
     ],
@@ -191,10 +192,10 @@ def test_buyer_refuses_another_seller(sale: Callable[[str], Sale], typed: str) -
 
 
 def key_of_another_circuit(path: Path) -> None:
-    from circuits.statement import build
+    from circuits.freivalds_statement import build
     from zkcmp.groth16.setup import setup
 
-    setup(build(NETWORK.architecture, 1).r1cs, path)
+    setup(build(NETWORK.architecture, samples(2)).r1cs, path)
 
 
 @pytest.mark.parametrize("damage", ["other circuit", "point", "length", "garbage"])

@@ -158,7 +158,8 @@ def test_exported_deal(sale, capsys: pytest.CaptureFixture[str]) -> None:
     """What the buyer verified, verified again from files alone; and the circuit it is about."""
     from zkcmp.groth16.snarkjs import read_public, read_r1cs
 
-    deal = sale("proved")
+    deal = sale("sealed")
+    deal.ask_and_prove("--mode", "full")
     out = deal.root / "export"
     options = ["--out", str(out)]
     assert _export(deal, *options) == 2
@@ -174,6 +175,14 @@ def test_exported_deal(sale, capsys: pytest.CaptureFixture[str]) -> None:
     text = (out / "public.json").read_text()
     (out / "public.json").write_text(text.replace('"2"', '"3"', 1))
     assert run(["groth16", "verify", *files]) == 2
+
+
+def test_deal_of_two_rounds_is_not_exported(sale, capsys: pytest.CaptureFixture[str]) -> None:
+    """snarkjs would take the challenges for inputs that a prover may choose."""
+    deal = sale("verified")
+    assert _export(deal, "--out", str(deal.root / "export")) == 2
+    assert "a deal in mode full can be exported" in capsys.readouterr().err
+    assert not (deal.root / "export").exists()
 
 
 @pytest.mark.parametrize("group", ["groth16", "groth16 export", "groth16 import"])

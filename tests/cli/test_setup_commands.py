@@ -63,7 +63,8 @@ def test_two_parties(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_both_parties_make_the_key_of_a_deal(sale: Callable[[str], Sale], tmp_path: Path) -> None:
-    deal = sale("requested")
+    deal = sale("sealed")
+    assert deal.request(1, "--mode", "full").code == 0
     place, offer = str(tmp_path / "ceremony"), str(deal.message("offer"))
 
     def setup(*command: str) -> str:

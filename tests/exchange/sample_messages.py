@@ -77,7 +77,7 @@ def build_sample(folder: Path, deal: bytes = TERMS["deal"], key_bytes: int = 300
         "reading_key": buyer_reading.public_key,
         "refund_key": b"\x02" * 33,
         "threshold": 2,
-        "mode": "full",
+        "method": "full",
         "nonce": b"\x05" * 16,
     }
     messages.write_request(folder / "request", buyer, offer, record, b"a test set")
@@ -88,13 +88,15 @@ def build_sample(folder: Path, deal: bytes = TERMS["deal"], key_bytes: int = 300
     key_material = messages.read_key_material(
         folder / "key_material", offer, request, seller_reading, folder / "proving.key.out"
     )
-    record = {
-        "proof": b"\x08" * 128,
-        "request": request.digest,
-        "verifying_key_digest": b"\x06" * 32,
-    }
     messages.write_delivery(
-        folder / "delivery", seller, offer, request, key_material.digest, record, b"\x09" * 64
+        folder / "delivery",
+        seller,
+        offer,
+        request,
+        key_material.digest,
+        b"\x06" * 32,
+        b"\x09" * 64,
+        b"\x08" * 128,
     )
     delivery = messages.read_delivery(
         folder / "delivery",

@@ -5,6 +5,7 @@ import pytest
 
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import DecodeError, ZkcmpError
+from zkcmp.exchange.method import FREIVALDS, FULL
 from zkcmp.exchange.statement import (
     ciphertext_bytes,
     ciphertext_words,
@@ -82,9 +83,9 @@ def test_context_depends_on_every_part() -> None:
         "commitment": (bytes(32), bytes(31) + b"\x01"),
         "test_set": (TestSet(images, labels), TestSet(images, labels[::-1])),
         "threshold": (1, 2),
-        "mode": ("full", "sampled"),
+        "method": (FULL, FREIVALDS),
         "request_digest": (bytes(32), b"\x01" * 32),
-        "verifying_key_digest": (bytes(32), b"\x01" * 32),
+        "parameters_digest": (bytes(32), b"\x01" * 32),
     }
     honest = {name: values[0] for name, values in parts.items()}
     contexts = {statement_context(**honest)}

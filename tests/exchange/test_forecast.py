@@ -1,7 +1,9 @@
 """Predictions equal the sizes of what is then built; work that will not fit is refused first."""
 
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from circuits.size import statement_size as rows_and_wires
@@ -16,10 +18,13 @@ from zkcmp.exchange.forecast import (
     statement_size,
     wire_bytes,
 )
+from zkcmp.exchange.method import FREIVALDS, FULL, Method
+from zkcmp.exchange.proofs import Asked, circuit
 from zkcmp.groth16 import estimate as costs
 from zkcmp.groth16 import setup
 from zkcmp.groth16.estimate import CircuitSize, available_memory_bytes, require_memory
 from zkcmp.model.architecture import Architecture
+from zkcmp.model.dataset import TestSet
 from zkcmp.model.layers import Conv, Dense, Flatten, Square
 
 ARCHITECTURE = Architecture(
@@ -31,7 +36,7 @@ ARCHITECTURE = Architecture(
 
 @pytest.mark.parametrize("n_images", [1, 2, 5])
 def test_size_is_that_of_the_circuit(n_images: int) -> None:
-    size = statement_size(ARCHITECTURE, n_images)
+    size = statement_size(ARCHITECTURE, n_images, FULL)
     r1cs = build(ARCHITECTURE, n_images).r1cs
     assert size == CircuitSize.of(r1cs, size.full_wires)
     assert 0 < size.full_wires < size.n_wires
@@ -40,8 +45,26 @@ def test_size_is_that_of_the_circuit(n_images: int) -> None:
     assert size.domain_size == closed.domain_size
 
 
+@pytest.mark.parametrize(
+    "method", [FREIVALDS, Method("sampled", Fraction(1, 4), bytes(32))], ids=str
+)
+@pytest.mark.parametrize("n_images", [2, 50])
+def test_other_methods_are_close(method: Method, n_images: int) -> None:
+    """Rows and wires are not exceeded, and wires of the queries are within a tenth."""
+    predicted = statement_size(ARCHITECTURE, n_images, method)
+    pixels = np.random.default_rng(7).integers(0, 16, (n_images, 1, 4, 4))
+    test_set = TestSet(pixels, np.zeros(n_images, np.int64))
+    r1cs = circuit.build(Asked(ARCHITECTURE, test_set, method)).r1cs
+    built = CircuitSize.of(r1cs, predicted.full_wires)
+    assert built.n_rounds == predicted.n_rounds == 2 - (method != FREIVALDS)
+    assert built.n_constraints <= predicted.n_constraints
+    assert built.n_wires <= predicted.n_wires
+    for name in ("a_wires", "b_wires", "l_wires"):
+        assert getattr(predicted, name) == pytest.approx(getattr(built, name), rel=0.1), name
+
+
 def test_key_has_the_predicted_size(tmp_path: Path) -> None:
-    prediction = forecast(ARCHITECTURE, 2)
+    prediction = forecast(ARCHITECTURE, 2, FULL)
     key = setup(build(ARCHITECTURE, 2).r1cs, tmp_path / "a.key")
     found = key.file.path.stat().st_size
     assert found <= prediction.key_bytes < found + 2048
@@ -71,7 +94,7 @@ def test_a_product_is_measured() -> None:
 
 def test_too_large_for_any_key() -> None:
     with pytest.raises(VerificationError, match="at most 67108864 rows"):
-        forecast(ARCHITECTURE, 1 << 20)
+        forecast(ARCHITECTURE, 1 << 20, FULL)
 
 
 def test_memory_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +108,7 @@ def test_memory_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(costs, "available_memory_bytes", lambda: 200_000_000)
     for require, work in ((require_setup_memory, "setup"), (require_prove_memory, "the proof")):
         with pytest.raises(ZkcmpError, match=f"^{work} will need about 0.3 GB"):
-            require(ARCHITECTURE, 2, force=False)
-        require(ARCHITECTURE, 2, force=True)
+            require(ARCHITECTURE, 2, FULL, force=False)
+        require(ARCHITECTURE, 2, FULL, force=True)
     monkeypatch.setattr(costs, "available_memory_bytes", lambda: None)
-    require_setup_memory(ARCHITECTURE, 2, force=False)
+    require_setup_memory(ARCHITECTURE, 2, FULL, force=False)

@@ -34,7 +34,7 @@ def test_fields_come_back(sample: Sample) -> None:
     assert sample.offer.price_sat == TERMS["price_sat"]
     assert sample.offer.sender == sample.seller.public_key
     assert sample.request.test_set == b"a test set"
-    assert (sample.request.threshold, sample.request.mode) == (2, "full")
+    assert (sample.request.threshold, sample.request.method) == (2, "full")
     assert sample.request.sender == sample.buyer.public_key
     assert (sample.folder / "proving.key.out").read_bytes() == sample.proving_key
     assert sample.delivery.ciphertext == b"\x09" * 64
@@ -159,7 +159,7 @@ def test_weak_encryption_key_is_refused(sample: Sample) -> None:
         "reading_key": bytes(32),
         "refund_key": b"\x02" * 33,
         "threshold": 1,
-        "mode": "full",
+        "method": "full",
         "nonce": bytes(16),
     }
     with pytest.raises(DecodeError, match="X25519"):

@@ -152,7 +152,7 @@ def test_state_of_another_kind_or_version_is_refused(tmp_path: Path) -> None:
         b"",
         b"[]",
         good[:-1],
-        good.replace(b'"version": 2', b'"version": 1'),
+        good.replace(b'"version": 3', b'"version": 2'),
         good.replace(b'"threshold": 1', b'"threshold": true'),
         good.replace(b'"refund_txid"', b'"refund"'),
         good.replace(b'"seller": "22"', b'"seller": "2 "'),

@@ -15,6 +15,10 @@ from zkcmp.cli.options import (
     DealFolder,
     FeeRate,
     Force,
+    Mode,
+    ModeOption,
+    Sample,
+    chosen_method,
     open_chain,
 )
 from zkcmp.cli.party import opened, say_damaged
@@ -70,6 +74,15 @@ def request(
     seller: Annotated[
         str | None, typer.Option(help="Refuse an offer of any other fingerprint.")
     ] = None,
+    mode: ModeOption = None,
+    sample: Sample = "",
+    accept_unsound_sampling: Annotated[
+        bool,
+        typer.Option(
+            "--accept-unsound-sampling",
+            help="With --mode sampled: we know that it says nothing about the accuracy.",
+        ),
+    ] = False,
 ) -> None:
     """Accept the offer and send the seller a test set, which is spent from then on."""
     from zkcmp.exchange.buyer import Buyer
@@ -77,14 +90,29 @@ def request(
 
     if bool(accuracy) == bool(threshold):
         raise typer.BadParameter("give one of --accuracy and --threshold")
+    if mode is Mode.SAMPLED and not accept_unsound_sampling:
+        raise typer.BadParameter(
+            "with --mode sampled a seller with random weights passes at any threshold "
+            "(docs/sampling.md); use freivalds, or say --accept-unsound-sampling"
+        )
+    method = chosen_method(mode, sample)
     samples = _load(test_set, images, skip, data)
     wanted = threshold or parse_threshold(accuracy, len(samples))
     with opened(Buyer, home) as buyer:
-        offer = buyer.request(deal, samples, wanted, seller)
+        offer = buyer.request(deal, samples, wanted, seller, method)
         _show_offer(offer)
         say(f"asked      at least {wanted} of {len(samples)} images right; these are spent now")
+        say(f"mode       {method.title}")
+        if not method.is_sound:
+            _say_unsound()
         say(f"buyer      {buyer.identity.fingerprint}   (tell the seller by another channel)")
     say("next       `zkcmp buyer setup`")
+
+
+def _say_unsound() -> None:
+    say("caution    this mode proves that the sealed weights are opened by the key, and no more.")
+    say("           The seller knows which constraints were dropped before it proves, and can get")
+    say("           random weights through at any threshold: the accuracy is NOT guaranteed")
 
 
 @app.command()
@@ -124,10 +152,18 @@ def verify(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
     from zkcmp.exchange.buyer import Buyer
 
     with opened(Buyer, home) as buyer:
-        offer, threshold, n_images = buyer.verify(deal)
-    say(f"verified   the sealed network gets at least {threshold} of {n_images} images right,")
-    say(f"           and the key that opens it is the preimage of {offer.commitment.hex()}")
-    say("soundness  statistical error: none, every product is a constraint; BN254, about 100 bits")
+        verified = buyer.verify(deal)
+    commitment = verified.offer.commitment.hex()
+    images = f"{verified.threshold} of {verified.n_images} images"
+    if verified.method.is_sound:
+        say(f"verified   the sealed network gets at least {images} right,")
+        say(f"           and the key that opens it is the preimage of {commitment}")
+    else:
+        say(f"verified   the key that opens the seal is the preimage of {commitment};")
+        say(f"           that the network gets {images} right is claimed, and NOT proved")
+        _say_unsound()
+    say(f"mode       {verified.method.title}")
+    say(f"soundness  {verified.soundness}")
     say("next       `zkcmp buyer lock`")
 
 
@@ -198,8 +234,15 @@ def status(home: BuyerHome = BUYER_HOME) -> None:
             say()
             say(f"deal       {deal.state.deal} in {deal.state.folder}")
             say(f"seller     {fingerprint(bytes.fromhex(deal.state.seller))}")
+            say(f"mode       {_mode(deal.state.method)}")
             say(f"step       {_step(deal)}")
         say_damaged(buyer)
+
+
+def _mode(line: str) -> str:
+    from zkcmp.exchange.method import Method
+
+    return Method.from_line(line).title
 
 
 def _step(deal: "Deal[BuyerState]") -> str:

@@ -163,7 +163,7 @@ def _prove(stage: Stage) -> None:
             proved = stage.seller.prove(stage.deal, buyer, progress)
         say("   checks  signature, the buyer's fingerprint, test set in range")
         say("   audits  all of the key material: whoever made it, a proof hides the weights")
-        say("   sends   delivery.zkcmp, encrypted: the ciphertext and 128 bytes of proof")
+        say("   sends   delivery.zkcmp, encrypted: the ciphertext and 160 bytes of proof")
         say(f"   counts  {proved.answered} answered request about these weights: one bit leaked")
 
 
@@ -185,11 +185,12 @@ def _forged_delivery(stage: Stage) -> None:
 
 def _verify(stage: Stage) -> None:
     with stage.act("The buyer verifies the honest delivery"):
-        _, threshold, n_images = stage.buyer.verify(stage.deal)
+        verified = stage.buyer.verify(stage.deal)
+        right = f"{verified.threshold} of {verified.n_images}"
         say("   checks  hash of the ciphertext against the offer, the proof against its own key")
-        say(f"   knows   the sealed network gets at least {threshold} of {n_images} right, and the")
-        say("           preimage of E opens it; statistical error: none, every product is a")
-        say("           constraint; BN254, about 100 bits. Nothing else about the weights")
+        say(f"   knows   the sealed network gets at least {right} right, and the preimage of E")
+        say("           opens it; nothing else about the weights")
+        say(f"   trusts  {verified.soundness}")
 
 
 def _lock(stage: Stage) -> None:

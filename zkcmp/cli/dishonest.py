@@ -5,6 +5,7 @@ side, or the chain, refuses the result.
 """
 
 import contextlib
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,7 +48,8 @@ def prove_another_network(seller: Seller, folder: Path) -> None:
 
     Raises VerificationError naming the constraint that cannot be met.
     """
-    from circuits.statement import build
+    from zkcmp.bn254.params import FR_MODULUS
+    from zkcmp.exchange.proofs import Asked, circuit
 
     deal = seller.need(folder)
     offer = deal.offer()
@@ -57,10 +59,15 @@ def prove_another_network(seller: Seller, folder: Path) -> None:
     test_set = checks.check_request(request, offer, checks.check_offer(offer))
     network, preimage = _sealed(deal, offer)
     words = ciphertext_words((deal.directory / "ciphertext").read_bytes(), offer.n_blocks)
-    statement = build(network.architecture, len(test_set))
+    statement = circuit.build(Asked(network.architecture, test_set, request.proof_method))
+
+    def respond(_: object) -> list[int]:
+        # what an honest verifier's challenges would be, for all that a prover can foresee
+        return [secrets.randbelow(FR_MODULUS) for _ in range(statement.r1cs.n_challenges)]
+
     # an easy threshold: what fails must be the seal, not the accuracy of the altered network
     witness = statement.witness(
-        altered(network), preimage, words, offer.commitment, test_set, 1, bytes(32)
+        altered(network), preimage, words, offer.commitment, test_set, 1, bytes(32), respond
     )
     statement.check(witness)
 
@@ -84,15 +91,11 @@ def forge_delivery(seller: Seller, buyer: Buyer, folder: Path, forgery: str) -> 
         ciphertext = ciphertext_bytes(sealing.encrypt(altered(network), preimage).ciphertext)
     else:
         # A and C are both points of G1: well-formed, and a proof of nothing
-        proof = proof[96:] + proof[32:96] + proof[:32]
-    record: dict[str, int | str | bytes] = {
-        "proof": proof,
-        "request": request.digest,
-        "verifying_key_digest": honest.verifying_key_digest,
-    }
+        proof = proof[96:128] + proof[32:96] + proof[:32] + proof[128:]
+    named = honest.parameters_digest
     with replacing(target) as path:
         messages.write_delivery(
-            path, seller.identity, offer, request, key_material, record, ciphertext
+            path, seller.identity, offer, request, key_material, named, ciphertext, proof
         )
     try:
         yield

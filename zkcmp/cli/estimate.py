@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zkcmp.cli.console import say
+from zkcmp.cli.options import ModeOption, Sample, chosen_method
 
 if TYPE_CHECKING:
+    from zkcmp.exchange.method import Method
     from zkcmp.groth16.estimate import Estimate
 
 
@@ -27,6 +29,8 @@ def estimate(
             min=2, max=32, help="Width of a weight.", show_default="what the file names, else 8"
         ),
     ] = None,
+    mode: ModeOption = None,
+    sample: Sample = "",
     force: Annotated[
         bool, typer.Option("--force", help="Do not mind when memory will not suffice.")
     ] = False,
@@ -34,7 +38,7 @@ def estimate(
     """Predict constraints, key size, memory and time; fails when memory will not suffice."""
     from zkcmp.groth16.estimate import available_memory_bytes, require_memory
 
-    prediction, on_the_wire = _predict(source, images, weight_bits)
+    prediction, on_the_wire = _predict(source, images, weight_bits, chosen_method(mode, sample))
     size, available = prediction.size, available_memory_bytes()
     say(f"circuit    {size.n_constraints} constraints, {size.n_public} public inputs")
     say(f"key        {_megabytes(prediction.key_bytes)} on disk, {on_the_wire} on the wire")
@@ -52,7 +56,9 @@ def estimate(
     require_memory(needed, "setup or proof", force)
 
 
-def _predict(source: Path, images: int, weight_bits: int | None) -> "tuple[Estimate, str]":
+def _predict(
+    source: Path, images: int, weight_bits: int | None, method: "Method"
+) -> "tuple[Estimate, str]":
     from zkcmp.exchange.forecast import forecast, wire_bytes
     from zkcmp.groth16.estimate import CircuitSize
     from zkcmp.groth16.estimate import estimate as predict
@@ -73,7 +79,7 @@ def _predict(source: Path, images: int, weight_bits: int | None) -> "tuple[Estim
         from zkcmp.model.quantize import quantize
 
         architecture = quantize(read_onnx(source), weight_bits).architecture
-    prediction = forecast(architecture, images)
+    prediction = forecast(architecture, images, method)
     return prediction, _megabytes(wire_bytes(prediction))
 
 

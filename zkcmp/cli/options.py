@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from bitcoin_scripts.chain.kernel import KernelChain
+    from zkcmp.exchange.method import Method
 
 DEFAULT_FEE_SAT_PER_VB = 2
 
@@ -58,9 +60,47 @@ FeeRate = Annotated[
     int, typer.Option("--fee", min=1, max=10_000, help="Fee rate, satoshi per virtual byte.")
 ]
 
+
+class Mode(StrEnum):
+    """What Groth16 proves of the network's products."""
+
+    FREIVALDS = "freivalds"
+    FULL = "full"
+    SAMPLED = "sampled"
+
+
+ModeOption = Annotated[
+    Mode | None,
+    typer.Option(
+        "--mode",
+        help="Groth16: freivalds (two rounds, sound, cheap), full (every product a constraint), "
+        "or the paper's sampled, which is not sound.",
+        show_default="freivalds",
+    ),
+]
+Sample = Annotated[
+    str,
+    typer.Option(
+        "--sample", metavar="U", help="With --mode sampled: the share of constraints kept, as 3%."
+    ),
+]
+
 SELLER_HOME = Path("~/.zkcmp/seller")
 BUYER_HOME = Path("~/.zkcmp/buyer")
 CHAIN_DIR = Path("~/.zkcmp/regtest")
+
+
+def chosen_method(mode: Mode | None, sample: str) -> "Method":
+    """The method that the options name, without a seed. Raises BadParameter, ZkcmpError."""
+    from zkcmp.exchange.method import Method
+
+    if bool(sample) != (mode is Mode.SAMPLED):
+        raise typer.BadParameter("--mode sampled and --sample go together")
+    if mode is Mode.SAMPLED:
+        from circuits.sampling import parse_selecting_parameter
+
+        return Method("sampled", parse_selecting_parameter(sample))
+    return Method((mode or Mode.FREIVALDS).value)
 
 
 @contextlib.contextmanager

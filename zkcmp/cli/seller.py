@@ -14,6 +14,7 @@ from zkcmp.cli.options import (
     DealFolder,
     FeeRate,
     Force,
+    Mode,
     SellerHome,
     open_chain,
 )
@@ -22,6 +23,7 @@ from zkcmp.cli.party import opened, say_damaged
 if TYPE_CHECKING:
     from zkcmp.exchange.deal import SellerState
     from zkcmp.exchange.party import Deal
+    from zkcmp.exchange.seller import Inspected
 
 app = typer.Typer(help="Sell a network.")
 
@@ -78,11 +80,34 @@ BuyerFingerprint = Annotated[
 ]
 
 
+AcceptedMode = Annotated[
+    Mode | None, typer.Option("--mode", help="Refuse a request for any other mode.")
+]
+
+
+@app.command()
+def inspect(deal: DealFolder, home: SellerHome = SELLER_HOME) -> None:
+    """Show what the request in the deal folder asks for; nothing is bound and nothing is sent."""
+    from zkcmp.exchange.seller import Seller
+
+    with opened(Seller, home) as seller:
+        inspected = seller.inspect(deal)
+    _say_asked(inspected)
+    say("next       compare the fingerprint, then `zkcmp seller prove --buyer FINGERPRINT`")
+
+
+def _say_asked(asked: "Inspected") -> None:
+    say(f"buyer      {asked.buyer}   (compare by another channel)")
+    say(f"asked      at least {asked.threshold} of {asked.n_images} images right")
+    say(f"mode       {asked.method.title}")
+
+
 @app.command()
 def audit(
     deal: DealFolder,
     home: SellerHome = SELLER_HOME,
     buyer: BuyerFingerprint = None,
+    mode: AcceptedMode = None,
     force: Force = False,
 ) -> None:
     """Check that the buyer's key material cannot make a proof reveal the weights."""
@@ -90,9 +115,8 @@ def audit(
 
     with opened(Seller, home) as seller, progress_bars() as progress:
         seller.force = force
-        audited = seller.audit(deal, buyer, progress)
-    say(f"buyer      {audited.buyer}   (compare by another channel)")
-    say(f"asked      at least {audited.threshold} of {audited.n_images} images right")
+        audited = seller.audit(deal, buyer, progress, mode and mode.value)
+    _say_asked(audited)
     done = "already audited" if audited.repeated else "audited"
     say(f"{done}    key {audited.proving_key.hex()}")
     say("           is one that an honest setup could have made, whoever made it")
@@ -104,6 +128,7 @@ def prove(
     deal: DealFolder,
     home: SellerHome = SELLER_HOME,
     buyer: BuyerFingerprint = None,
+    mode: AcceptedMode = None,
     force: Force = False,
 ) -> None:
     """Audit the key material, if that was not done, and answer the request, or refuse silently."""
@@ -111,10 +136,11 @@ def prove(
 
     with opened(Seller, home) as seller, progress_bars() as progress:
         seller.force = force
-        proved = seller.prove(deal, buyer, progress)
+        proved = seller.prove(deal, buyer, progress, mode and mode.value)
     say(f"buyer      {proved.buyer}   (compare by another channel)")
     done = "already proved" if proved.repeated else "proved"
     say(f"{done}     at least {proved.threshold} of {proved.n_images} images right")
+    say(f"mode       {proved.method.title}")
     say(f"answered   {proved.answered} requests about these weights so far, one bit each")
     say("next       the buyer runs `zkcmp buyer verify` and `zkcmp buyer lock`")
 
@@ -141,6 +167,7 @@ def redeem(
 def status(home: SellerHome = SELLER_HOME) -> None:
     """What has been done in every deal, and what comes next."""
     from zkcmp.exchange.identity import fingerprint
+    from zkcmp.exchange.method import Method
     from zkcmp.exchange.seller import Seller
 
     with opened(Seller, home) as seller:
@@ -152,6 +179,7 @@ def status(home: SellerHome = SELLER_HOME) -> None:
             say(f"deal       {state.deal} in {state.folder}")
             if state.buyer:
                 say(f"buyer      {fingerprint(bytes.fromhex(state.buyer))}")
+                say(f"mode       {Method.from_line(state.method).title}")
             say(f"answered   {seller.answered(deal)} requests about these weights")
             say(f"step       {_step(deal)}")
         say_damaged(seller)

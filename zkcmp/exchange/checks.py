@@ -19,6 +19,8 @@ from zkcmp import seal
 from zkcmp.errors import DealError, DecodeError, VerificationError
 from zkcmp.exchange.identity import fingerprint, import_reading_key, is_fingerprint_of
 from zkcmp.exchange.messages import Delivery, Lock, Offer, Request
+from zkcmp.exchange.method import Method
+from zkcmp.exchange.proof_size import check_proof_size
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import check_no_wrap
 from zkcmp.model.dataset import TestSet
@@ -63,19 +65,6 @@ def check_offer(offer: Offer) -> Architecture:
     return architecture
 
 
-def key_material_limit(architecture: Architecture, n_images: int) -> int:
-    """No key material for this circuit has more bytes than this, encryption included.
-
-    A wire has at most three points in G1, one in G2 and three indices; a row of the domain at most
-    three in G1 and one in G2.
-    """
-    size = check_size(architecture, n_images)
-    point = 64
-    wires = size.n_wires * (3 * point + 2 * point + 3 * 4)
-    rows = size.domain_size * (3 * point + 2 * point)
-    return (wires + rows + size.n_public * point) * 11 // 10 + (1 << 20)
-
-
 def check_fingerprint(where: str, typed: str | None, key: bytes) -> None:
     """Raise VerificationError when a fingerprint was typed and it is not this key's."""
     if typed is not None and not is_fingerprint_of(typed, key):
@@ -89,11 +78,17 @@ def check_not_expired(offer: Offer) -> None:
         raise DealError(f"the offer expired on {when}; the seller must seal again")
 
 
+def check_mode(mode: str | None, method: Method) -> None:
+    """Raise VerificationError when the seller answers one mode only and this is another."""
+    if mode is not None and mode != method.mode:
+        raise VerificationError("request: mode", mode, method.title)
+
+
 def check_request(request: Request, offer: Offer, architecture: Architecture) -> TestSet:
     """The test set of an acceptable request. Raises DecodeError or VerificationError."""
     test_set = TestSet.from_bytes(request.test_set)
     test_set.check(architecture)
-    check_size(architecture, len(test_set))
+    check_proof_size(architecture, len(test_set), request.proof_method)
     if request.threshold > len(test_set):
         limit = f"at most {len(test_set)} images"
         raise VerificationError("request: threshold", limit, request.threshold)
@@ -104,18 +99,18 @@ def check_request(request: Request, offer: Offer, architecture: Architecture) ->
     return test_set
 
 
-def check_delivery(delivery: Delivery, offer: Offer, verifying_key_digest: bytes) -> None:
+def check_delivery(delivery: Delivery, offer: Offer, parameters_digest: bytes) -> None:
     """The parts of a delivery that need no proof verification. Raises VerificationError."""
     digest = hashlib.sha256(delivery.ciphertext).digest()
     if digest != offer.ciphertext_digest:
         raise VerificationError(
             "delivery: hash of the ciphertext", offer.ciphertext_digest.hex(), digest.hex()
         )
-    if delivery.verifying_key_digest != verifying_key_digest:
+    if delivery.parameters_digest != parameters_digest:
         raise VerificationError(
-            "delivery: verifying key",
-            verifying_key_digest.hex(),
-            delivery.verifying_key_digest.hex(),
+            "delivery: what to verify with",
+            parameters_digest.hex(),
+            delivery.parameters_digest.hex(),
         )
 
 

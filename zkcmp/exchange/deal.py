@@ -21,13 +21,13 @@ from zkcmp.errors import DealError, DecodeError
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.store import write_atomic
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 STATE_FILE = "state.json"
 MAX_STATE_BYTES = 1 << 14
 """Also keeps the JSON parser from nesting deeper than the C stack: importing py_ecc lifts Python's
 own limit to 100,000."""
 
-_TEXT_FIELDS = ("folder", "mode", "opened")
+_TEXT_FIELDS = ("folder", "method", "opened")
 SUPPLIED_BY = {
     Kind.OFFER: "the seller's command `zkcmp seller seal`",
     Kind.REQUEST: "the buyer's command `zkcmp buyer request`",
@@ -39,7 +39,9 @@ SUPPLIED_BY = {
 
 @dataclass
 class SellerState:
-    """`audited` is the digest of the proving key that the audit accepted, set with `request`.
+    """`audited` is the digest of the key material that the audit accepted, set with `request`.
+
+    `method` is the line of the bound request; with one that needs no key material, there is none.
 
     `claim_txid` is set after the chain took the claim. From then on the key is out; before, it is
     not, and nothing may reveal it without the checks that a first claim has to pass.
@@ -50,6 +52,7 @@ class SellerState:
     offer: str
     weights: str
     request: str = ""
+    method: str = ""
     buyer: str = ""
     key_material: str = ""
     audited: str = ""
@@ -72,7 +75,7 @@ class BuyerState:
     commitment: str
     request: str = ""
     threshold: int = 0
-    mode: str = ""
+    method: str = ""
     verifying_key: str = ""
     key_material: str = ""
     delivery: str = ""

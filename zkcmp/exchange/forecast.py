@@ -1,16 +1,24 @@
-"""What a deal's setup and proof will cost, from its architecture and the number of images.
+"""What a deal's setup and proof will cost, from its architecture, the number of images, the method.
 
-The rows and wires come from circuits/size.py. How many wires are in A, B and C is an affine
-function of the number of images, so two small circuits give it. Full-size wires are those of the
-cipher, one for each of its constraints.
+Rows and wires come from circuits/, in closed form; where they depend on the pixels or on the seed,
+as what they do not exceed. How many wires are in A, B and C, and how many are full-size, is counted
+in small circuits with random pixels:
+
+    full                  affine in the number of images; full-size wires are the cipher's
+    freivalds, sampled    the same share of the wires as with a few images; full-size wires are the
+                          cipher's and those of the second round
 """
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
-from circuits import statement
+import numpy as np
+
 from circuits.mimc7 import CONSTRAINTS_PER_BLOCK
-from circuits.size import check_size
+from circuits.size import Size
 from zkcmp.exchange.encryption import encrypted_length
+from zkcmp.exchange.method import FREIVALDS, FULL, SEED_BYTES, Method
+from zkcmp.exchange.proof_size import check_circuit_size
+from zkcmp.exchange.proofs import Asked
 from zkcmp.groth16.estimate import (
     CircuitSize,
     Estimate,
@@ -20,28 +28,34 @@ from zkcmp.groth16.estimate import (
     setup_memory_bytes,
 )
 from zkcmp.model.architecture import Architecture
+from zkcmp.model.dataset import TestSet
 from zkcmp.seal import n_blocks
 
+_FEW_IMAGES = 32
 
-def statement_size(architecture: Architecture, n_images: int) -> CircuitSize:
+
+def statement_size(
+    architecture: Architecture, n_images: int, method: Method = FREIVALDS
+) -> CircuitSize:
     """The size of the statement for so many images, without building it.
 
     Raises VerificationError when it is too large for any key.
     """
-    check_size(architecture, n_images)
-    full = CONSTRAINTS_PER_BLOCK * n_blocks(architecture)
-    one, two = (CircuitSize.of(statement.build(architecture, n).r1cs, full) for n in (1, 2))
-    values = {
-        field.name: getattr(one, field.name)
-        + (n_images - 1) * (getattr(two, field.name) - getattr(one, field.name))
-        for field in fields(CircuitSize)
-    }
-    return CircuitSize(**values)
+    size = check_circuit_size(architecture, n_images, method)
+    if method == FULL:
+        one, two = (_built(architecture, n, method) for n in (1, 2))
+        values = {
+            field.name: getattr(one, field.name)
+            + (n_images - 1) * (getattr(two, field.name) - getattr(one, field.name))
+            for field in fields(CircuitSize)
+        }
+        return CircuitSize(**values)
+    return _scaled(_built(architecture, min(n_images, _FEW_IMAGES), method), size)
 
 
-def forecast(architecture: Architecture, n_images: int) -> Estimate:
+def forecast(architecture: Architecture, n_images: int, method: Method = FREIVALDS) -> Estimate:
     """Costs of setup and proof. Raises VerificationError like `statement_size`."""
-    return estimate(statement_size(architecture, n_images))
+    return estimate(statement_size(architecture, n_images, method))
 
 
 def wire_bytes(prediction: Estimate) -> int:
@@ -49,13 +63,51 @@ def wire_bytes(prediction: Estimate) -> int:
     return encrypted_length(prediction.key_bytes)
 
 
-def require_setup_memory(architecture: Architecture, n_images: int, force: bool) -> None:
+def require_setup_memory(
+    architecture: Architecture, n_images: int, method: Method, force: bool
+) -> None:
     """Raise a ZkcmpError when setup will not fit into memory, unless `force`."""
-    size = check_size(architecture, n_images)
+    size = check_circuit_size(architecture, n_images, method)
     require_memory(setup_memory_bytes(size.domain_size, size.n_wires), "setup", force)
 
 
-def require_prove_memory(architecture: Architecture, n_images: int, force: bool) -> None:
+def require_prove_memory(
+    architecture: Architecture, n_images: int, method: Method, force: bool
+) -> None:
     """Raise a ZkcmpError when the proof will not fit into memory, unless `force`."""
-    size = check_size(architecture, n_images)
+    size = check_circuit_size(architecture, n_images, method)
     require_memory(prove_memory_bytes(size.domain_size, size.n_wires), "the proof", force)
+
+
+def _built(architecture: Architecture, n_images: int, method: Method) -> CircuitSize:
+    """The size of a circuit for so many random images."""
+    from zkcmp.exchange.proofs import circuit
+
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(1, 1 << architecture.input_bits, (n_images, *architecture.input_shape))
+    labels = rng.integers(0, architecture.n_classes, n_images)
+    if not method.is_sound:
+        method = replace(method, seed=bytes(SEED_BYTES))
+    r1cs = circuit.build(Asked(architecture, TestSet(pixels, labels), method)).r1cs
+    full = CONSTRAINTS_PER_BLOCK * n_blocks(architecture)
+    if r1cs.n_challenges:
+        full += r1cs.n_wires - r1cs.n_public - 1 - r1cs.n_committed
+    return CircuitSize.of(r1cs, full)
+
+
+def _scaled(few: CircuitSize, size: Size) -> CircuitSize:
+    """The shares of `few` in a circuit of this size."""
+
+    def share(wires: int) -> int:
+        return round(wires * size.n_wires / few.n_wires)
+
+    return CircuitSize(
+        size.n_constraints,
+        size.n_public,
+        size.n_wires,
+        share(few.a_wires),
+        share(few.b_wires),
+        share(few.l_wires),
+        share(few.full_wires) if few.n_rounds == 2 else few.full_wires,
+        few.n_rounds,
+    )

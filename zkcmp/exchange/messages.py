@@ -24,12 +24,12 @@ from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.exchange import encryption, envelope
 from zkcmp.exchange.envelope import Envelope, Kind, Route
 from zkcmp.exchange.identity import Identity, ReadingKey
-from zkcmp.exchange.wire import Bytes, Field, Integer, Text, Value, exact, pack, unpack
+from zkcmp.exchange.method import PATTERN, Method
+from zkcmp.exchange.wire import Bytes, Field, Integer, Line, Text, Value, exact, pack, unpack
 from zkcmp.progress import Progress, silent
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 CHAINS = ("regtest", "signet", "testnet", "main")
-MODES = ("full",)
 FILE_NAMES = {
     Kind.OFFER: "offer.zkcmp",
     Kind.REQUEST: "request.zkcmp",
@@ -39,6 +39,8 @@ FILE_NAMES = {
 }
 MAX_MONEY_SAT = 21_000_000 * 100_000_000
 MAX_BLOCKS = 1 << 24
+BLOCK_BYTES = 32
+MAX_PROOF_BYTES = 1 << 20
 
 _OFFER: dict[str, Field] = {
     "deal": exact(16),
@@ -64,14 +66,14 @@ _REQUEST: dict[str, Field] = {
     "reading_key": exact(32),
     "refund_key": exact(33),
     "threshold": Integer(1, 1 << 31),
-    "mode": Text(MODES),
+    "method": Line(PATTERN),
     "nonce": exact(16),
 }
 _KEY_MATERIAL: dict[str, Field] = {"verifying_key_digest": exact(32)}
 _DELIVERY: dict[str, Field] = {
-    "proof": exact(128),
+    "proof_bytes": Integer(1, MAX_PROOF_BYTES),
     "request": exact(32),
-    "verifying_key_digest": exact(32),
+    "parameters_digest": exact(32),
 }
 _LOCK: dict[str, Field] = {
     "deal": exact(16),
@@ -115,9 +117,14 @@ class Request:
     reading_key: bytes
     refund_key: bytes
     threshold: int
-    mode: str
+    method: str
     nonce: bytes
     test_set: bytes
+
+    @property
+    def proof_method(self) -> Method:
+        """What `method` says."""
+        return Method.from_line(self.method)
 
 
 @dataclass(frozen=True)
@@ -131,14 +138,17 @@ class KeyMaterial:
 
 @dataclass(frozen=True)
 class Delivery:
-    """The seal's ciphertext (see `statement`) and the proof about it."""
+    """The seal's ciphertext (see `statement`) and the proof about it, one after the other.
+
+    parameters_digest names what the proof is verified with.
+    """
 
     sender: bytes
     digest: bytes
-    proof: bytes
     request: bytes
-    verifying_key_digest: bytes
+    parameters_digest: bytes
     ciphertext: bytes
+    proof: bytes
 
 
 @dataclass(frozen=True)
@@ -180,12 +190,17 @@ def write_request(
 
 
 def read_request(path: Path, offer: Offer, reading_key: ReadingKey) -> Request:
-    """The request to this offer; its sender is whoever the signature says."""
+    """The request to this offer; its sender is whoever the signature says.
+
+    Its method is canonical, or a DecodeError says that it is not.
+    """
     message = envelope.read(path, Kind.REQUEST, _ROUTE)
     _check_route(message, None, offer.sender, offer.deal, offer.digest)
     test_set = io.BytesIO()
     record = _read(message, reading_key, _REQUEST, test_set)
-    return Request(message.sender, message.digest, test_set=test_set.getvalue(), **record)  # type: ignore[arg-type]
+    request = Request(message.sender, message.digest, test_set=test_set.getvalue(), **record)  # type: ignore[arg-type]
+    Method.from_line(request.method)
+    return request
 
 
 def write_key_material(
@@ -229,14 +244,24 @@ def write_delivery(
     seller: Identity,
     offer: Offer,
     request: Request,
-    key_material_digest: bytes,
-    record: Mapping[str, Value],
+    answered_digest: bytes,
+    parameters_digest: bytes,
     ciphertext: bytes,
+    proof: bytes,
 ) -> bytes:
-    """Encrypt ciphertext and proof (fields of `Delivery`) to the buyer; return the digest."""
-    route = Route(Kind.DELIVERY, offer.deal, seller.public_key, request.sender, key_material_digest)
-    plain = pack(record, _DELIVERY)
-    return _write(path, seller, route, request.reading_key, plain, [ciphertext], len(ciphertext))
+    """Encrypt ciphertext and proof to the buyer; return the digest.
+
+    It answers the key material, or the request itself where the method has none.
+    """
+    route = Route(Kind.DELIVERY, offer.deal, seller.public_key, request.sender, answered_digest)
+    record: dict[str, Value] = {
+        "proof_bytes": len(proof),
+        "request": request.digest,
+        "parameters_digest": parameters_digest,
+    }
+    plain, blob = pack(record, _DELIVERY), [ciphertext, proof]
+    size = len(ciphertext) + len(proof)
+    return _write(path, seller, route, request.reading_key, plain, blob, size)
 
 
 def read_delivery(
@@ -244,16 +269,25 @@ def read_delivery(
     offer: Offer,
     buyer: bytes,
     request_digest: bytes,
-    key_material_digest: bytes,
+    answered_digest: bytes,
     reading_key: ReadingKey,
 ) -> Delivery:
     message = envelope.read(path, Kind.DELIVERY, _ROUTE)
-    _check_route(message, offer.sender, buyer, offer.deal, key_material_digest)
-    ciphertext = io.BytesIO()
-    record = _read(message, reading_key, _DELIVERY, ciphertext)
+    _check_route(message, offer.sender, buyer, offer.deal, answered_digest)
+    blob = io.BytesIO()
+    record = _read(message, reading_key, _DELIVERY, blob)
     if record["request"] != request_digest:
         raise VerificationError("the delivery answers another request")
-    return Delivery(message.sender, message.digest, ciphertext=ciphertext.getvalue(), **record)  # type: ignore[arg-type]
+    data, proof_bytes = blob.getvalue(), record.pop("proof_bytes")
+    if not isinstance(proof_bytes, int) or proof_bytes > len(data):
+        raise DecodeError("the delivery ends inside its proof")
+    ciphertext, proof = data[:-proof_bytes], data[-proof_bytes:]
+    return Delivery(message.sender, message.digest, ciphertext=ciphertext, proof=proof, **record)  # type: ignore[arg-type]
+
+
+def delivery_limit(offer: Offer) -> int:
+    """No delivery in this deal has more bytes than this, encryption included."""
+    return (offer.n_blocks * BLOCK_BYTES + MAX_PROOF_BYTES) * 11 // 10 + (1 << 16)
 
 
 def write_lock(path: Path, buyer: Identity, fields: Mapping[str, Value]) -> bytes:

@@ -1,6 +1,6 @@
 """What a proof of a deal is about: the ciphertext's bytes, the threshold, and the bound context.
 
-context = SHA-256 transcript(protocol version, A, c, E, D, T, mode, request, verifying key)
+context = SHA-256 transcript(protocol version, A, c, E, D, T, method, request, parameters)
 
 The context is a public input of the circuit, so a proof made for one deal, request or key proves
 nothing in another. T = ⌈τ·n⌉ is exact: τ is read as a decimal rational, never as a float.
@@ -13,12 +13,12 @@ import numpy as np
 
 from zkcmp.bn254.fr import FrVector
 from zkcmp.errors import DecodeError, ZkcmpError
-from zkcmp.exchange.messages import PROTOCOL_VERSION
+from zkcmp.exchange.messages import BLOCK_BYTES, PROTOCOL_VERSION
+from zkcmp.exchange.method import Method
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet
 from zkcmp.transcript import Transcript
 
-_BLOCK_BYTES = 32
 _DECIMAL = re.compile(r"[0-9]{1,3}(\.[0-9]{1,30})?(%?)")
 
 
@@ -40,8 +40,8 @@ def ciphertext_bytes(words: np.ndarray) -> bytes:
 
 def ciphertext_words(data: bytes, n_blocks: int) -> np.ndarray:
     """The inverse of `ciphertext_bytes`. Raises DecodeError for a wrong length or a block >= r."""
-    if len(data) != n_blocks * _BLOCK_BYTES:
-        raise DecodeError(f"the ciphertext has {len(data)} bytes, not {n_blocks * _BLOCK_BYTES}")
+    if len(data) != n_blocks * BLOCK_BYTES:
+        raise DecodeError(f"the ciphertext has {len(data)} bytes, not {n_blocks * BLOCK_BYTES}")
     words = np.frombuffer(data, "<u8").astype(np.uint64).reshape(n_blocks, 4)
     FrVector.from_words(words)
     return words
@@ -53,11 +53,14 @@ def statement_context(
     commitment: bytes,
     test_set: TestSet,
     threshold: int,
-    mode: str,
+    method: Method,
     request_digest: bytes,
-    verifying_key_digest: bytes,
+    parameters_digest: bytes,
 ) -> bytes:
-    """The 32 bytes that tie a proof to its deal."""
+    """The 32 bytes that tie a proof to its deal.
+
+    parameters_digest: of the verifying key, or of a commitment scheme.
+    """
     transcript = Transcript(b"zkcmp statement")
     transcript.absorb(b"protocol version", PROTOCOL_VERSION.to_bytes(4, "big"))
     transcript.absorb(b"architecture", architecture.to_bytes())
@@ -65,7 +68,7 @@ def statement_context(
     transcript.absorb(b"commitment", commitment)
     transcript.absorb(b"test set", test_set.to_bytes())
     transcript.absorb(b"threshold", threshold.to_bytes(4, "big"))
-    transcript.absorb(b"mode", mode.encode())
+    transcript.absorb(b"method", method.line.encode())
     transcript.absorb(b"request", request_digest)
-    transcript.absorb(b"verifying key", verifying_key_digest)
+    transcript.absorb(b"parameters", parameters_digest)
     return transcript.digest()

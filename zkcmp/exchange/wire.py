@@ -8,6 +8,7 @@ The caller bounds the length of the bytes before it calls `unpack`.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -62,7 +63,19 @@ class Text:
         return value
 
 
-Field = Bytes | Integer | Text
+@dataclass(frozen=True)
+class Line:
+    """Text that fully matches a regular expression."""
+
+    pattern: str
+
+    def decode(self, name: str, value: object) -> str:
+        if not isinstance(value, str) or not re.fullmatch(self.pattern, value):
+            raise DecodeError(f"field {name} is not of its form")
+        return value
+
+
+Field = Bytes | Integer | Text | Line
 
 
 def exact(n_bytes: int) -> Bytes:

@@ -20,16 +20,17 @@ from bitcoin_scripts.htlc import Htlc
 from zkcmp.errors import DealError
 from zkcmp.exchange.buyer import key_material, locking, opening, refunding, requesting, verifying
 from zkcmp.exchange.buyer.locking import Locked
-from zkcmp.exchange.buyer.requesting import MODE
+from zkcmp.exchange.buyer.verifying import Verified
 from zkcmp.exchange.deal import BuyerState, missing
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.messages import FILE_NAMES, Offer
+from zkcmp.exchange.method import FREIVALDS, Method
 from zkcmp.exchange.party import Deal, Party
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent
 
-__all__ = ["MODE", "Buyer", "Locked"]
+__all__ = ["Buyer", "Locked", "Verified"]
 
 
 class Buyer(Party[BuyerState]):
@@ -54,9 +55,10 @@ class Buyer(Party[BuyerState]):
         test_set: TestSet,
         threshold: int,
         seller_fingerprint: str | None = None,
+        method: Method = FREIVALDS,
     ) -> Offer:
-        """Accept the offer in the folder and send it the test set and the threshold."""
-        return requesting.request(self, folder, test_set, threshold, seller_fingerprint)
+        """Accept the offer in the folder and send it test set, threshold and method."""
+        return requesting.request(self, folder, test_set, threshold, method, seller_fingerprint)
 
     def setup(
         self,
@@ -67,13 +69,15 @@ class Buyer(Party[BuyerState]):
     ) -> int:
         """Make proving and verifying key and send the former; returns the message's size.
 
+        0 when there is nothing to send: the deal was answered, or its method needs no keys.
+
         With the directory of a ceremony, take its key instead, provided that the records `ours` of
         our own contributions are in it, one in each phase.
         """
         return key_material.send(self, self.need(folder), progress, ceremony, ours)
 
-    def verify(self, folder: Path) -> tuple[Offer, int, int]:
-        """Check the delivery against the offer: (offer, threshold, number of images)."""
+    def verify(self, folder: Path) -> Verified:
+        """Check the delivery against the offer."""
         return verifying.verify(self, self.need(folder))
 
     def export(self, folder: Path, out: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zkcmp.exchange import checks, messages
-from zkcmp.exchange.buyer.requesting import own_test_set
+from zkcmp.exchange.buyer.requesting import own_method, own_test_set
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.party import Deal, Party, refuse_foreign
@@ -20,6 +20,8 @@ def send(
     ours: Sequence[bytes],
 ) -> int:
     """Make the keys unless that was done, and publish the proving key; the message's size."""
+    if not own_method(deal).has_key_material:
+        return 0
     if not deal.state.key_material:
         _make_keys(buyer, deal, progress, ceremony, ours)
     if deal.state.delivery:
@@ -34,21 +36,20 @@ def _make_keys(
     ceremony: Path | None,
     ours: Sequence[bytes],
 ) -> None:
-    from zkcmp.exchange import prover
     from zkcmp.exchange.forecast import require_setup_memory
+    from zkcmp.exchange.proofs import Asked, backend
 
     state, offer = deal.state, deal.offer()
-    architecture = checks.check_offer(offer)
-    n_images = len(own_test_set(deal))
-    require_setup_memory(architecture, n_images, buyer.force)
+    asked = Asked(checks.check_offer(offer), own_test_set(deal), own_method(deal))
+    prover = backend(asked.method)
+    require_setup_memory(asked.architecture, asked.n_images, asked.method, buyer.force)
     refuse_foreign(deal.folder, Kind.KEY_MATERIAL)
     with replacing(deal.directory / "proving.key") as proving_key:
         if ceremony is None:
-            verifying_key = prover.setup(architecture, n_images, proving_key, progress)
+            verifying_key = prover.setup(asked, proving_key, progress)
         else:
-            verifying_key = prover.take_ceremony(
-                architecture, n_images, ceremony, ours, proving_key, progress
-            )
+            verifying_key = prover.take_ceremony(asked, ceremony, ours, proving_key, progress)
+        parameters_digest = prover.parameters_digest(verifying_key)
         write_atomic(deal.directory / "verifying.key", verifying_key)
         with replacing(deal.own(Kind.KEY_MATERIAL)) as path:
             digest = messages.write_key_material(
@@ -56,11 +57,11 @@ def _make_keys(
                 buyer.identity,
                 offer,
                 bytes.fromhex(state.request),
-                prover.key_digest(verifying_key),
+                parameters_digest,
                 proving_key,
                 progress,
             )
     (deal.directory / "proving.key").unlink()
-    state.verifying_key = prover.key_digest(verifying_key).hex()
+    state.verifying_key = parameters_digest.hex()
     state.key_material = digest.hex()
     deal.save()

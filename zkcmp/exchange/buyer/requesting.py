@@ -3,18 +3,18 @@
 import secrets
 from pathlib import Path
 
-from circuits.size import check_size
 from zkcmp.errors import DealError, VerificationError
 from zkcmp.exchange import checks, messages
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.ledger import SpentSamples
 from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.method import Method
 from zkcmp.exchange.party import Deal, DealKeys, Party, refuse_foreign, taking_in
+from zkcmp.exchange.proof_size import check_proof_size
 from zkcmp.exchange.store import replacing, write_atomic
 from zkcmp.model.dataset import TestSet
 
-MODE = "full"
 _SELLER = "offer: seller's fingerprint"
 
 
@@ -32,18 +32,20 @@ def request(
     folder: Path,
     test_set: TestSet,
     threshold: int,
+    method: Method,
     seller_fingerprint: str | None,
 ) -> Offer:
     """Begin the deal in this folder, or repeat its request."""
     buyer.home.check_outside(folder)
     deal = buyer.find(folder)
     if deal is None:
-        deal = _new_deal(buyer, folder, test_set, threshold, seller_fingerprint)
+        deal = _new_deal(buyer, folder, test_set, threshold, method, seller_fingerprint)
     state, offer = deal.state, deal.offer()
     checks.check_fingerprint(_SELLER, seller_fingerprint, offer.sender)
-    if own_test_set(deal).to_bytes() != test_set.to_bytes() or state.threshold != threshold:
+    asked = (state.threshold, own_method(deal).without_seed())
+    if own_test_set(deal).to_bytes() != test_set.to_bytes() or asked != (threshold, method):
         raise DealError(
-            f"{folder} already has our request with another test set or threshold; an offer "
+            f"{folder} already has our request with another test set, threshold or mode; an offer "
             "answers one request"
         )
     _spent(buyer).spend(test_set.sample_digests(), bytes.fromhex(state.request))
@@ -57,11 +59,17 @@ def own_test_set(deal: Deal[BuyerState]) -> TestSet:
     return TestSet.from_bytes((deal.directory / "test_set").read_bytes())
 
 
+def own_method(deal: Deal[BuyerState]) -> Method:
+    """The method that our request of this deal asked for."""
+    return Method.from_line(deal.state.method)
+
+
 def _new_deal(
     buyer: Party[BuyerState],
     folder: Path,
     test_set: TestSet,
     threshold: int,
+    method: Method,
     seller_fingerprint: str | None,
 ) -> Deal[BuyerState]:
     with taking_in(folder, buyer.home.path, Kind.OFFER) as copy:
@@ -70,7 +78,7 @@ def _new_deal(
         checks.check_not_expired(offer)
         checks.check_fingerprint(_SELLER, seller_fingerprint, offer.sender)
         test_set.check(architecture)
-        check_size(architecture, len(test_set))
+        check_proof_size(architecture, len(test_set), method)
         if not 1 <= threshold <= len(test_set):
             raise VerificationError("threshold", f"1 to {len(test_set)} images", threshold)
         refuse_foreign(folder, Kind.REQUEST)
@@ -88,7 +96,8 @@ def _new_deal(
             offer.sender.hex(),
             offer.commitment.hex(),
             threshold=threshold,
-            mode=MODE,
+            # the seal is fixed by the offer, and nobody knew the seed before
+            method=method.drawn().line,
         )
         with buyer.home.beginning(offer.deal) as directory:
             deal = Deal(directory, folder.resolve(), state)
@@ -109,7 +118,7 @@ def _write_request(
         "reading_key": keys.reading.public_key,
         "refund_key": keys.coin_public,
         "threshold": deal.state.threshold,
-        "mode": deal.state.mode,
+        "method": deal.state.method,
         "nonce": secrets.token_bytes(16),
     }
     with replacing(deal.own(Kind.REQUEST)) as path:

@@ -1,86 +1,113 @@
 """The buyer checks ciphertext and proof against the offer, with its own verifying key."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks, messages
-from zkcmp.exchange.buyer.requesting import own_test_set
+from zkcmp.exchange.buyer.requesting import own_method, own_test_set
 from zkcmp.exchange.deal import BuyerState, missing
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.messages import Delivery, Offer
+from zkcmp.exchange.method import Method
 from zkcmp.exchange.party import Deal, Party
 from zkcmp.exchange.statement import ciphertext_words
 
 if TYPE_CHECKING:
-    from zkcmp.exchange.prover import DealStatement
+    from zkcmp.exchange.proofs import Asked, DealStatement
 
 
-def verify(buyer: Party[BuyerState], deal: Deal[BuyerState]) -> tuple[Offer, int, int]:
-    """Take the delivery in if it proves what was asked: (offer, threshold, number of images)."""
-    from zkcmp.exchange import prover
+@dataclass(frozen=True)
+class Verified:
+    """What was asked and proved, by which method, and what that is worth."""
 
-    state, offer = deal.state, deal.offer()
-    if not state.key_material:
+    offer: Offer
+    threshold: int
+    n_images: int
+    method: Method
+    soundness: str
+
+
+def verify(buyer: Party[BuyerState], deal: Deal[BuyerState]) -> Verified:
+    """Take the delivery in if it proves what was asked."""
+    from zkcmp.exchange.proofs import Asked, backend
+
+    state, offer, method = deal.state, deal.offer(), own_method(deal)
+    if method.has_key_material and not state.key_material:
         raise missing(Kind.KEY_MATERIAL)
+    asked = Asked(checks.check_offer(offer), own_test_set(deal), method)
+    prover = backend(method)
     if not state.delivery:
-        with deal.taking_in(Kind.DELIVERY) as copy:
+        with deal.taking_in(Kind.DELIVERY, messages.delivery_limit(offer)) as copy:
             delivery = read_delivery(buyer, deal, offer, copy)
-            statement = _statement(deal, offer, delivery)
+            statement = _statement(deal, asked, offer, delivery)
             prover.verify(statement, _verifying_key(deal), delivery.proof)
             deal.accept(Kind.DELIVERY, copy)
         state.delivery = delivery.digest.hex()
         deal.save()
     deal.own(Kind.KEY_MATERIAL).unlink(missing_ok=True)
-    return offer, state.threshold, len(own_test_set(deal))
+    soundness = prover.soundness(asked)
+    return Verified(offer, state.threshold, asked.n_images, method, soundness)
 
 
 def export(buyer: Party[BuyerState], deal: Deal[BuyerState], out: Path) -> None:
     """Write what `verify` verified for snarkjs, into a directory that is ours alone."""
-    from zkcmp.exchange import prover
+    from zkcmp.exchange.proofs import Asked, backend
 
-    offer = deal.offer()
+    offer, method = deal.offer(), own_method(deal)
     if not deal.state.delivery:
         raise DealError("the delivery was not verified yet; run `zkcmp buyer verify` first")
     delivery = read_delivery(buyer, deal, offer, deal.own(Kind.DELIVERY))
-    statement = _statement(deal, offer, delivery)
+    asked = Asked(checks.check_offer(offer), own_test_set(deal), method)
+    statement = _statement(deal, asked, offer, delivery)
+    if method.mode not in ("full", "sampled"):
+        raise DealError(
+            f"snarkjs verifies Groth16 of one round only, and this deal was proved in mode "
+            f"{method.title}; a deal in mode full can be exported"
+        )
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
-    prover.export(statement, _verifying_key(deal), delivery.proof, out)
+    backend(method).export(statement, _verifying_key(deal), delivery.proof, out)
 
 
 def read_delivery(
     buyer: Party[BuyerState], deal: Deal[BuyerState], offer: Offer, path: Path
 ) -> Delivery:
     """The delivery in `path`, if it answers this deal's request and key material."""
+    answered = deal.state.key_material or deal.state.request
     return messages.read_delivery(
         path,
         offer,
         buyer.identity.public_key,
         bytes.fromhex(deal.state.request),
-        bytes.fromhex(deal.state.key_material),
+        bytes.fromhex(answered),
         deal.keys().reading,
     )
 
 
-def _statement(deal: Deal[BuyerState], offer: Offer, delivery: Delivery) -> "DealStatement":
+def _statement(
+    deal: Deal[BuyerState], asked: "Asked", offer: Offer, delivery: Delivery
+) -> "DealStatement":
     """What the delivery must prove. Raises VerificationError when it is no answer to us."""
-    from zkcmp.exchange import prover
+    from zkcmp.exchange.proofs import DealStatement, backend
 
     state = deal.state
-    architecture = checks.check_offer(offer)
-    verifying_key_digest = bytes.fromhex(state.verifying_key)
-    checks.check_delivery(delivery, offer, verifying_key_digest)
-    return prover.DealStatement(
-        architecture,
+    if asked.method.has_key_material:
+        parameters_digest = bytes.fromhex(state.verifying_key)
+    else:
+        parameters_digest = backend(asked.method).parameters_digest(None)
+    checks.check_delivery(delivery, offer, parameters_digest)
+    return DealStatement(
+        asked,
         ciphertext_words(delivery.ciphertext, offer.n_blocks),
         offer.commitment,
-        own_test_set(deal),
         state.threshold,
-        state.mode,
         bytes.fromhex(state.request),
-        verifying_key_digest,
+        parameters_digest,
     )
 
 
-def _verifying_key(deal: Deal[BuyerState]) -> bytes:
+def _verifying_key(deal: Deal[BuyerState]) -> bytes | None:
+    if not own_method(deal).has_key_material:
+        return None
     return (deal.directory / "verifying.key").read_bytes()

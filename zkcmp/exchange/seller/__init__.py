@@ -19,13 +19,13 @@ from zkcmp.exchange.messages import Offer
 from zkcmp.exchange.party import Deal, Party
 from zkcmp.exchange.seller import answering, binding, redeeming, sealing
 from zkcmp.exchange.seller.answering import Proved
-from zkcmp.exchange.seller.binding import Audited
+from zkcmp.exchange.seller.binding import Accepted, Audited, Inspected
 from zkcmp.exchange.seller.redeeming import Redeemed
 from zkcmp.exchange.seller.sealing import Terms, weights_digest
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent
 
-__all__ = ["Audited", "Proved", "Redeemed", "Seller", "Terms", "weights_digest"]
+__all__ = ["Audited", "Inspected", "Proved", "Redeemed", "Seller", "Terms", "weights_digest"]
 
 
 class Seller(Party[SellerState]):
@@ -42,24 +42,31 @@ class Seller(Party[SellerState]):
         folder: Path,
         buyer_fingerprint: str | None = None,
         progress: Progress = silent,
+        mode: str | None = None,
     ) -> Audited:
         """Take request and key material in and check that proving with the key is safe, or refuse.
 
         Nothing of the network is used, so what comes out depends on the buyer's messages alone.
+        With `mode`, a request for a proof in any other mode is refused.
         """
-        return binding.audit(self, self.need(folder), buyer_fingerprint, progress)
+        return binding.audit(self, self.need(folder), Accepted(buyer_fingerprint, mode), progress)
 
     def prove(
         self,
         folder: Path,
         buyer_fingerprint: str | None = None,
         progress: Progress = silent,
+        mode: str | None = None,
     ) -> Proved:
         """Answer the request in the folder with ciphertext and proof, or refuse.
 
         Audits the key material first, unless that was done.
         """
-        return answering.prove(self, self.need(folder), buyer_fingerprint, progress)
+        return answering.prove(self, self.need(folder), Accepted(buyer_fingerprint, mode), progress)
+
+    def inspect(self, folder: Path) -> Inspected:
+        """What the request in the folder asks for, checked as `prove` does; nothing is bound."""
+        return binding.inspect(self.need(folder))
 
     def answered(self, deal: Deal[SellerState]) -> int:
         """How many requests the deal's weights have answered, in all deals."""

@@ -12,12 +12,12 @@ from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.identity import fingerprint
 from zkcmp.exchange.ledger import AnsweredRequests
 from zkcmp.exchange.messages import Offer, Request
+from zkcmp.exchange.method import Method
 from zkcmp.exchange.party import Deal, Party
-from zkcmp.exchange.seller.binding import PROVING_KEY, bind
+from zkcmp.exchange.proofs import Asked, DealStatement, backend
+from zkcmp.exchange.seller.binding import PROVING_KEY, Accepted, bind
 from zkcmp.exchange.statement import ciphertext_words
 from zkcmp.exchange.store import replacing
-from zkcmp.model.architecture import Architecture
-from zkcmp.model.dataset import TestSet
 from zkcmp.progress import Progress
 
 
@@ -28,6 +28,7 @@ class Proved:
     buyer: str
     n_images: int
     threshold: int
+    method: Method
     answered: int
     repeated: bool
 
@@ -35,21 +36,28 @@ class Proved:
 def prove(
     seller: Party[SellerState],
     deal: Deal[SellerState],
-    buyer_fingerprint: str | None,
+    accepted: Accepted,
     progress: Progress,
 ) -> Proved:
     """Bind the request, unless that was done, and answer it, or publish the answer again."""
     state, offer = deal.state, deal.offer()
     architecture = checks.check_offer(offer)
-    request = bind(seller, deal, offer, architecture, buyer_fingerprint, progress)
+    request = bind(seller, deal, offer, architecture, accepted, progress)
     test_set = checks.check_request(request, offer, architecture)
     repeated = bool(state.delivery)
     if not repeated:
-        _deliver(seller, deal, offer, architecture, request, test_set, progress)
+        asked = Asked(architecture, test_set, request.proof_method)
+        _deliver(seller, deal, offer, request, asked, progress)
     (deal.directory / PROVING_KEY).unlink(missing_ok=True)
     deal.publish(Kind.DELIVERY)
-    buyer = fingerprint(request.sender)
-    return Proved(buyer, len(test_set), request.threshold, answered(seller, deal), repeated)
+    return Proved(
+        fingerprint(request.sender),
+        len(test_set),
+        request.threshold,
+        request.proof_method,
+        answered(seller, deal),
+        repeated,
+    )
 
 
 def answered(seller: Party[SellerState], deal: Deal[SellerState]) -> int:
@@ -65,49 +73,40 @@ def _deliver(
     seller: Party[SellerState],
     deal: Deal[SellerState],
     offer: Offer,
-    architecture: Architecture,
     request: Request,
-    test_set: TestSet,
+    asked: Asked,
     progress: Progress,
 ) -> None:
-    from zkcmp.exchange import prover
     from zkcmp.exchange.forecast import require_prove_memory
 
-    require_prove_memory(architecture, len(test_set), seller.force)
-    proving_key = deal.directory / PROVING_KEY
-    verifying_key_digest = prover.check_audited(proving_key, bytes.fromhex(deal.state.audited))
+    state, test_set, prover = deal.state, asked.test_set, backend(asked.method)
+    require_prove_memory(asked.architecture, len(test_set), asked.method, seller.force)
+    proving_key = None
+    if asked.method.has_key_material:
+        proving_key = deal.directory / PROVING_KEY
+        parameters_digest = prover.check_audited(proving_key, bytes.fromhex(state.audited))
+    else:
+        parameters_digest = prover.parameters_digest(None)
     preimage = (deal.directory / "preimage").read_bytes()
     ciphertext = (deal.directory / "ciphertext").read_bytes()
     words = ciphertext_words(ciphertext, offer.n_blocks)
-    network = sealing.open_seal(preimage, words, offer.commitment, architecture)
+    network = sealing.open_seal(preimage, words, offer.commitment, asked.architecture)
     # a refusal is an answer, too: it tells the same bit
-    _ledger(seller).record(bytes.fromhex(deal.state.weights), request.digest)
+    _ledger(seller).record(bytes.fromhex(state.weights), request.digest)
     correct = int(np.sum(network.predict(test_set.images) == test_set.labels))
     if correct < request.threshold:
         raise DealError(
             f"refused: the network gets {correct} of {len(test_set)} right and the buyer asks "
             f"for {request.threshold}; nothing was sent, and the buyer is not told why"
         )
-    statement = prover.DealStatement(
-        architecture,
-        words,
-        offer.commitment,
-        test_set,
-        request.threshold,
-        request.mode,
-        request.digest,
-        verifying_key_digest,
+    statement = DealStatement(
+        asked, words, offer.commitment, request.threshold, request.digest, parameters_digest
     )
     proof = prover.prove(statement, network, preimage, proving_key, progress)
-    record: dict[str, int | str | bytes] = {
-        "proof": proof,
-        "request": request.digest,
-        "verifying_key_digest": statement.verifying_key_digest,
-    }
-    key_material = bytes.fromhex(deal.state.key_material)
+    answers = bytes.fromhex(state.key_material or state.request)
     with replacing(deal.own(Kind.DELIVERY)) as path:
         digest = messages.write_delivery(
-            path, seller.identity, offer, request, key_material, record, ciphertext
+            path, seller.identity, offer, request, answers, parameters_digest, ciphertext, proof
         )
-    deal.state.delivery = digest.hex()
+    state.delivery = digest.hex()
     deal.save()

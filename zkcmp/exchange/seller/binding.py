@@ -10,7 +10,10 @@ from zkcmp.exchange.deal import SellerState, missing
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.identity import fingerprint
 from zkcmp.exchange.messages import KeyMaterial, Offer, Request
+from zkcmp.exchange.method import Method
 from zkcmp.exchange.party import Deal, Party
+from zkcmp.exchange.proof_size import key_material_limit
+from zkcmp.exchange.proofs import Asked, backend
 from zkcmp.exchange.store import replacing, same_bytes
 from zkcmp.model.architecture import Architecture
 from zkcmp.progress import Progress
@@ -19,35 +22,68 @@ PROVING_KEY = "proving.key"
 
 
 @dataclass(frozen=True)
-class Audited:
-    """What `audit` found acceptable: whose key, for how many images, and its digest."""
+class Accepted:
+    """What the seller answers: a buyer's fingerprint, a mode; None accepts any."""
+
+    buyer: str | None
+    mode: str | None
+
+    def check(self, request: Request) -> None:
+        """Raise VerificationError for a request of anybody or anything else."""
+        checks.check_fingerprint("request: buyer's fingerprint", self.buyer, request.sender)
+        checks.check_mode(self.mode, request.proof_method)
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What a request asks for: who, how many of how many images, and the method of the proof."""
 
     buyer: str
     n_images: int
     threshold: int
+    method: Method
+
+
+@dataclass(frozen=True)
+class Audited(Inspected):
+    """What `audit` found acceptable; proving_key: its digest, empty where the method has none."""
+
     proving_key: bytes
     repeated: bool
+
+
+def inspect(deal: Deal[SellerState]) -> Inspected:
+    """Read the request in the folder, or the bound one, and keep nothing of it."""
+    offer = deal.offer()
+    architecture = checks.check_offer(offer)
+    with contextlib.ExitStack() as stack:
+        path = deal.own(Kind.REQUEST)
+        if not deal.state.request:
+            path = stack.enter_context(deal.taking_in(Kind.REQUEST))
+        request = messages.read_request(path, offer, deal.keys().reading)
+    test_set = checks.check_request(request, offer, architecture)
+    return Inspected(
+        fingerprint(request.sender), len(test_set), request.threshold, request.proof_method
+    )
 
 
 def audit(
     seller: Party[SellerState],
     deal: Deal[SellerState],
-    buyer_fingerprint: str | None,
+    accepted: Accepted,
     progress: Progress,
 ) -> Audited:
     """Bind the seal to what is in the folder, or check again what it is bound to."""
-    from zkcmp.exchange import prover
-
     state, offer = deal.state, deal.offer()
     architecture = checks.check_offer(offer)
     repeated = bool(state.request)
-    request = bind(seller, deal, offer, architecture, buyer_fingerprint, progress)
+    request = bind(seller, deal, offer, architecture, accepted, progress)
     test_set = checks.check_request(request, offer, architecture)
-    audited = bytes.fromhex(state.audited)
-    if not state.delivery:
-        prover.check_audited(deal.directory / PROVING_KEY, audited)
+    method, audited = request.proof_method, bytes.fromhex(state.audited)
+    if method.has_key_material and not state.delivery:
+        backend(method).check_audited(deal.directory / PROVING_KEY, audited)
     buyer = fingerprint(request.sender)
-    return Audited(buyer, len(test_set), request.threshold, audited, repeated)
+    return Audited(buyer, len(test_set), request.threshold, method, audited, repeated)
 
 
 def bind(
@@ -55,7 +91,7 @@ def bind(
     deal: Deal[SellerState],
     offer: Offer,
     architecture: Architecture,
-    buyer_fingerprint: str | None,
+    accepted: Accepted,
     progress: Progress,
 ) -> Request:
     """The one request of this seal, from our own copy, bound together with its audited key.
@@ -63,9 +99,8 @@ def bind(
     Nothing is kept of a pair of which one message is not acceptable.
     """
     state, own = deal.state, deal.own(Kind.REQUEST)
-    for kind, kept in ((Kind.REQUEST, state.request), (Kind.KEY_MATERIAL, state.key_material)):
-        if not kept and not deal.offered(kind):
-            raise missing(kind, deal.folder)
+    if not state.request and not deal.offered(Kind.REQUEST):
+        raise missing(Kind.REQUEST, deal.folder)
     with contextlib.ExitStack() as stack:
         path = own
         if deal.offered(Kind.REQUEST):
@@ -73,19 +108,19 @@ def bind(
             path = own if same_bytes(copy, own) else copy
         request = _read_request(deal, offer, path)
         test_set = checks.check_request(request, offer, architecture)
-        checks.check_fingerprint("request: buyer's fingerprint", buyer_fingerprint, request.sender)
+        accepted.check(request)
         if state.request:
             return request
         _refuse_answered(deal)
         checks.check_not_expired(offer)
-        material, audited = _take_key(
-            seller, deal, offer, architecture, request, len(test_set), progress
-        )
+        if request.proof_method.has_key_material:
+            asked = Asked(architecture, test_set, request.proof_method)
+            material, audited = _take_key(seller, deal, offer, request, asked, progress)
+            state.key_material, state.audited = material.digest.hex(), audited.hex()
         if path != own:
             deal.accept(Kind.REQUEST, path)
         state.request, state.buyer = request.digest.hex(), request.sender.hex()
-        state.key_material = material.digest.hex()
-        state.audited = audited.hex()
+        state.method = request.method
         deal.save()
     return request
 
@@ -121,17 +156,18 @@ def _take_key(
     seller: Party[SellerState],
     deal: Deal[SellerState],
     offer: Offer,
-    architecture: Architecture,
     request: Request,
-    n_images: int,
+    asked: Asked,
     progress: Progress,
 ) -> tuple[KeyMaterial, bytes]:
-    """Decrypt the proving key into the private directory and audit it; also its digest."""
-    from zkcmp.exchange import prover
+    """Decrypt the key material into the private directory and audit it; also its digest."""
     from zkcmp.exchange.forecast import require_prove_memory
 
-    require_prove_memory(architecture, n_images, seller.force)
-    limit = checks.key_material_limit(architecture, n_images)
+    if not deal.offered(Kind.KEY_MATERIAL):
+        raise missing(Kind.KEY_MATERIAL, deal.folder)
+    sizes = asked.architecture, asked.n_images, asked.method
+    require_prove_memory(*sizes, seller.force)
+    limit = key_material_limit(*sizes)
     with (
         deal.taking_in(Kind.KEY_MATERIAL, limit) as copy,
         replacing(deal.directory / PROVING_KEY) as path,
@@ -139,8 +175,8 @@ def _take_key(
         material = messages.read_key_material(
             copy, offer, request, deal.keys().reading, path, progress
         )
-        audited = prover.audit(path, architecture, n_images, progress)
-        found = audited.verifying_key
+        audited = backend(asked.method).audit(path, asked, progress)
+        found = audited.parameters
         if found != material.verifying_key_digest:
             raise VerificationError("key material: verifying key", "the announced one", found)
     return material, audited.proving_key

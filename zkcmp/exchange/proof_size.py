@@ -1,0 +1,43 @@
+"""How large a proof by each method would be, before anything of it is allocated.
+
+A few hundred bytes of architecture and test set can ask for more than any machine has, so each
+party computes this before it answers, or builds, anything. Sizes are in closed form (circuits/).
+"""
+
+from circuits.freivalds_size import check_freivalds_size
+from circuits.sampled_size import check_sampled_size
+from circuits.size import Size, check_size
+from zkcmp.errors import VerificationError
+from zkcmp.exchange.method import Method
+from zkcmp.model.architecture import Architecture
+
+
+def check_circuit_size(architecture: Architecture, n_images: int, method: Method) -> Size:
+    """The size of a Groth16 circuit, or what it does not exceed. Raises VerificationError when
+    it is too large for any key.
+    """
+    if method.mode == "freivalds":
+        return check_freivalds_size(architecture, n_images)
+    if method.mode == "sampled" and method.sample is not None:
+        return check_sampled_size(architecture, n_images, method.sample)
+    if method.mode == "full":
+        return check_size(architecture, n_images)
+    raise VerificationError("method", "one of Groth16", method.title)
+
+
+def check_proof_size(architecture: Architecture, n_images: int, method: Method) -> None:
+    """Raise VerificationError when no proof of such a statement can be made by this method."""
+    check_circuit_size(architecture, n_images, method)
+
+
+def key_material_limit(architecture: Architecture, n_images: int, method: Method) -> int:
+    """No key material for this statement has more bytes than this, encryption included.
+
+    A wire has at most three points in G1, one in G2 and three indices; a row of the domain at most
+    three in G1 and one in G2.
+    """
+    size = check_circuit_size(architecture, n_images, method)
+    point = 64
+    wires = size.n_wires * (3 * point + 2 * point + 3 * 4)
+    rows = size.domain_size * (3 * point + 2 * point)
+    return (wires + rows + size.n_public * point) * 11 // 10 + (1 << 20)
