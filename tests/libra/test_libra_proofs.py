@@ -13,7 +13,7 @@ from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
 from zkcmp.libra import mimc7, sha256
 from zkcmp.libra.accuracy import FLAGS
 from zkcmp.libra.lookup import MULTIPLICITIES
-from zkcmp.libra.prove import prove, verify
+from zkcmp.libra.prove import prove, prove_unchecked, verify
 from zkcmp.libra.statement import Secret, Statement
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet
@@ -158,7 +158,7 @@ def test_a_proof_is_of_one_statement_only():
 
 def rejects(s: Statement, secret: Secret) -> None:
     with pytest.raises(VerificationError):
-        verify(s, SCHEME, prove(s, secret, SCHEME))
+        verify(s, SCHEME, prove_unchecked(s, secret, SCHEME))
 
 
 def with_block(secret: Secret, name: str, change) -> Secret:
@@ -170,8 +170,25 @@ def with_block(secret: Secret, name: str, change) -> Secret:
 def test_a_secret_that_does_not_fit_is_refused():
     with pytest.raises(VerificationError, match="commitment"):
         statement().secret(network(), bytes(32))
+    with pytest.raises(VerificationError, match="ciphertext"):
+        statement().secret(network(7), PREIMAGE)
     with pytest.raises(ZkcmpError, match="does not reach"):
         replace(statement(), threshold=5).secret(network(), PREIMAGE)
+
+
+def test_a_proof_that_is_none_is_not_returned():
+    """A reader of it could test guesses about the secret."""
+    s = seal_only()
+    secret = s.assign(network(7), PREIMAGE)
+    with pytest.raises(VerificationError, match="self-check"):
+        prove(s, secret, SCHEME)
+
+
+def test_a_commitment_of_another_size_is_refused_before_its_points_are_read():
+    points = bytes([statement().layout.n_vars, 3, 28]) + bytes(32) * 3000
+    head = honest()[:12] + len(points).to_bytes(4, "little")
+    with pytest.raises(VerificationError, match="commitment"):
+        verify(statement(), SCHEME, head + points)
 
 
 def test_another_network_than_the_sealed_one():

@@ -84,3 +84,9 @@ def test_the_cheaper_table_is_chosen():
     assert Ranges.plan(TENSORS, 2, 10, 1 << 60).table_bits == 8
     assert Ranges.plan(TENSORS, 10_000, 10, 1 << 60).table_bits == 16
     assert Ranges.plan(TENSORS, 0, 10, 1 << 60).margins is None
+
+
+def test_wide_margins_take_the_table_that_fits():
+    assert Ranges.plan(TENSORS, 10_000, 10, (1 << 245) - 1).table_bits == 8
+    with pytest.raises(VerificationError, match="margins"):
+        Ranges.plan(TENSORS, 2, 10, 1 << 252)

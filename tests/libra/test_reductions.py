@@ -1,13 +1,15 @@
 """Padded sumchecks, products of hidden values, and the one opening they lead to."""
 
 import pytest
-from clear_scheme import run
+from clear_scheme import new_transcript, run
 
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import DecodeError, VerificationError
+from zkcmp.libra.channel import ProverChannel
 from zkcmp.libra.forms import Form
 from zkcmp.libra.opening import EqWeights, TableWeights
+from zkcmp.libra.products import prove_products
 from zkcmp.libra.sumcheck import TableProver, sumcheck
 from zkcmp.libra.tables import below, eq, eq_table, evaluate, fold
 
@@ -108,3 +110,21 @@ def test_tables():
     for n in range(9):
         indicator = FrVector.from_ints([int(b < n) for b in range(8)])
         assert below(n, point) == evaluate(indicator, point)
+
+
+def test_challenges_that_would_show_a_hidden_value_stop_the_prover(monkeypatch):
+    """A live verifier could pick the corner of the hypercube at which a triple stands."""
+    transcript = type(new_transcript(FrVector.zeros(1), FrVector.zeros(1)))
+    honest = transcript.challenge
+
+    drawn = []
+
+    def corner(self, label):
+        drawn.append(label)
+        return 0 if len(drawn) > 2 else honest(self, label)  # after τ, of two variables
+
+    monkeypatch.setattr(transcript, "challenge", corner)
+    channel = ProverChannel(transcript(b"live"), FrVector.random(64).to_ints())
+    channel.require_product(Form.public(3), Form.public(5), Form.public(15))
+    with pytest.raises(ValueError, match="show a hidden value"):
+        prove_products(channel)

@@ -165,6 +165,10 @@ class Hyrax:
         names = b"".join(bytes([len(d)]) + d for d in (_NAME, *_DOMAINS))
         return hashlib.sha256(names + bytes([self.column_bits, MAX_TAIL])).digest()
 
+    def commitment_bytes(self, n_vars: int, tail_length: int) -> int:
+        shape = Shape(n_vars, self.column_bits, tail_length)
+        return _HEADER_BYTES + G1_BYTES * (shape.rows + 1)
+
     def decode(self, data: bytes) -> HyraxCommitment:
         return HyraxCommitment.from_bytes(data)
 

@@ -44,6 +44,10 @@ class Scheme(Protocol):
         """Commitment, and opening, which is secret, to 2^m values and at most MAX_TAIL more."""
         ...
 
+    def commitment_bytes(self, n_vars: int, tail_length: int) -> int:
+        """The size of every commitment to 2^n_vars values and a tail."""
+        ...
+
     def decode(self, data: bytes) -> Any:
         """The inverse of a commitment's `to_bytes`, strict: raises DecodeError."""
         ...

@@ -104,6 +104,9 @@ class Zkvpd:
         """That of the parameters: it names the scheme and every element of theirs."""
         return self.key.digest
 
+    def commitment_bytes(self, n_vars: int, tail_length: int) -> int:
+        return _COMMITMENT_BYTES
+
     def decode(self, data: bytes) -> ZkvpdCommitment:
         return ZkvpdCommitment.from_bytes(data)
 

@@ -46,6 +46,10 @@ class LimbBlock:
     row_vars: int
 
 
+def _limbs_of(difference_bound: int, limb_bits: int) -> int:
+    return -(-max(difference_bound.bit_length(), 1) // limb_bits)
+
+
 @dataclass(frozen=True)
 class Margins:
     """The shape of the margins' limbs."""
@@ -63,15 +67,21 @@ class Margins:
 
         Raises VerificationError when a negative margin could look like limbs.
         """
-        n_limbs = -(-max(difference_bound.bit_length(), 1) // limb_bits)
-        if (1 << (limb_bits * n_limbs)) + difference_bound + 1 > FR_MODULUS:
+        if not cls.fit(difference_bound, limb_bits):
             raise VerificationError(
                 "margins",
                 "margins far below the field modulus",
                 f"{difference_bound.bit_length()} bits",
                 "use fewer bits, smaller layers or fewer squares",
             )
+        n_limbs = _limbs_of(difference_bound, limb_bits)
         return cls(n_images, n_classes, limb_bits, n_limbs)
+
+    @staticmethod
+    def fit(difference_bound: int, limb_bits: int) -> bool:
+        """Whether a negative margin cannot look like limbs."""
+        n_bits = limb_bits * _limbs_of(difference_bound, limb_bits)
+        return (1 << n_bits) + difference_bound + 1 <= FR_MODULUS
 
     @property
     def image_vars(self) -> int:

@@ -9,7 +9,9 @@ others are linear equations in the pads. Three triples of unused pads x, y, z,
 
     (x, 0, 0)    (0, y, 0)    (z, 1, z)
 
-make the three values uniformly random and independent of everything else.
+make the three values uniformly random and independent of everything else, unless eq(r, ·) is 0 at
+one of them. Then the prover stops: a random challenge does that with probability 3q/r, but one that
+a live verifier picks could ask for any a_t in the clear.
 """
 
 from zkcmp.bn254.fr import FrVector
@@ -36,9 +38,11 @@ def prove_products(channel: Channel) -> None:
         columns = [_table([triple[k].known for triple in triples], n_vars) for k in range(3)]
         prover = TableProver(columns, lambda v: v[0] * v[1] - v[2], 2, tau)
     point, claim = sumcheck(channel, ROUND, zero, n_vars, 2, prover, tau)
+    basis = eq_table(point).to_ints()
+    if prover is not None and not all(basis[len(triples) - N_MASKS : len(triples)]):
+        raise ValueError("under these challenges the products would show a hidden value")
     values = channel.reveal(FINAL, None if prover is None else prover.finals, 3)
     channel.require_zero(claim - (values[0] * values[1] - values[2]))
-    basis = eq_table(point).to_ints()
     for k, value in enumerate(values):
         terms = [(basis[t], triple[k]) for t, triple in enumerate(triples)]
         channel.require_zero(combine(terms) - value)

@@ -36,10 +36,26 @@ _STAGES = ("commitment", "statement", "products", "batch", "opening")
 def prove(
     statement: Statement, secret: Secret, scheme: Scheme, progress: Progress = silent
 ) -> bytes:
-    """A proof of the statement, with fresh pads and blinders. It is not checked here.
+    """A proof of the statement, with fresh pads and blinders, verified before it is returned.
 
-    Raises ValueError when the scheme is for another size.
+    The opening of a false claim would let its reader test guesses about the secret, so whatever
+    went wrong (another network, a fault of the machine), such a proof does not leave this function.
+    Raises VerificationError then, ValueError when the scheme is for another size.
     """
+    proof = prove_unchecked(statement, secret, scheme, progress)
+    try:
+        verify(statement, scheme, proof)
+    except VerificationError as error:
+        raise VerificationError(
+            "self-check of the new proof", hint=f"{error}; the secret is not one of this statement"
+        ) from None
+    return proof
+
+
+def prove_unchecked(
+    statement: Statement, secret: Secret, scheme: Scheme, progress: Progress = silent
+) -> bytes:
+    """The same, whether or not the secret satisfies the statement; not to be sent to anybody."""
     layout = statement.layout
     pads = FrVector.random(layout.blocks[PADS].size)
     tail = FrVector.random(tail_length(layout))
@@ -78,10 +94,14 @@ def verify(statement: Statement, scheme: Scheme, proof: bytes) -> None:
     end = _HEAD.size + length
     if len(proof) < end:
         raise DecodeError("the proof ends inside the commitment; get it again")
+    layout = statement.layout
+    sizes = layout.n_vars, tail_length(layout)
+    # before its points are decompressed: a commitment of many rows takes time
+    if length != scheme.commitment_bytes(*sizes):
+        raise VerificationError("commitment", scheme.commitment_bytes(*sizes), length)
     encoded = proof[_HEAD.size : end]
     commitment = scheme.decode(encoded)
-    layout = statement.layout
-    if commitment.n_vars != layout.n_vars or commitment.tail_length != tail_length(layout):
+    if (commitment.n_vars, commitment.tail_length) != sizes:
         raise VerificationError("commitment", f"to 2^{layout.n_vars} values", "of another size")
     channel = VerifierChannel(_transcript(statement, scheme, encoded), proof[end:])
     statement.reduce(channel, None)

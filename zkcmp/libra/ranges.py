@@ -49,8 +49,11 @@ class Ranges:
         difference_bound: int,
     ) -> "Ranges":
         """The table with the fewest leaves. Raises VerificationError when a margin could wrap."""
+        fitting = [bits for bits in TABLE_BITS if Margins.fit(difference_bound, bits)]
+        if n_images and not fitting:
+            Margins.plan(n_images, n_classes, difference_bound, TABLE_BITS[0])  # raises
         plans = []
-        for bits in TABLE_BITS:
+        for bits in fitting if n_images else TABLE_BITS:
             margins = None
             if n_images:
                 margins = Margins.plan(n_images, n_classes, difference_bound, bits)

@@ -32,7 +32,7 @@ from zkcmp.libra.ranges import Ranges, prove_padding
 from zkcmp.model.bounds import check_no_wrap, logit_difference_bound
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Architecture, Network
-from zkcmp.seal import commit, key_of, n_blocks
+from zkcmp.seal import commit, encrypt, key_of, n_blocks
 from zkcmp.transcript import Transcript
 
 PROTOCOL = b"zkcmp libra v1"
@@ -134,6 +134,8 @@ class Statement:
             raise VerificationError("network", "the statement's architecture", "another one")
         if commit(preimage) != self.commitment:
             raise VerificationError("commitment", self.commitment.hex(), "another preimage's hash")
+        if not np.array_equal(encrypt(network, preimage).ciphertext, self.ciphertext):
+            raise VerificationError("ciphertext", "this network's", "another network's")
         return self.assign(network, preimage)
 
     def assign(self, network: Network, preimage: bytes, flags: np.ndarray | None = None) -> Secret:
