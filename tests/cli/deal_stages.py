@@ -104,6 +104,13 @@ class Sale:
         path = self.root / f"samples{seed}.npz"
         return self.run("buyer", "request", "--test-set", str(path), "--threshold", "2", *options)
 
+    def copied(self, root: Path) -> "Sale":
+        """All directories once more, under another path."""
+        shutil.copytree(self.root, root)
+        for party in ("seller", "buyer"):
+            (root / party).chmod(0o700)
+        return Sale(root, self.capsys, self.folder)
+
     def ask_and_prove(self, *options: str) -> None:
         """From the seal to the delivery, with other options for the request."""
         assert self.request(1, *options).code == 0

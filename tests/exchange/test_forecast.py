@@ -13,12 +13,14 @@ from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.exchange.encryption import encrypted_length
 from zkcmp.exchange.forecast import (
     forecast,
+    libra_memory_bytes,
     require_prove_memory,
     require_setup_memory,
     statement_size,
     wire_bytes,
 )
-from zkcmp.exchange.method import FREIVALDS, FULL, Method
+from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, Method
+from zkcmp.exchange.proof_size import check_proof_size
 from zkcmp.exchange.proofs import Asked, circuit
 from zkcmp.groth16 import estimate as costs
 from zkcmp.groth16 import setup
@@ -86,6 +88,27 @@ def test_costs_grow_with_the_images_and_fall_with_the_speed(
     monkeypatch.setenv("ZKCMP_THREADS", "1")
     assert thread_count() == 1
     assert forecast(ARCHITECTURE, 1).setup_s >= 2 * small.setup_s
+
+
+def test_libra_needs_memory_in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `zkcmp bench libra` was measured to need for the paper's network, and a bit more."""
+    layers = (
+        Conv(1, 5, (5, 5), (2, 2), (1, 1, 0, 0), 8, 16),
+        *(Square(), Flatten(), Dense(845, 100, 8, 32), Square(), Dense(100, 10, 8, 32)),
+    )
+    network = Architecture((1, 28, 28), 8, layers)
+    for n_images, measured_mb in ((100, 476), (4000, 789)):
+        assert measured_mb < libra_memory_bytes(network, n_images) / 1e6 < 2 * measured_mb
+    monkeypatch.setattr(costs, "available_memory_bytes", lambda: 200_000_000)
+    with pytest.raises(ZkcmpError, match="the proof will need"):
+        require_prove_memory(network, 100, HYRAX, force=False)
+    require_prove_memory(network, 100, HYRAX, force=True)
+
+
+def test_libra_statement_that_is_too_large() -> None:
+    check_proof_size(ARCHITECTURE, 1 << 20, HYRAX)
+    with pytest.raises(VerificationError, match="use fewer images"):
+        check_proof_size(ARCHITECTURE, 1 << 28, HYRAX)
 
 
 def test_a_product_is_measured() -> None:

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from zkcmp.errors import DecodeError
-from zkcmp.exchange.method import FREIVALDS, FULL, Method
+from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, Method
 
 SEED = "ab" * 32
 SAMPLED = Method("sampled", Fraction(3, 100), bytes.fromhex(SEED))
@@ -13,12 +13,18 @@ SAMPLED = Method("sampled", Fraction(3, 100), bytes.fromhex(SEED))
 
 @pytest.mark.parametrize(
     ("method", "line"),
-    [(FREIVALDS, "freivalds"), (FULL, "full"), (SAMPLED, f"sampled 3/100 {SEED}")],
+    [
+        (FREIVALDS, "freivalds"),
+        (FULL, "full"),
+        (HYRAX, "libra hyrax"),
+        (SAMPLED, f"sampled 3/100 {SEED}"),
+    ],
 )
 def test_round_trip(method: Method, line: str) -> None:
     assert method.line == line
     assert Method.from_line(line) == method
     assert method.title == line.replace(f" {SEED}", "")
+    assert method.has_key_material == (method != HYRAX)
     assert method.is_sound == (method is not SAMPLED)
 
 
@@ -26,6 +32,7 @@ def test_round_trip(method: Method, line: str) -> None:
     "line",
     [
         *("", "Full", "full ", "full\n", "sampled", "sampled 3/100", "groth16"),
+        *("libra", "libra  hyrax", "libra kzg"),
         f"sampled 6/200 {SEED}",
         f"sampled 101/100 {SEED}",
         f"sampled 0/1 {SEED}",

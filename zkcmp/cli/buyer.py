@@ -10,8 +10,11 @@ from zkcmp.cli.options import (
     BUYER_HOME,
     CHAIN_DIR,
     DEFAULT_FEE_SAT_PER_VB,
+    Backend,
+    BackendOption,
     BuyerHome,
     ChainDir,
+    CommitmentOption,
     DealFolder,
     FeeRate,
     Force,
@@ -74,6 +77,8 @@ def request(
     seller: Annotated[
         str | None, typer.Option(help="Refuse an offer of any other fingerprint.")
     ] = None,
+    backend: BackendOption = Backend.GROTH16,
+    commitment: CommitmentOption = None,
     mode: ModeOption = None,
     sample: Sample = "",
     accept_unsound_sampling: Annotated[
@@ -95,7 +100,7 @@ def request(
             "with --mode sampled a seller with random weights passes at any threshold "
             "(docs/sampling.md); use freivalds, or say --accept-unsound-sampling"
         )
-    method = chosen_method(mode, sample)
+    method = chosen_method(backend, commitment, mode, sample)
     samples = _load(test_set, images, skip, data)
     wanted = threshold or parse_threshold(accuracy, len(samples))
     with opened(Buyer, home) as buyer:
@@ -106,7 +111,10 @@ def request(
         if not method.is_sound:
             _say_unsound()
         say(f"buyer      {buyer.identity.fingerprint}   (tell the seller by another channel)")
-    say("next       `zkcmp buyer setup`")
+    if method.has_key_material:
+        say("next       `zkcmp buyer setup`")
+    else:
+        say("next       the seller runs `zkcmp seller prove`; there are no keys to make")
 
 
 def _say_unsound() -> None:
@@ -140,7 +148,12 @@ def setup(
         raise typer.BadParameter("--record goes with --ceremony")
     with opened(Buyer, home) as buyer, progress_bars() as progress:
         buyer.force = force
+        method = buyer.method(deal)
         size_bytes = buyer.setup(deal, progress, ceremony, ours)
+    if not method.has_key_material:
+        say(f"key        nothing is to be done: mode {method.title} needs no key material")
+        say("next       the seller runs `zkcmp seller prove`")
+        return
     whose = "made and trusted by us alone" if ceremony is None else "which we contributed to"
     say(f"key        {size_bytes / 1e6:.1f} MB of key material, {whose}")
     say("next       the seller runs `zkcmp seller prove`")
@@ -248,6 +261,7 @@ def _mode(line: str) -> str:
 def _step(deal: "Deal[BuyerState]") -> str:
     from zkcmp.exchange.buyer.refunding import REFUND_FILE
     from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE
+    from zkcmp.exchange.method import Method
 
     state = deal.state
     refund_signed = (deal.directory / REFUND_FILE).exists()
@@ -264,6 +278,10 @@ def _step(deal: "Deal[BuyerState]") -> str:
         (lock_signed, "the lock is signed, perhaps not sent; next: zkcmp buyer lock"),
         (state.delivery, "verified; next: zkcmp buyer lock"),
         (state.key_material, "key material sent; next: zkcmp buyer verify"),
+        (
+            state.request and not Method.from_line(state.method).has_key_material,
+            "requested; next: zkcmp buyer verify",
+        ),
         (state.request, "requested; next: zkcmp buyer setup"),
     )
     return next((text for done, text in steps if done), "begun")

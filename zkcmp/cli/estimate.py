@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zkcmp.cli.console import say
-from zkcmp.cli.options import ModeOption, Sample, chosen_method
+from zkcmp.cli.options import Backend, ModeOption, Sample, chosen_method
 
 if TYPE_CHECKING:
     from zkcmp.exchange.method import Method
@@ -38,7 +38,9 @@ def estimate(
     """Predict constraints, key size, memory and time; fails when memory will not suffice."""
     from zkcmp.groth16.estimate import available_memory_bytes, require_memory
 
-    prediction, on_the_wire = _predict(source, images, weight_bits, chosen_method(mode, sample))
+    prediction, on_the_wire = _predict(
+        source, images, weight_bits, chosen_method(Backend.GROTH16, None, mode, sample)
+    )
     size, available = prediction.size, available_memory_bytes()
     say(f"circuit    {size.n_constraints} constraints, {size.n_public} public inputs")
     say(f"key        {_megabytes(prediction.key_bytes)} on disk, {on_the_wire} on the wire")

@@ -69,6 +69,30 @@ class Mode(StrEnum):
     SAMPLED = "sampled"
 
 
+class Backend(StrEnum):
+    """What makes the proof."""
+
+    GROTH16 = "groth16"
+    LIBRA = "libra"
+
+
+class Commitment(StrEnum):
+    """What the Libra backend commits with."""
+
+    HYRAX = "hyrax"
+
+
+BackendOption = Annotated[
+    Backend,
+    typer.Option(
+        "--backend",
+        help="groth16 (a short proof, keys made by the buyer), or libra (sumchecks, no keys).",
+    ),
+]
+CommitmentOption = Annotated[
+    Commitment | None,
+    typer.Option("--commitment", help="With --backend libra.", show_default="hyrax"),
+]
 ModeOption = Annotated[
     Mode | None,
     typer.Option(
@@ -90,9 +114,18 @@ BUYER_HOME = Path("~/.zkcmp/buyer")
 CHAIN_DIR = Path("~/.zkcmp/regtest")
 
 
-def chosen_method(mode: Mode | None, sample: str) -> "Method":
+def chosen_method(
+    backend: Backend, commitment: Commitment | None, mode: Mode | None, sample: str
+) -> "Method":
     """The method that the options name, without a seed. Raises BadParameter, ZkcmpError."""
     from zkcmp.exchange.method import Method
+
+    if backend is Backend.LIBRA:
+        if mode is not None or sample:
+            raise typer.BadParameter("--mode and --sample go with --backend groth16")
+        return Method("libra", commitment=(commitment or Commitment.HYRAX).value)
+    if commitment is not None:
+        raise typer.BadParameter("--commitment goes with --backend libra")
 
     if bool(sample) != (mode is Mode.SAMPLED):
         raise typer.BadParameter("--mode sampled and --sample go together")

@@ -1,5 +1,6 @@
 """`zkcmp seller`: seal, audit, prove, redeem, status."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,6 @@ from zkcmp.cli.options import (
     DealFolder,
     FeeRate,
     Force,
-    Mode,
     SellerHome,
     open_chain,
 )
@@ -80,8 +80,17 @@ BuyerFingerprint = Annotated[
 ]
 
 
+class AnswerableMode(StrEnum):
+    """What a request can ask for, by its first word."""
+
+    FREIVALDS = "freivalds"
+    FULL = "full"
+    SAMPLED = "sampled"
+    LIBRA = "libra"
+
+
 AcceptedMode = Annotated[
-    Mode | None, typer.Option("--mode", help="Refuse a request for any other mode.")
+    AnswerableMode | None, typer.Option("--mode", help="Refuse a request for any other mode.")
 ]
 
 
@@ -117,6 +126,10 @@ def audit(
         seller.force = force
         audited = seller.audit(deal, buyer, progress, mode and mode.value)
     _say_asked(audited)
+    if not audited.proving_key:
+        say("audited    nothing is to be audited: this mode has no key material")
+        say("next       `zkcmp seller prove`")
+        return
     done = "already audited" if audited.repeated else "audited"
     say(f"{done}    key {audited.proving_key.hex()}")
     say("           is one that an honest setup could have made, whoever made it")
@@ -195,6 +208,8 @@ def _step(deal: "Deal[SellerState]") -> str:
         return "the claim is signed, perhaps not sent; next: zkcmp seller redeem"
     if state.delivery:
         return "proved; next: zkcmp seller redeem, once the buyer has locked"
+    if state.request and not state.audited:
+        return "request accepted; next: zkcmp seller prove"
     if state.audited:
         return "key material audited; next: zkcmp seller prove"
     return "sealed; next: zkcmp seller prove, once the buyer has sent request and key material"

@@ -17,9 +17,10 @@ from circuits.mimc7 import CONSTRAINTS_PER_BLOCK
 from circuits.size import Size
 from zkcmp.exchange.encryption import encrypted_length
 from zkcmp.exchange.method import FREIVALDS, FULL, SEED_BYTES, Method
-from zkcmp.exchange.proof_size import check_circuit_size
+from zkcmp.exchange.proof_size import check_circuit_size, libra_entries
 from zkcmp.exchange.proofs import Asked
 from zkcmp.groth16.estimate import (
+    BASE_BYTES,
     CircuitSize,
     Estimate,
     estimate,
@@ -32,6 +33,8 @@ from zkcmp.model.dataset import TestSet
 from zkcmp.seal import n_blocks
 
 _FEW_IMAGES = 32
+# of libra's prover, for each entry of the layers' outputs, and for each committed value
+_ENTRY_BYTES, _VALUE_BYTES = 16, 300
 
 
 def statement_size(
@@ -75,8 +78,22 @@ def require_prove_memory(
     architecture: Architecture, n_images: int, method: Method, force: bool
 ) -> None:
     """Raise a ZkcmpError when the proof will not fit into memory, unless `force`."""
+    if method.backend == "libra":
+        require_memory(libra_memory_bytes(architecture, n_images), "the proof", force)
+        return
     size = check_circuit_size(architecture, n_images, method)
     require_memory(prove_memory_bytes(size.domain_size, size.n_wires), "the proof", force)
+
+
+def libra_memory_bytes(architecture: Architecture, n_images: int) -> int:
+    """What the process of a prover needs at most with backend libra."""
+    images = sum(libra_entries(architecture, n_images))
+    weights = sum(spec.size for spec in architecture.tensors())
+    states = 91 * n_blocks(architecture)
+    margins = n_images * architecture.n_classes
+    # every tensor is padded to a power of two, which doubles them at most
+    committed = 2 << (weights + states + 4 * margins + (1 << 17)).bit_length()
+    return BASE_BYTES + _ENTRY_BYTES * images + _VALUE_BYTES * committed
 
 
 def _built(architecture: Architecture, n_images: int, method: Method) -> CircuitSize:

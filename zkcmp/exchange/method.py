@@ -3,7 +3,7 @@
     freivalds            Groth16 in two rounds, the test set a part of the circuit; the default
     full                 Groth16, every product of the network a constraint
     sampled U SEED       Groth16 with the paper's Sampling: NOT SOUND (docs/sampling.md)
-    libra COMMITMENT     sumchecks over one commitment: hyrax (nothing to set up) or zkvpd
+    libra hyrax          sumchecks over a transparent commitment: nothing to set up or to audit
 
 U is a reduced fraction n/d, SEED 32 bytes in hexadecimal that the buyer draws once it has the
 offer. The line is canonical: equal methods are equal lines. It is in the request, so the request's
@@ -19,10 +19,9 @@ from typing import Self
 from zkcmp.errors import DecodeError
 
 GROTH16_MODES = ("freivalds", "full", "sampled")
-COMMITMENTS = ("hyrax", "zkvpd")
 SEED_BYTES = 32
 _SAMPLED = r"sampled (?P<n>[1-9][0-9]{0,32})/(?P<d>[1-9][0-9]{0,32}) (?P<seed>[0-9a-f]{64})"
-PATTERN = rf"freivalds|full|{_SAMPLED}|libra (?P<commitment>hyrax|zkvpd)"
+PATTERN = rf"freivalds|full|{_SAMPLED}|libra (?P<commitment>hyrax)"
 
 
 @dataclass(frozen=True)
@@ -91,3 +90,4 @@ class Method:
 
 FREIVALDS = Method("freivalds")
 FULL = Method("full")
+HYRAX = Method("libra", commitment="hyrax")

@@ -76,6 +76,10 @@ class Buyer(Party[BuyerState]):
         """
         return key_material.send(self, self.need(folder), progress, ceremony, ours)
 
+    def method(self, folder: Path) -> Method:
+        """How the request of this deal asked to be answered."""
+        return requesting.own_method(self.need(folder))
+
     def verify(self, folder: Path) -> Verified:
         """Check the delivery against the offer."""
         return verifying.verify(self, self.need(folder))

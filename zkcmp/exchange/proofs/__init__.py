@@ -139,6 +139,10 @@ class Backend(Protocol):
 
 def backend(method: Method) -> Backend:
     """The backend of a method, loaded now."""
+    if method.backend == "libra":
+        from zkcmp.exchange.proofs.libra import Libra
+
+        return Libra()
     from zkcmp.exchange.proofs.groth16 import Groth16
 
     return Groth16()
