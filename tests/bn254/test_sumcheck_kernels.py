@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from zkcmp.bn254 import integer_row_kernels as integers
 from zkcmp.bn254 import sumcheck_kernels as kernels
-from zkcmp.bn254.body import LANES
+from zkcmp.bn254.body import BODY, LANES, LIMBS
 from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.lane_wide import MAX_TERMS
 from zkcmp.bn254.params import FR_MODULUS as R
 from zkcmp.bn254.rows import Rows, sums_of_slots
 
@@ -77,6 +79,37 @@ def test_blocks_of_rows(n, width, k):
                     for i in range(rows.width)
                 )
                 assert gram[a][b] == total % R
+
+
+def test_wide_sums_at_their_limit():
+    """Rows of 2^63 − 1 and weights stored as 2r − 1, more terms than one wide sum may have."""
+    n, r_inverse = 2 * MAX_TERMS + 1, pow(1 << BODY.radix_bits, -1, R)
+    weights = FrVector.zeros(n)
+    for k in range(LIMBS):
+        weights.data[k, :n] = (2 * R - 1) >> (BODY.bits * k) & ((1 << BODY.bits) - 1)
+    for v, u in ((2**63 - 1, 2**64 - 1), (-(2**63), 0), (-1, 2**63 - 1)):
+        matrix = np.full((n, 8), v)
+        acc = FrVector.zeros(8)
+        integers.bind_integers(matrix, 8 // LANES, weights.data, acc.data, 0, 0, n)
+        # what is stored is (2r − 1)·u/R each; an element's value is what is stored, over R
+        expected = n * (2 * R - 1) * u * r_inverse * r_inverse % R
+        assert acc.to_ints() == [expected] * 8
+    wide = np.full((2, 8 * MAX_TERMS * LANES + 8), 2**63 - 1)
+    columns = FrVector.zeros(wide.shape[1])
+    columns.data[:] = weights.data[:, :1]
+    value = columns[0]
+    rows = Rows.from_int64(wide)
+    total = value * (2**63 - 1) * wide.shape[1]
+    assert rows.dot(columns).to_ints() == [total % R] * 2
+    gram = rows.gram(1, 2, columns, FrVector.from_ints([3]))
+    assert gram == [[3 * total * (2**63 - 1) % R] * 2] * 2
+
+
+def test_too_many_blocks_are_refused():
+    rows = Rows.from_int64(np.ones((MAX_TERMS + 1, 8), np.int64))
+    assert rows.combine(FrVector.from_ints([1] * 512), 2).to_ints()[:8] == [257] * 8
+    with pytest.raises(ValueError, match="blocks"):
+        rows.combine(FrVector.zeros(MAX_TERMS + 1), 1)
 
 
 def test_all_entries_as_field_elements():

@@ -44,14 +44,22 @@ def fold_halves(t: Any, r: Any, out: Any, half: int, start: int, stop: int) -> N
 
 
 @kernel
-def expand_eq(t: Any, r: Any, size: int, start: int, stop: int) -> None:
-    """One variable more, in place: t_i·(1 − r) and, `size` groups on, t_i·r."""
-    x = broadcast_fr(r, 0)
+def expand_eq(t: Any, point: Any, k: int, size: int, start: int, stop: int) -> None:
+    """One variable more, x = point[k], in place: t_i·(1 − x) and, `size` groups on, t_i·x."""
+    x = broadcast_fr(point, k)
     for i in range(start, stop):
         whole = load_fr(t, i)
         high = mul(whole, x)
         store_fr(t, size + i, high)
         store_fr(t, i, sub(whole, high))
+
+
+@kernel
+def expand_eq_often(t: Any, point: Any, first: int, last: int, size: int) -> None:
+    """Variables first, first − 1, …, last of `point` one after the other, from `size` groups on."""
+    for k in range(first, last - 1, -1):
+        expand_eq(t, point, k, size, 0, size)
+        size *= 2
 
 
 @kernel

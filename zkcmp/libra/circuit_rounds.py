@@ -27,7 +27,7 @@ import numpy as np
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.libra.channel import Channel
-from zkcmp.libra.circuit import Circuit, GateLayer, Gates
+from zkcmp.libra.circuit import Circuit, GateLayer
 from zkcmp.libra.claims import TensorClaim
 from zkcmp.libra.forms import combine
 from zkcmp.libra.sumcheck import Phases, ProductProver, RoundProver, SumProver, sumcheck
@@ -68,17 +68,19 @@ def reduce_gates(
         values = [at_left, at_right, at_left * at_right]
     first, second, product = channel.send(LABEL, values, 3)
     channel.require_product(first, second, product)
-    tables = (outputs, eq_table(left), eq_table(right))
-    adds, muls = _wiring(layer.adds, *tables), _wiring(layer.muls, *tables)
+    sums = _by_right(layer, outputs, left) if prover is None else prover.by_right(left)
+    eq_right = eq_table(right)
+    adds, muls = ((table * eq_right).sum() for table in sums)
     channel.require_zero(combine([(1, form), (-adds, first), (-adds, second), (-muls, product)]))
     return [TensorClaim(left, first), TensorClaim(right, second)]
 
 
-def _wiring(gates: Gates, outputs: FrVector, left: FrVector, right: FrVector) -> int:
-    """A predicate at the points: Σ over the gates of E(z)·eq(u, x)·eq(w, y)."""
-    if not len(gates):
-        return 0
-    return (outputs.take(gates.out) * left.take(gates.left) * right.take(gates.right)).sum()
+def _by_right(layer: GateLayer, outputs: FrVector, left: Point) -> tuple[FrVector, FrVector]:
+    """Σ E(z)·eq(u, x) over the add gates (z, x, y), and over the mul gates, for every y."""
+    eq_left = eq_table(left)
+    scatters = layer.adds_by_right, layer.muls_by_right
+    adds, muls = (scatter.sums(outputs, eq_left) for scatter in scatters)
+    return adds, muls
 
 
 class _GatesProver:
@@ -87,6 +89,7 @@ class _GatesProver:
     def __init__(self, layer: GateLayer, outputs: FrVector, inputs: FrVector):
         self._layer, self._outputs, self._inputs = layer, outputs, inputs
         self._products: list[ProductProver] = []
+        self._by_right: tuple[FrVector, FrVector] | None = None
         n = layer.in_vars
         self._phases = Phases([(n, self._over_left), (n, self._over_right)])
 
@@ -104,11 +107,15 @@ class _GatesProver:
         return self._with(ProductProver(inputs, factors), added)
 
     def _over_right(self, left: Point) -> RoundProver:
-        layer, value = self._layer, self._products[0].finals[0]
-        eq_left = eq_table(left)
-        added = layer.adds_by_right.sums(self._outputs, eq_left)
-        factors = layer.muls_by_right.sums(self._outputs, eq_left) * value + added
-        return self._with(ProductProver(self._inputs, factors), added * value)
+        value = self._products[0].finals[0]
+        adds, muls = self.by_right(left)
+        return self._with(ProductProver(self._inputs, muls * value + adds), adds * value)
+
+    def by_right(self, left: Point) -> tuple[FrVector, FrVector]:
+        """Made once, for the second phase and for the wiring predicates after it."""
+        if self._by_right is None:
+            self._by_right = _by_right(self._layer, self._outputs, left)
+        return self._by_right
 
     def _with(self, product: ProductProver, linear: FrVector) -> RoundProver:
         self._products.append(product)

@@ -22,6 +22,9 @@ from zkcmp.model.layers import Conv, Dense
 _INT64_LIMIT = 1 << 62
 _FLOAT32_LIMIT, _FLOAT64_LIMIT = 1 << 24, 1 << 53
 _CHUNK_ENTRIES = 1 << 19  # laid out at once
+# BLAS does not spread products of so few multiplications over its threads; with few weights threads
+# of ours make such products, as waiting for those of BLAS would cost more than the product
+_BLAS_ALONE, _FEW_WEIGHTS = 1 << 18, 1 << 10
 
 # values (images, features) and weights (o, …), floats, to products (images, output features)
 Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -72,7 +75,11 @@ def conv(
 
     def multiply(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
         patches = _patches(values.reshape(-1, *shape), layer, out_shape[1:])
-        product: np.ndarray = weights.reshape(len(weights), -1) @ patches
+        product = np.empty((len(weights), patches.shape[1]), values.dtype)
+        step = product.shape[1] if weights.size > _FEW_WEIGHTS else _BLAS_ALONE // weights.size
+        for start in range(0, product.shape[1], step):
+            columns = slice(start, start + step)
+            product[:, columns] = weights @ patches[:, columns]
         return product.reshape(prod(out_shape), -1).T
 
     scale = _Scale(bounds, layer.weight_bits, layer.fan_in)
@@ -146,15 +153,20 @@ def _linear(
         for k in range(values.count):
             for m in range(len(weights)):
                 parts.setdefault(k * value_bits + m * weight_bits, np.zeros_like(parts[0]))
-    for start, stop in _chunks(n, n_entries):  # one after the other: BLAS has its own threads
-        parts[0][start:stop, :n_out] = bias
-        for k, value in enumerate(values.images(start, stop)):
+
+    def add_up(ends: tuple[int, int]) -> None:
+        images = slice(*ends)
+        parts[0][images, :n_out] = bias
+        for k, value in enumerate(values.images(images)):
             floats = value.astype(scale.kind)
             for m, part in enumerate(weights):
                 product = multiply(floats, part)
                 shift = k * value_bits + m * weight_bits
-                target = parts[shift if scale.is_wide else 0][start:stop, :n_out]
+                target = parts[shift if scale.is_wide else 0][images, :n_out]
                 target += product.astype(np.int64) << (0 if scale.is_wide else shift)
+
+    run = parallel_map if weight.size <= _FEW_WEIGHTS else map
+    list(run(add_up, _chunks(n, n_entries)))
     rows = [(shift, Rows.from_int64(part)) for shift, part in parts.items()]
     if not scale.is_wide:
         return Tensor((n, *out_shape), rows[0][1])
@@ -194,10 +206,10 @@ class _Limbs:
             self._ints = data[:, :width]
             self.count = -(-self._n_bits // bits)
 
-    def images(self, start: int, stop: int) -> list[np.ndarray]:
+    def images(self, chosen: slice) -> list[np.ndarray]:
         if self._ints is None:
-            return [limb[start:stop] for limb in self._limbs]
-        return _cut(self._ints[start:stop], self._bits, self._n_bits)
+            return [limb[chosen] for limb in self._limbs]
+        return _cut(self._ints[chosen], self._bits, self._n_bits)
 
 
 def _field_limbs(values: FrVector, bits: int, bound: int) -> list[np.ndarray]:

@@ -20,6 +20,9 @@ Soundness error: n·d/r for each sumcheck (d + 1 with eq_point).
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
+from math import prod
+from operator import mul
 from typing import Protocol
 
 from zkcmp.bn254 import sumcheck_kernels as kernels
@@ -32,7 +35,7 @@ from zkcmp.libra.forms import Form, combine
 from zkcmp.libra.tables import Point, eq_table, fold, halves
 
 _GRAIN = 1024  # groups of lanes worth a thread
-_FEW = 64  # entries of a table from which on vectors do as well as kernels
+_FEW = 64  # entries of a table from which on Python's integers are faster than kernels
 
 
 class RoundProver(Protocol):
@@ -58,39 +61,55 @@ def sumcheck(
 ) -> tuple[Point, Form]:
     """Reduce the claim about the sum to one about g at a random point; both are returned."""
     point: Point = []
-    nodes = list(range(degree + 1))
+    nodes = range(degree + 1)
+    inverses = None if eq_point is None else _inverses(eq_point)
     for i in range(n_vars):
         values = None if prover is None else prover.round_values()
-        sent = channel.send(label, values, degree)
-        tau = None if eq_point is None else eq_point[i]
-        at_zero, at_one = sent[0], _at_one(claim, sent[0], tau)
+        at_zero, *others = channel.send(label, values, degree)
         r = channel.challenge(label)
         basis = lagrange(nodes, r)
-        claim = combine(list(zip(basis, [at_zero, at_one, *sent[1:]], strict=True)))
+        # q(1) = scale·claim + shift·q(0)
+        scale, shift = 1, -1
+        if eq_point is not None and inverses is not None:
+            scale, shift = inverses[i], (eq_point[i] - 1) * inverses[i] % FR_MODULUS
+        terms = [(basis[1] * scale % FR_MODULUS, claim), (basis[0] + basis[1] * shift, at_zero)]
+        claim = combine([*terms, *zip(basis[2:], others, strict=True)])
         if prover is not None:
             prover.bind(r)
         point.append(r)
     return point, claim
 
 
-def _at_one(claim: Form, at_zero: Form, tau: int | None) -> Form:
-    if tau is None:
-        return combine([(1, claim), (-1, at_zero)])
-    inverse = pow(tau, -1, FR_MODULUS)  # τ is a challenge, 0 with probability 1/r
-    return combine([(inverse, claim), ((tau - 1) * inverse, at_zero)])
+def _inverses(point: Sequence[int]) -> list[int]:
+    """1/τ_i by one inversion; the τ_i are challenges, 0 with probability 1/r."""
+    products = [1]
+    for x in point:
+        products.append(products[-1] * x % FR_MODULUS)
+    inverse = pow(products[-1], -1, FR_MODULUS)
+    out = []
+    for x, before in zip(reversed(point), reversed(products[:-1]), strict=True):
+        out.append(inverse * before % FR_MODULUS)
+        inverse = inverse * x % FR_MODULUS
+    return out[::-1]
 
 
 def lagrange(nodes: Sequence[int], x: int) -> list[int]:
     """The Lagrange basis over the nodes at x."""
     out = []
-    for k in nodes:
-        top = bottom = 1
+    for k, denominator in zip(nodes, _denominators(tuple(nodes)), strict=True):
+        value = denominator
         for j in nodes:
             if j != k:
-                top = top * (x - j) % FR_MODULUS
-                bottom = bottom * (k - j) % FR_MODULUS
-        out.append(top * pow(bottom, -1, FR_MODULUS) % FR_MODULUS)
+                value = value * (x - j) % FR_MODULUS
+        out.append(value)
     return out
+
+
+@cache
+def _denominators(nodes: tuple[int, ...]) -> list[int]:
+    """1/Π_{j ≠ k} (k − j) for every node k."""
+    products = [prod(k - j for j in nodes if j != k) for k in nodes]
+    return [pow(product, -1, FR_MODULUS) for product in products]
 
 
 class EqTables:
@@ -148,34 +167,32 @@ class ProductProver:
 
     def __init__(self, a: FrVector, b: FrVector):
         self._tables, self._size = [a, b], len(a)
-        self._folded = False  # whether the tables are our own, free to be overwritten
-        self._bound: int | None = None
-        self._last: TableProver | None = None
+        self._are_ours = False  # the tables may be overwritten
+        self._bound: int | None = None  # the variable's value that the tables are to be folded by
+        self._ints: list[list[int]] = []  # both tables, when few entries are left
 
     def round_values(self) -> list[int]:
-        if self._size <= _FEW and self._last is None:
-            self._finish()
-        if self._last is not None:
-            return self._last.round_values()
-        if self._bound is None:
-            half = self._size // 2 // LANES
-            a, b = self._tables
-            return sums_of_slots(
-                half,
-                _GRAIN,
-                2,
-                lambda acc, slot, i, j: kernels.product_sums(
-                    a.data, b.data, half, acc.data, slot, i, j
-                ),
-            )
-        return self._fold_and_sum(self._bound)
+        if self._size <= _FEW:
+            return self._few_values()
+        if self._bound is not None:
+            return self._fold_and_sum(self._bound)
+        half = self._size // 2 // LANES
+        a, b = self._tables
+        return sums_of_slots(
+            half,
+            _GRAIN,
+            2,
+            lambda acc, slot, i, j: kernels.product_sums(
+                a.data, b.data, half, acc.data, slot, i, j
+            ),
+        )
 
     def _fold_and_sum(self, r: int) -> list[int]:
         self._bound = None
         a, b = self._tables
-        if not self._folded:
+        if not self._are_ours:
             self._tables = [FrVector.zeros(self._size), FrVector.zeros(self._size)]
-            self._folded = True
+            self._are_ours = True
         a_out, b_out = self._tables
         quarter, factor = self._size // 2 // LANES, FrVector.from_ints([r])
         return sums_of_slots(
@@ -187,25 +204,36 @@ class ProductProver:
             ),
         )
 
-    def bind(self, r: int) -> None:
-        if self._last is not None:
-            self._last.bind(r)
-            return
-        self._bound, self._size = r, self._size // 2
+    def _few_values(self) -> list[int]:
+        if not self._ints:
+            self._to_ints()
+        (a, b), half = self._ints, self._size // 2
+        twos = [(2 * a[half + i] - a[i]) * (2 * b[half + i] - b[i]) for i in range(half)]
+        return [sum(map(mul, a[:half], b[:half])) % FR_MODULUS, sum(twos) % FR_MODULUS]
 
-    def _finish(self) -> None:
-        """Few entries are left: the rest by vectors."""
+    def _to_ints(self) -> None:
         tables = self._tables
         if self._bound is not None:
             tables = [fold(t.slice(0, 2 * self._size), self._bound) for t in tables]
-        self._last = TableProver(tables, lambda v: v[0] * v[1], 2)
+        self._ints = [table.slice(0, self._size).to_ints() for table in tables]
+
+    def bind(self, r: int) -> None:
+        self._size //= 2
+        if not self._ints:
+            self._bound = r
+            return
+        half = self._size
+        self._ints = [
+            [(t[i] + r * (t[half + i] - t[i])) % FR_MODULUS for i in range(half)]
+            for t in self._ints
+        ]
 
     @property
     def finals(self) -> list[int]:
         """a~ and b~ at the point, after the last round."""
-        if self._last is None:
-            self._finish()
-        return self._last.finals if self._last is not None else []
+        if not self._ints:
+            self._to_ints()
+        return [table[0] for table in self._ints]
 
 
 class SumProver:

@@ -19,6 +19,8 @@ from zkcmp.bn254.threads import parallel_ranges
 Point = list[int]
 
 SMALL = 8  # tables of fewer entries are not whole groups of lanes
+_LAST = 3  # variables of such a table
+_EXPANDED_ALONE = 10
 _GRAIN = 1024
 
 
@@ -47,24 +49,23 @@ def fold(table: FrVector, r: int) -> FrVector:
 def eq_table(point: Sequence[int]) -> FrVector:
     """eq(point, b) for all b, of length 2^n."""
     last = [1]
-    n_last = min(len(point), 3)  # up to SMALL entries
-    for x in reversed(point[len(point) - n_last :]):
+    n_first = max(len(point) - _LAST, 0)  # the variables that kernels expand
+    for x in reversed(point[n_first:]):
         last = [v * (1 - x) for v in last] + [v * x for v in last]
-    if len(point) == n_last:
+    if n_first == 0:
         return FrVector.from_ints(last)
-    table = FrVector.zeros(1 << len(point))
+    table, factors = FrVector.zeros(1 << len(point)), FrVector.from_ints(point[:n_first])
     table.assign(0, FrVector.from_ints(last))
-    groups = SMALL // LANES
-    for x in reversed(point[: len(point) - n_last]):
-        _expand(table, x, groups)
-        groups *= 2
+    alone = max(0, n_first - _EXPANDED_ALONE)  # down to this variable one thread is enough
+    kernels.expand_eq_often(table.data, factors.data, n_first - 1, alone, SMALL // LANES)
+    for k in range(alone - 1, -1, -1):
+        _expand(table, factors, k, len(table) // LANES >> (k + 1))
     return table
 
 
-def _expand(table: FrVector, x: int, groups: int) -> None:
-    factor = FrVector.from_ints([x])
+def _expand(table: FrVector, point: FrVector, k: int, groups: int) -> None:
     parallel_ranges(
-        lambda i, j: kernels.expand_eq(table.data, factor.data, groups, i, j), groups, _GRAIN
+        lambda i, j: kernels.expand_eq(table.data, point.data, k, groups, i, j), groups, _GRAIN
     )
 
 
