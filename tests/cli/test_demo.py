@@ -1,5 +1,6 @@
 """`zkcmp demo` tells the whole story, catches its own cheats, and leaves nothing behind."""
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -8,13 +9,26 @@ import pytest
 from zkcmp.cli.main import run
 
 
-def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["demo", "--images", "1", "--keep", str(tmp_path / "kept")]) == 0
+@pytest.mark.parametrize(
+    ("options", "proof_bytes", "audits"),
+    [((), "160", 1), (("--mode", "full"), "128", 1), (("--backend", "libra"), r"\d{5}", 0)],
+    ids=["freivalds", "full", "libra"],
+)
+def test_demo(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    proof_bytes: str,
+    audits: int,
+) -> None:
+    assert run(["demo", "--images", "1", "--keep", str(tmp_path / "kept"), *options]) == 0
     out = capsys.readouterr().out
     titles = [line for line in out.splitlines() if line[:1].isdigit()]
     assert len(titles) == 11
     assert out.count("   caught ") == 4
-    assert "audits  all of the key material" in out
+    assert out.count("audits  all of the key material") == audits
+    assert re.search(f"ciphertext and {proof_bytes} bytes of proof", out)
+    assert "BN254, about 100 bits" in out
     assert "exactly the sealed network" in out
     assert sorted(p.name for p in (tmp_path / "kept").iterdir()) == [
         "bought.onnx",

@@ -15,11 +15,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zkcmp.cli.console import progress_bars, say
-from zkcmp.cli.options import DEFAULT_FEE_SAT_PER_VB, open_chain
+from zkcmp.cli.options import (
+    DEFAULT_FEE_SAT_PER_VB,
+    Backend,
+    BackendOption,
+    CommitmentOption,
+    ModeOption,
+    chosen_method,
+    open_chain,
+)
 
 if TYPE_CHECKING:
     from bitcoin_scripts.chain.kernel import KernelChain
     from zkcmp.exchange.buyer import Buyer
+    from zkcmp.exchange.method import Method
     from zkcmp.exchange.seller import Seller
     from zkcmp.model.dataset import TestSet
     from zkcmp.model.network import Network
@@ -31,8 +40,9 @@ _FUNDING_BLOCKS = 101  # a mined coin can be spent 100 blocks later
 
 @dataclass
 class Stage:
-    """The two parties, what lies between them, and the step number."""
+    """The two parties, what lies between them, how they prove, and the step number."""
 
+    method: "Method"
     folder: Path
     deal: Path
     seller: "Seller"
@@ -57,6 +67,9 @@ def demo(
     keep: Annotated[
         Path | None, typer.Option(help="Work in this new directory and leave it there.")
     ] = None,
+    backend: BackendOption = Backend.GROTH16,
+    commitment: CommitmentOption = None,
+    mode: ModeOption = None,
 ) -> None:
     """Sell a small digits network from one folder to another, on an embedded regtest chain."""
     from zkcmp.errors import DealError
@@ -64,6 +77,7 @@ def demo(
     from zkcmp.model.onnx_io import read_onnx
     from zkcmp.model.quantize import quantize
 
+    method = chosen_method(backend, commitment, mode, "")
     if keep is not None and keep.exists():
         raise DealError(f"{keep} exists; name a directory that does not, or remove it")
     network = quantize(read_onnx(digits_onnx()))
@@ -77,18 +91,19 @@ def demo(
         else:
             folder = keep.absolute()
             folder.mkdir(mode=0o700, parents=True)
-        _sell(_stage(stack, folder), network, test_set)
+        _sell(_stage(stack, folder, method), network, test_set)
     say()
     say("The buyer has the network, the seller has the coins, and neither had to trust the other.")
     if keep is not None:
         say(f"Everything is in {folder}.")
 
 
-def _stage(stack: contextlib.ExitStack, folder: Path) -> Stage:
+def _stage(stack: contextlib.ExitStack, folder: Path, method: "Method") -> Stage:
     from zkcmp.exchange.buyer import Buyer
     from zkcmp.exchange.seller import Seller
 
     return Stage(
+        method,
         folder,
         folder / "deal",
         stack.enter_context(Seller.opened(folder / "seller")),
@@ -127,14 +142,20 @@ def _request(stage: Stage, test_set: "TestSet") -> None:
 
     with stage.act("The buyer checks the offer and answers with its own test set"):
         threshold = parse_threshold(ACCURACY, len(test_set))
-        stage.buyer.request(stage.deal, test_set, threshold, stage.seller.identity.fingerprint)
+        seller = stage.seller.identity.fingerprint
+        stage.buyer.request(stage.deal, test_set, threshold, seller, stage.method)
         say("   checks  signature, the seller's fingerprint, that no sum can wrap the field")
         say(f"   sends   request.zkcmp, encrypted: {len(test_set)} images, at least {threshold} of")
         say("           them to be right; the weights were fixed before the seller saw any image,")
         say("           and the images are marked as spent")
+        say(f"   asks    for a proof by {stage.method.backend}, mode {stage.method.title}")
 
 
 def _setup(stage: Stage) -> None:
+    if not stage.method.has_key_material:
+        with stage.act("The buyer has no keys to make"):
+            say("   knows   the commitment's generators are hashes: nobody has a trapdoor")
+        return
     with stage.act("The buyer makes the keys of the proof system"):
         with progress_bars() as progress:
             size_bytes = stage.buyer.setup(stage.deal, progress)
@@ -162,8 +183,10 @@ def _prove(stage: Stage) -> None:
         with progress_bars() as progress:
             proved = stage.seller.prove(stage.deal, buyer, progress)
         say("   checks  signature, the buyer's fingerprint, test set in range")
-        say("   audits  all of the key material: whoever made it, a proof hides the weights")
-        say("   sends   delivery.zkcmp, encrypted: the ciphertext and 160 bytes of proof")
+        if stage.method.has_key_material:
+            say("   audits  all of the key material: whoever made it, a proof hides the weights")
+        size = f"ciphertext and {proved.proof_bytes} bytes of proof"
+        say(f"   sends   delivery.zkcmp, encrypted: {size}")
         say(f"   counts  {proved.answered} answered request about these weights: one bit leaked")
 
 
@@ -187,7 +210,8 @@ def _verify(stage: Stage) -> None:
     with stage.act("The buyer verifies the honest delivery"):
         verified = stage.buyer.verify(stage.deal)
         right = f"{verified.threshold} of {verified.n_images}"
-        say("   checks  hash of the ciphertext against the offer, the proof against its own key")
+        own = "its own key" if stage.method.has_key_material else "what it asked"
+        say(f"   checks  hash of the ciphertext against the offer, the proof against {own}")
         say(f"   knows   the sealed network gets at least {right} right, and the preimage of E")
         say("           opens it; nothing else about the weights")
         say(f"   trusts  {verified.soundness}")

@@ -8,6 +8,9 @@ import contextlib
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from bitcoin_scripts.chain import Chain
 from bitcoin_scripts.refund import build_refund
@@ -17,11 +20,15 @@ from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.deal import SellerState
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.method import Method
 from zkcmp.exchange.party import Deal
 from zkcmp.exchange.seller import Seller
 from zkcmp.exchange.statement import ciphertext_bytes, ciphertext_words
 from zkcmp.exchange.store import replacing
 from zkcmp.model.network import Network
+
+if TYPE_CHECKING:
+    from zkcmp.exchange.proofs import Asked
 
 FORGERIES = ("another network's ciphertext", "a proof of something else")
 
@@ -48,8 +55,7 @@ def prove_another_network(seller: Seller, folder: Path) -> None:
 
     Raises VerificationError naming the constraint that cannot be met.
     """
-    from zkcmp.bn254.params import FR_MODULUS
-    from zkcmp.exchange.proofs import Asked, circuit
+    from zkcmp.exchange.proofs import Asked, DealStatement, backend
 
     deal = seller.need(folder)
     offer = deal.offer()
@@ -59,7 +65,24 @@ def prove_another_network(seller: Seller, folder: Path) -> None:
     test_set = checks.check_request(request, offer, checks.check_offer(offer))
     network, preimage = _sealed(deal, offer)
     words = ciphertext_words((deal.directory / "ciphertext").read_bytes(), offer.n_blocks)
-    statement = circuit.build(Asked(network.architecture, test_set, request.proof_method))
+    asked = Asked(network.architecture, test_set, request.proof_method)
+    if not asked.method.has_key_material:
+        prover = backend(asked.method)
+        digest = prover.parameters_digest(None)
+        statement = DealStatement(asked, words, offer.commitment, 1, request.digest, digest)
+        prover.prove(statement, altered(network), preimage, None)
+    else:
+        _check_circuit(asked, altered(network), preimage, words, offer.commitment)
+
+
+def _check_circuit(
+    asked: "Asked", network: Network, preimage: bytes, words: np.ndarray, commitment: bytes
+) -> None:
+    """Raise a VerificationError that names what this network violates; needs no key."""
+    from zkcmp.bn254.params import FR_MODULUS
+    from zkcmp.exchange.proofs import circuit
+
+    statement = circuit.build(asked)
 
     def respond(_: object) -> list[int]:
         # what an honest verifier's challenges would be, for all that a prover can foresee
@@ -67,7 +90,7 @@ def prove_another_network(seller: Seller, folder: Path) -> None:
 
     # an easy threshold: what fails must be the seal, not the accuracy of the altered network
     witness = statement.witness(
-        altered(network), preimage, words, offer.commitment, test_set, 1, bytes(32), respond
+        network, preimage, words, commitment, asked.test_set, 1, bytes(32), respond
     )
     statement.check(witness)
 
@@ -80,28 +103,37 @@ def forge_delivery(seller: Seller, buyer: Buyer, folder: Path, forgery: str) -> 
     """
     deal, bought = seller.need(folder), buyer.need(folder)
     offer, target = deal.offer(), folder / messages.FILE_NAMES[Kind.DELIVERY]
-    key_material = bytes.fromhex(deal.state.key_material)
+    answered = bytes.fromhex(deal.state.key_material or deal.state.request)
     request = messages.read_request(deal.own(Kind.REQUEST), offer, deal.keys().reading)
     honest = messages.read_delivery(
-        target, offer, request.sender, request.digest, key_material, bought.keys().reading
+        target, offer, request.sender, request.digest, answered, bought.keys().reading
     )
     ciphertext, proof = honest.ciphertext, honest.proof
     if forgery == FORGERIES[0]:
         network, preimage = _sealed(deal, offer)
         ciphertext = ciphertext_bytes(sealing.encrypt(altered(network), preimage).ciphertext)
     else:
-        # A and C are both points of G1: well-formed, and a proof of nothing
-        proof = proof[96:128] + proof[32:96] + proof[:32] + proof[128:]
+        proof = _swapped(proof, request.proof_method)
     named = honest.parameters_digest
     with replacing(target) as path:
         messages.write_delivery(
-            path, seller.identity, offer, request, key_material, named, ciphertext, proof
+            path, seller.identity, offer, request, answered, named, ciphertext, proof
         )
     try:
         yield
     finally:
         target.unlink()
         deal.publish(Kind.DELIVERY)
+
+
+def _swapped(proof: bytes, method: Method) -> bytes:
+    """Two elements of the proof exchanged: well-formed, and a proof of nothing."""
+    if method.backend == "libra":
+        start = 16 + int.from_bytes(proof[12:16], "little")  # after the head and the commitment
+        one, two = proof[start : start + 32], proof[start + 32 : start + 64]
+        return proof[:start] + two + one + proof[start + 64 :]
+    # A and C are both points of G1
+    return proof[96:128] + proof[32:96] + proof[:32] + proof[128:]
 
 
 def refund_now(buyer: Buyer, folder: Path, chain: Chain) -> None:

@@ -57,6 +57,7 @@ class SellerState:
     key_material: str = ""
     audited: str = ""
     delivery: str = ""
+    proof_bytes: int = 0
     claim_txid: str = ""
     version: int = STATE_VERSION
 

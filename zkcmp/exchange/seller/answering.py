@@ -30,6 +30,7 @@ class Proved:
     threshold: int
     method: Method
     answered: int
+    proof_bytes: int
     repeated: bool
 
 
@@ -56,6 +57,7 @@ def prove(
         request.threshold,
         request.proof_method,
         answered(seller, deal),
+        deal.state.proof_bytes,
         repeated,
     )
 
@@ -108,5 +110,5 @@ def _deliver(
         digest = messages.write_delivery(
             path, seller.identity, offer, request, answers, parameters_digest, ciphertext, proof
         )
-    state.delivery = digest.hex()
+    state.delivery, state.proof_bytes = digest.hex(), len(proof)
     deal.save()
