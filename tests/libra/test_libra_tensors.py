@@ -12,7 +12,7 @@ from zkcmp.libra.forms import Form
 from zkcmp.libra.opening import EqWeights
 from zkcmp.libra.sealed_tensor import SealedTensor
 from zkcmp.libra.sumcheck import ProductProver, TableProver
-from zkcmp.libra.tables import eq_table, evaluate
+from zkcmp.libra.tables import eq_table, evaluate, halves, outer
 from zkcmp.libra.tensors import Tensor, log_shape, places
 
 SHAPES = [(1,), (5,), (1, 1), (3, 1), (4, 4), (5, 3), (2, 9), (3, 2, 5, 4), (1, 3, 3), (9, 1, 1, 7)]
@@ -120,6 +120,16 @@ def test_errors_that_cancel_are_rejected():
     first, second = (tensor.evaluate(p) for p in points)
     with pytest.raises(VerificationError):
         merged((4, 2), points, values, [first + 1, second - 1])
+
+
+@pytest.mark.parametrize(("m", "n"), [(1, 1), (3, 5), (4, 8), (1, 16), (33, 64)])
+def test_outer_products_and_halves(m, n):
+    rows, columns = FrVector.random(m), FrVector.random(n)
+    x, y = rows.to_ints(), columns.to_ints()
+    assert outer(rows, columns).to_ints() == [u * v % FR_MODULUS for u in x for v in y]
+    low, high = halves(FrVector.concat([columns, rows.slice(0, 1).take(np.zeros(n, int))]))
+    assert low.to_ints() == y
+    assert high.to_ints() == [x[0]] * n
 
 
 def test_eq_tables_of_every_size():

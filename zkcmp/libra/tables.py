@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from zkcmp.bn254 import fr_kernels
 from zkcmp.bn254 import sumcheck_kernels as kernels
 from zkcmp.bn254.body import LANES
 from zkcmp.bn254.fr import FrVector
@@ -107,5 +108,13 @@ def log_size(n: int) -> int:
 def outer(rows: FrVector, columns: FrVector) -> FrVector:
     """rows[i]·columns[j] at i·len(columns) + j."""
     m, n = len(rows), len(columns)
-    index = np.arange(m * n)
-    return rows.take(index // n) * columns.take(index % n)
+    if n % SMALL:
+        index = np.arange(m * n)
+        return rows.take(index // n) * columns.take(index % n)
+    out = FrVector.zeros(m * n)
+    parallel_ranges(
+        lambda i, j: fr_kernels.outer_powers(columns.data, rows.data, out.data, i, j),
+        m * n // LANES,
+        _GRAIN,
+    )
+    return out
