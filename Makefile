@@ -12,7 +12,7 @@ demo: $(VENV)/.run
 	$(BIN)/zkcmp demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-snarkjs: $(VENV)/.dev
 	PYTHON=$(BIN)/python tests/snarkjs/run.sh

@@ -50,7 +50,9 @@ def test_constants_are_those_of_fips_180_4():
 
 
 @pytest.mark.parametrize(
-    "message", [bytes(32), b"\xff" * 32, bytes(range(32)), secrets.token_bytes(32)]
+    "message",
+    [bytes(32), b"\xff" * 32, bytes(range(32)), secrets.token_bytes(32)],
+    ids=["zeros", "ones", "counting", "random"],
 )
 def test_circuit_equals_hashlib(message):
     r1cs, witness, digest = digest_circuit(message)
