@@ -17,7 +17,7 @@ from zkcmp.bn254.reference import G1, G2, fq2_add, fq2_mul, fq2_sqrt
 from zkcmp.bn254.row_msm import add_points
 from zkcmp.commitments import srs as srs_module
 from zkcmp.commitments import srs_update
-from zkcmp.commitments.srs import Srs, assemble, load_srs, make_srs
+from zkcmp.commitments.srs import Srs, VerifierKey, assemble, file_bytes, load_srs, make_srs
 from zkcmp.commitments.srs_audit import audit
 from zkcmp.commitments.srs_update import negated, update
 from zkcmp.errors import DecodeError, VerificationError
@@ -72,7 +72,7 @@ def test_file(tmp_path: Path) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(parts(srs), parts(back), strict=True))
     audit(back)
     data = (tmp_path / "srs").read_bytes()
-    assert len(data) == 64 + 4 * 64 + 4 * 128 + 15 * 64
+    assert len(data) == file_bytes(3) == 64 + 4 * 64 + 4 * 128 + 15 * 64
     for what, bad in (
         ("not parameters", b""),
         ("not parameters", data[:63]),
@@ -89,6 +89,35 @@ def test_file(tmp_path: Path) -> None:
             load_srs(tmp_path / "bad")
     with pytest.raises(DecodeError, match="cannot read"):
         load_srs(tmp_path / "none")
+
+
+def test_verifiers_key_as_bytes() -> None:
+    """Canonical: nothing but the encoding of a key decodes, and to the key of the same digest."""
+    key = small_srs(2).key
+    data = key.to_bytes()
+    assert len(data) == 48 + 3 * 96
+    back = VerifierKey.from_bytes(data)
+    assert back.digest == key.digest
+    assert back.to_bytes() == data
+    assert VerifierKey.from_bytes(data[:16] + bytes(32) + data[48:]).digest != key.digest
+    infinity_g1, infinity_g2 = b"\x40" + bytes(31), b"\x40" + bytes(63)
+    for what, bad in (
+        ("not a verifier's key", b""),
+        ("not a verifier's key", data[:47]),
+        ("not a verifier's key", b"X" + data[1:]),
+        ("of version 2", data[:8] + b"\2" + data[9:]),
+        ("not its size", data[:-1]),
+        ("not its size", data + b"\0"),
+        ("not its size", data[:12] + b"\1" + data[13:]),
+        ("not its size", data[:12] + b"\xff\xff\xff\xff" + data[16:]),
+        ("flag of a compressed point", data[:48] + bytes(32) + data[80:]),
+        ("not the canonical", data[:48] + b"\xbf" + b"\xff" * 31 + data[80:]),
+        ("is 0", data[:48] + infinity_g1 + data[80:]),
+        ("is 0", data[:-64] + infinity_g2),
+        ("field modulus", data[:-64] + b"\xbf" + b"\xff" * 63),
+    ):
+        with pytest.raises(DecodeError, match=what):
+            VerifierKey.from_bytes(bad)
 
 
 def test_the_digest_names_every_element() -> None:

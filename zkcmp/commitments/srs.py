@@ -15,7 +15,12 @@ A verifier needs the elements outside the tables and the tables' digest: `Verifi
     magic "zkcmp-ml", version u32, m u32, 48 zero bytes,
     [s_1 … s_m, t]₁, [s_1 … s_m, t]₂, E_0, E_1, …, E_m
 
-with points at rest (bn254/point_arrays.py), little-endian, and nothing after them.
+with points at rest (bn254/point_arrays.py), little-endian, and nothing after them. A verifier's key
+by itself is
+
+    magic "zkcmp-mk", version u32, m u32, the tables' digest, [s_1 … s_m, t]₁, [s_1 … s_m, t]₂
+
+with compressed points (bn254/encoding.py).
 """
 
 import hashlib
@@ -24,19 +29,25 @@ import struct
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
+from zkcmp.bn254.encoding import G1_BYTES, G2_BYTES, decode_g2, encode_g2
 from zkcmp.bn254.fixed_base import fixed_base_mul
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.bn254.point_arrays import is_infinity
+from zkcmp.bn254.point_bytes import decode_g1_points, encode_g1_points
 from zkcmp.commitments.multilinear import suffix_eq_tables
 from zkcmp.errors import DecodeError
 
 MAGIC, VERSION = b"zkcmp-ml", 1
+KEY_MAGIC = b"zkcmp-mk"
 MAX_VARS = 28
 # points lie on cache lines in a mapped file
 _HEADER = struct.Struct("<8sII48s")
+_KEY_HEADER = struct.Struct("<8sII32s")
 _ADVICE = "get the parameters again from whoever made them"
 
 
@@ -60,6 +71,35 @@ class VerifierKey:
         digest.update(_bytes(self.secrets_g1))
         digest.update(_bytes(self.secrets_g2))
         return digest.digest()
+
+    def to_bytes(self) -> bytes:
+        """The canonical encoding, 48 + 96·(m + 1) bytes."""
+        header = _KEY_HEADER.pack(KEY_MAGIC, VERSION, self.n_vars, self.tables_digest)
+        in_g2 = b"".join(encode_g2(point) for point in self.secrets_g2)
+        return header + encode_g1_points(self.secrets_g1) + in_g2
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The inverse. That the secrets agree in both groups is for who made them to know.
+
+        Raises:
+            DecodeError: another length or header, or an element that is not canonical, not of its
+                group, or infinity.
+        """
+        if len(data) < _KEY_HEADER.size or not data.startswith(KEY_MAGIC):
+            raise DecodeError("this is not a verifier's key of parameters; restore it from a copy")
+        _, version, n_vars, tables_digest = _KEY_HEADER.unpack(data[: _KEY_HEADER.size])
+        if version != VERSION:
+            raise DecodeError(f"a verifier's key of version {version}, this tool reads {VERSION}")
+        middle = _KEY_HEADER.size + G1_BYTES * (n_vars + 1)
+        if n_vars > MAX_VARS or len(data) != middle + G2_BYTES * (n_vars + 1):
+            raise DecodeError("this verifier's key has not its size; restore it from a copy")
+        in_g1 = decode_g1_points(data[_KEY_HEADER.size : middle])
+        places = range(middle, len(data), G2_BYTES)
+        in_g2 = np.concatenate([decode_g2(data[at : at + G2_BYTES]) for at in places])
+        if is_infinity(in_g1).any() or is_infinity(in_g2).any():
+            raise DecodeError("a secret of this verifier's key is 0; restore it from a copy")
+        return cls(n_vars, tables_digest, in_g1, in_g2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +148,11 @@ def assemble(secrets_g1: np.ndarray, secrets_g2: np.ndarray, tables: np.ndarray)
     return Srs(VerifierKey(len(secrets_g1) - 1, digest, secrets_g1, secrets_g2), tables)
 
 
+def file_bytes(n_vars: int) -> int:
+    """The size of the file of parameters for 2^n_vars values."""
+    return _HEADER.size + (64 + 128) * (n_vars + 1) + 64 * ((2 << n_vars) - 1)
+
+
 def load_srs(path: Path) -> Srs:
     """Map a file. Its points are not checked: that is the audit's work.
 
@@ -130,9 +175,9 @@ def load_srs(path: Path) -> Srs:
     counts = (n_vars + 1, n_vars + 1, (2 << n_vars) - 1)
     shapes = ((2, 4), (2, 2, 4), (2, 4))
     sizes = [8 * c * int(np.prod(s)) for c, s in zip(counts, shapes, strict=True)]
-    if size != _HEADER.size + sum(sizes):
+    if size != file_bytes(n_vars):
         raise DecodeError(
-            f"parameters for 2^{n_vars} values have {_HEADER.size + sum(sizes)} bytes, these have "
+            f"parameters for 2^{n_vars} values have {file_bytes(n_vars)} bytes, these have "
             f"{size}; {_ADVICE}"
         )
     arrays, offset = [], _HEADER.size
