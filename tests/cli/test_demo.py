@@ -11,8 +11,13 @@ from zkcmp.cli.main import run
 
 @pytest.mark.parametrize(
     ("options", "proof_bytes", "audits"),
-    [((), "160", 1), (("--mode", "full"), "128", 1), (("--backend", "libra"), r"\d{5}", 0)],
-    ids=["freivalds", "full", "libra"],
+    [
+        ((), "160", 1),
+        (("--mode", "full"), "128", 1),
+        (("--backend", "libra"), r"\d{5}", 0),
+        (("--backend", "libra", "--commitment", "zkvpd"), r"\d{5}", 1),
+    ],
+    ids=["freivalds", "full", "hyrax", "zkvpd"],
 )
 def test_demo(
     tmp_path: Path,

@@ -3,13 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+from changed_deliveries import redeliver
 from deal_stages import Sale
-
-from zkcmp.exchange import messages
-from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.messages import Delivery
-from zkcmp.exchange.seller import Seller
 
 HYRAX = ("--backend", "libra", "--commitment", "hyrax")
 
@@ -56,35 +51,6 @@ def test_options_that_do_not_go_together(sale: Callable[[str], Sale]) -> None:
         assert deal.tree() == before
 
 
-def _redeliver(deal: Sale, change: Callable[[Delivery], tuple[bytes, bytes]]) -> None:
-    """The seller's delivery again, validly signed, with another proof or other parameters."""
-    with Seller.opened(deal.root / "seller") as seller, Buyer.opened(deal.root / "buyer") as buyer:
-        mine, bought = seller.need(deal.deal), buyer.need(deal.deal)
-        offer = mine.offer()
-        request = messages.read_request(mine.own(Kind.REQUEST), offer, mine.keys().reading)
-        answered = bytes.fromhex(mine.state.key_material or mine.state.request)
-        honest = messages.read_delivery(
-            mine.own(Kind.DELIVERY),
-            offer,
-            request.sender,
-            request.digest,
-            answered,
-            bought.keys().reading,
-        )
-        proof, parameters = change(honest)
-        deal.message("delivery").unlink()
-        messages.write_delivery(
-            deal.message("delivery"),
-            seller.identity,
-            offer,
-            request,
-            answered,
-            parameters,
-            honest.ciphertext,
-            proof,
-        )
-
-
 def test_damaged_proofs(sale: Callable[[str], Sale]) -> None:
     """Cut anywhere, lengthened, or with two of its elements exchanged."""
     deal = sale("sealed")
@@ -104,15 +70,15 @@ def test_damaged_proofs(sale: Callable[[str], Sale]) -> None:
         swapped,
     ]
     for change in changes:
-        _redeliver(deal, lambda honest, c=change: (c(honest.proof), honest.parameters_digest))
+        redeliver(deal, lambda honest, c=change: (c(honest.proof), honest.parameters_digest))
         before = deal.tree()
         assert deal.run("buyer", "verify").refused
         assert deal.tree() == before
-    _redeliver(deal, lambda honest: (honest.proof, bytes(32)))
+    redeliver(deal, lambda honest: (honest.proof, bytes(32)))
     result = deal.run("buyer", "verify")
     assert result.refused
     assert "what to verify with" in result.err
-    _redeliver(deal, lambda honest: (honest.proof, honest.parameters_digest))
+    redeliver(deal, lambda honest: (honest.proof, honest.parameters_digest))
     assert deal.run("buyer", "verify").code == 0
 
 

@@ -9,6 +9,7 @@ import pytest
 from circuits.size import statement_size as rows_and_wires
 from circuits.statement import build
 from zkcmp.bn254.threads import thread_count
+from zkcmp.commitments.srs import file_bytes
 from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.exchange.encryption import encrypted_length
 from zkcmp.exchange.forecast import (
@@ -19,9 +20,10 @@ from zkcmp.exchange.forecast import (
     statement_size,
     wire_bytes,
 )
-from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, Method
-from zkcmp.exchange.proof_size import check_proof_size
+from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, ZKVPD, Method
+from zkcmp.exchange.proof_size import check_proof_size, key_material_limit
 from zkcmp.exchange.proofs import Asked, circuit
+from zkcmp.exchange.proofs.libra import committed_vars
 from zkcmp.groth16 import estimate as costs
 from zkcmp.groth16 import setup
 from zkcmp.groth16.estimate import CircuitSize, available_memory_bytes, require_memory
@@ -103,12 +105,33 @@ def test_libra_needs_memory_in_proportion(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ZkcmpError, match="the proof will need"):
         require_prove_memory(network, 100, HYRAX, force=False)
     require_prove_memory(network, 100, HYRAX, force=True)
+    with pytest.raises(ZkcmpError, match="setup will need"):
+        require_setup_memory(network, 100, ZKVPD, force=False)
+    require_setup_memory(network, 100, ZKVPD, force=True)
+    # enough for hyrax, and not for the parameters of zkvpd too
+    needed = libra_memory_bytes(network, 100)
+    monkeypatch.setattr(costs, "available_memory_bytes", lambda: needed)
+    require_prove_memory(network, 100, HYRAX, force=False)
+    with pytest.raises(ZkcmpError, match="the proof will need"):
+        require_prove_memory(network, 100, ZKVPD, force=False)
 
 
 def test_libra_statement_that_is_too_large() -> None:
     check_proof_size(ARCHITECTURE, 1 << 20, HYRAX)
     with pytest.raises(VerificationError, match="use fewer images"):
         check_proof_size(ARCHITECTURE, 1 << 28, HYRAX)
+
+
+def test_parameters_of_a_commitment_have_one_size() -> None:
+    """It follows from the committed vector, is known before any is made, and is bounded."""
+    for n_images in (1, 1000):
+        size = file_bytes(committed_vars(ARCHITECTURE, n_images))
+        limit = key_material_limit(ARCHITECTURE, n_images, ZKVPD)
+        assert encrypted_length(size) + (1 << 16) < limit < 2 * size + (1 << 21)
+    huge = Architecture((1, 1, 1 << 12), 1, (Flatten(), Dense(1 << 12, (1 << 12) - 1, 32, 32)))
+    check_proof_size(huge, 1, HYRAX)
+    with pytest.raises(VerificationError, match=r"at most 2\^28 committed values, got 2\^30"):
+        check_proof_size(huge, 1, ZKVPD)
 
 
 def test_a_product_is_measured() -> None:

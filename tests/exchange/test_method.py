@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from zkcmp.errors import DecodeError
-from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, Method
+from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, ZKVPD, Method
 
 SEED = "ab" * 32
 SAMPLED = Method("sampled", Fraction(3, 100), bytes.fromhex(SEED))
@@ -17,6 +17,7 @@ SAMPLED = Method("sampled", Fraction(3, 100), bytes.fromhex(SEED))
         (FREIVALDS, "freivalds"),
         (FULL, "full"),
         (HYRAX, "libra hyrax"),
+        (ZKVPD, "libra zkvpd"),
         (SAMPLED, f"sampled 3/100 {SEED}"),
     ],
 )

@@ -80,18 +80,23 @@ class Commitment(StrEnum):
     """What the Libra backend commits with."""
 
     HYRAX = "hyrax"
+    ZKVPD = "zkvpd"
 
 
 BackendOption = Annotated[
     Backend,
     typer.Option(
         "--backend",
-        help="groth16 (a short proof, keys made by the buyer), or libra (sumchecks, no keys).",
+        help="groth16 (a short proof, keys made by the buyer), or libra (sumchecks).",
     ),
 ]
 CommitmentOption = Annotated[
     Commitment | None,
-    typer.Option("--commitment", help="With --backend libra.", show_default="hyrax"),
+    typer.Option(
+        "--commitment",
+        help="With --backend libra: hyrax (no keys), or zkvpd (parameters made by the buyer).",
+        show_default="hyrax",
+    ),
 ]
 ModeOption = Annotated[
     Mode | None,

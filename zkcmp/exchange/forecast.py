@@ -35,6 +35,8 @@ from zkcmp.seal import n_blocks
 _FEW_IMAGES = 32
 # of libra's prover, for each entry of the layers' outputs, and for each committed value
 _ENTRY_BYTES, _VALUE_BYTES = 16, 300
+# of zkvpd's parameters, for each committed value: while they are made, and as they are mapped
+_MADE_BYTES, _MAPPED_BYTES = 600, 128
 
 
 def statement_size(
@@ -70,6 +72,10 @@ def require_setup_memory(
     architecture: Architecture, n_images: int, method: Method, force: bool
 ) -> None:
     """Raise a ZkcmpError when setup will not fit into memory, unless `force`."""
+    if method.backend == "libra":
+        committed = _libra_committed(architecture, n_images)
+        require_memory(BASE_BYTES + _MADE_BYTES * committed, "setup", force)
+        return
     size = check_circuit_size(architecture, n_images, method)
     require_memory(setup_memory_bytes(size.domain_size, size.n_wires), "setup", force)
 
@@ -79,7 +85,10 @@ def require_prove_memory(
 ) -> None:
     """Raise a ZkcmpError when the proof will not fit into memory, unless `force`."""
     if method.backend == "libra":
-        require_memory(libra_memory_bytes(architecture, n_images), "the proof", force)
+        needed = libra_memory_bytes(architecture, n_images)
+        if method.has_key_material:
+            needed += _MAPPED_BYTES * _libra_committed(architecture, n_images)
+        require_memory(needed, "the proof", force)
         return
     size = check_circuit_size(architecture, n_images, method)
     require_memory(prove_memory_bytes(size.domain_size, size.n_wires), "the proof", force)
@@ -88,12 +97,14 @@ def require_prove_memory(
 def libra_memory_bytes(architecture: Architecture, n_images: int) -> int:
     """What the process of a prover needs at most with backend libra."""
     images = sum(libra_entries(architecture, n_images))
-    weights = sum(spec.size for spec in architecture.tensors())
-    states = 91 * n_blocks(architecture)
-    margins = n_images * architecture.n_classes
-    # every tensor is padded to a power of two, which doubles them at most
-    committed = 2 << (weights + states + 4 * margins + (1 << 17)).bit_length()
+    committed = _libra_committed(architecture, n_images)
     return BASE_BYTES + _ENTRY_BYTES * images + _VALUE_BYTES * committed
+
+
+def _libra_committed(architecture: Architecture, n_images: int) -> int:
+    from zkcmp.exchange.proofs.libra import committed_vars
+
+    return 1 << committed_vars(architecture, n_images)
 
 
 def _built(architecture: Architecture, n_images: int, method: Method) -> CircuitSize:

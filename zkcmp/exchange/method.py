@@ -4,6 +4,7 @@
     full                 Groth16, every product of the network a constraint
     sampled U SEED       Groth16 with the paper's Sampling: NOT SOUND (docs/sampling.md)
     libra hyrax          sumchecks over a transparent commitment: nothing to set up or to audit
+    libra zkvpd          sumchecks over a commitment with parameters, made by the buyer
 
 U is a reduced fraction n/d, SEED 32 bytes in hexadecimal that the buyer draws once it has the
 offer. The line is canonical: equal methods are equal lines. It is in the request, so the request's
@@ -21,7 +22,7 @@ from zkcmp.errors import DecodeError
 GROTH16_MODES = ("freivalds", "full", "sampled")
 SEED_BYTES = 32
 _SAMPLED = r"sampled (?P<n>[1-9][0-9]{0,32})/(?P<d>[1-9][0-9]{0,32}) (?P<seed>[0-9a-f]{64})"
-PATTERN = rf"freivalds|full|{_SAMPLED}|libra (?P<commitment>hyrax)"
+PATTERN = rf"freivalds|full|{_SAMPLED}|libra (?P<commitment>hyrax|zkvpd)"
 
 
 @dataclass(frozen=True)
@@ -91,3 +92,4 @@ class Method:
 FREIVALDS = Method("freivalds")
 FULL = Method("full")
 HYRAX = Method("libra", commitment="hyrax")
+ZKVPD = Method("libra", commitment="zkvpd")

@@ -39,6 +39,8 @@ def check_proof_size(architecture: Architecture, n_images: int, method: Method) 
                 f"at most {MAX_TENSOR_ENTRIES} entries a layer; use fewer images",
                 f"{largest} entries; use fewer images or a smaller network",
             )
+        if method.has_key_material:
+            _parameters_bytes(architecture, n_images)
     else:
         check_circuit_size(architecture, n_images, method)
 
@@ -57,11 +59,19 @@ def _power_of_two(size: int) -> int:
 def key_material_limit(architecture: Architecture, n_images: int, method: Method) -> int:
     """No key material for this statement has more bytes than this, encryption included.
 
-    A wire has at most three points in G1, one in G2 and three indices; a row of the domain at most
-    three in G1 and one in G2.
+    Parameters of a commitment have exactly one size. In a Groth16 key a wire has at most three
+    points in G1, one in G2 and three indices; a row of the domain at most three in G1, one in G2.
     """
+    if method.backend == "libra":
+        return _parameters_bytes(architecture, n_images) * 11 // 10 + (1 << 20)
     size = check_circuit_size(architecture, n_images, method)
     point = 64
     wires = size.n_wires * (3 * point + 2 * point + 3 * 4)
     rows = size.domain_size * (3 * point + 2 * point)
     return (wires + rows + size.n_public * point) * 11 // 10 + (1 << 20)
+
+
+def _parameters_bytes(architecture: Architecture, n_images: int) -> int:
+    from zkcmp.exchange.proofs.libra_zkvpd import parameters_bytes
+
+    return parameters_bytes(architecture, n_images)

@@ -140,6 +140,10 @@ class Backend(Protocol):
 def backend(method: Method) -> Backend:
     """The backend of a method, loaded now."""
     if method.backend == "libra":
+        if method.has_key_material:
+            from zkcmp.exchange.proofs.libra_zkvpd import LibraZkvpd
+
+            return LibraZkvpd()
         from zkcmp.exchange.proofs.libra import Libra
 
         return Libra()

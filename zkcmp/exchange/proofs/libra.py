@@ -1,8 +1,8 @@
-"""Proofs of a deal by sumchecks over one commitment (zkcmp/libra), with nothing to set up.
+"""Proofs of a deal by sumchecks over one commitment (zkcmp/libra); with Hyrax, nothing to set up.
 
 Hyrax's generators are hashed to the curve, so there is no key material: nobody has to be trusted
 with a trapdoor, nothing has to be audited, and the delivery answers the request itself. The digest
-of the scheme stands where a verifying key's would.
+of the scheme stands where a verifying key's would. libra_zkvpd.py is the same with parameters.
 
     statistical error    (4·2^m + 2^12·layers + 2^14)/r    for 2^m committed values
 
@@ -19,11 +19,14 @@ import numpy as np
 
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.commitments.hyrax import Hyrax
-from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
+from zkcmp.commitments.scheme import Scheme
+from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.exchange.proofs import Asked, AuditedKey, DealStatement
 from zkcmp.libra.prove import prove as make_proof
 from zkcmp.libra.prove import verify as check_proof
 from zkcmp.libra.statement import Statement
+from zkcmp.model.architecture import Architecture
+from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent
 from zkcmp.seal import n_blocks
@@ -66,23 +69,10 @@ class Libra:
         progress: Progress = silent,
     ) -> bytes:
         """Some tens of thousands of bytes."""
-        statement = _statement(deal)
-        proof = make_proof(statement, statement.secret(network, preimage), self.scheme, progress)
-        progress("checking the proof", 0, 1)
-        try:
-            self.verify(deal, None, proof)
-        except (VerificationError, DecodeError) as error:
-            raise VerificationError(
-                "self-check of the new proof",
-                hint=f"{error}; network or key are not those of the seal",
-            ) from error
-        progress("checking the proof", 1, 1)
-        return proof
+        return prove_with(self.scheme, deal, network, preimage, progress)
 
     def verify(self, deal: DealStatement, verifying_key: bytes | None, proof: bytes) -> None:
-        if deal.parameters_digest != self.scheme.digest:
-            raise VerificationError("proof", "our own commitment scheme", "another")
-        check_proof(_statement(deal), self.scheme, proof)
+        verify_with(self.scheme, deal, proof)
 
     def export(
         self, deal: DealStatement, verifying_key: bytes | None, proof: bytes, directory: Path
@@ -90,13 +80,39 @@ class Libra:
         raise ZkcmpError("no other tool verifies proofs of this backend")
 
     def soundness(self, asked: Asked) -> str:
-        architecture = asked.architecture
-        blocks = np.zeros((n_blocks(architecture), 4), np.uint64)
-        # any statement of these sizes
-        statement = Statement(architecture, blocks, bytes(32), asked.test_set, 1, bytes(32))
-        degree = (4 << statement.layout.n_vars) + (len(architecture.layers) << 12) + (1 << 14)
+        layers = len(asked.architecture.layers)
+        n_vars = committed_vars(asked.architecture, asked.n_images)
+        degree = (4 << n_vars) + (layers << 12) + (1 << 14)
         bits = int(log2(FR_MODULUS) - log2(degree))
         return f"statistical error: at most 2^-{bits}; BN254, about 100 bits"
+
+
+def committed_vars(architecture: Architecture, n_images: int) -> int:
+    """m, for 2^m committed values; they depend on nothing else."""
+    # any ciphertext and any images: the layout only counts them
+    blocks = np.broadcast_to(np.uint64(0), (n_blocks(architecture), 4))
+    images = TestSet(np.zeros((n_images, 1, 1, 1), np.int64), np.zeros(n_images, np.int64))
+    return Statement(architecture, blocks, bytes(32), images, 1, bytes(32)).layout.n_vars
+
+
+def prove_with(
+    scheme: Scheme, deal: DealStatement, network: Network, preimage: bytes, progress: Progress
+) -> bytes:
+    """A proof of the deal, verified before it is returned. Raises VerificationError."""
+    _check_scheme(scheme, deal)
+    statement = _statement(deal)
+    return make_proof(statement, statement.secret(network, preimage), scheme, progress)
+
+
+def verify_with(scheme: Scheme, deal: DealStatement, proof: bytes) -> None:
+    """Raise DecodeError or VerificationError unless this is a proof by this very scheme."""
+    _check_scheme(scheme, deal)
+    check_proof(_statement(deal), scheme, proof)
+
+
+def _check_scheme(scheme: Scheme, deal: DealStatement) -> None:
+    if deal.parameters_digest != scheme.digest:
+        raise VerificationError("proof", "our own commitment scheme", "another")
 
 
 def _statement(deal: DealStatement) -> Statement:
