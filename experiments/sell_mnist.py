@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="directory with MNIST (default: ZKCMP_DATA)")
     parser.add_argument("--images", type=int, default=5)
     parser.add_argument("--accuracy", default="0.8")
+    parser.add_argument("--mode", choices=["full", "freivalds"], default="full")
     arguments = parser.parse_args()
     if arguments.data:
         os.environ["ZKCMP_DATA"] = str(arguments.data)
@@ -66,9 +67,10 @@ def sell(arguments: argparse.Namespace, place: Path) -> None:
         place,
         "buyer request",
         *("--test-set", "mnist", "--images", str(arguments.images)),
-        *("--accuracy", arguments.accuracy),
+        *("--accuracy", arguments.accuracy, "--mode", arguments.mode),
     )
     setup = run(place, "buyer setup")
+    audit = run(place, "seller audit")
     prove = run(place, "seller prove")
     verify = run(place, "buyer verify")
     address = wallet_address(place)
@@ -81,7 +83,10 @@ def sell(arguments: argparse.Namespace, place: Path) -> None:
     run(place, "buyer open", "--out", str(bought))
     same = int((predictions(bought, samples.images) == sealed).sum())
     print(f"\nthe bought network answers like the sealed one on {same} of {len(sealed)} images")
-    print(f"whole commands: setup {setup:.1f} s, prove {prove:.1f} s, verify {verify:.1f} s")
+    print(
+        f"whole commands: setup {setup:.1f} s, audit {audit:.1f} s, prove {prove:.1f} s, "
+        f"verify {verify:.1f} s"
+    )
     print(f"the paper: {PAPER}")
     if same != len(sealed):
         raise SystemExit(1)
