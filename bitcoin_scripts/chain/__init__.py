@@ -44,7 +44,10 @@ class Chain(Protocol):
         """Height of the tip; the genesis block has height 0."""
 
     def broadcast(self, tx: CTransaction) -> str:
-        """Submit a transaction and return its id; one already known is accepted again."""
+        """Submit a transaction and return its id; one already known is accepted again.
+
+        One that spends what waiting transactions spend replaces them, if it pays enough more.
+        """
 
     def confirmations(self, txid: str) -> int:
         """How many blocks bury the transaction, its own included; 0 if none or unknown."""
@@ -52,14 +55,23 @@ class Chain(Protocol):
     def get_transaction(self, txid: str) -> CTransaction | None:
         """The transaction, mined or waiting."""
 
-    def find_output(self, script_pubkey: bytes) -> list[FoundOutput]:
-        """Every output that pays to the script, oldest first, spent and waiting ones included."""
+    def find_output(self, script_pubkey: bytes, since_height: int = 0) -> list[FoundOutput]:
+        """Every output that pays to the script, oldest first, spent and waiting ones included.
+
+        Blocks below `since_height` need not be looked at.
+        """
 
     def find_spendable(self, script_pubkey: bytes) -> list[FoundOutput]:
         """Mined outputs of the script that the next block may spend and no known one does."""
 
-    def find_spend(self, outpoint: Outpoint) -> CTransaction | None:
-        """The transaction that spends the output, mined or waiting."""
+    def find_spend(self, outpoint: Outpoint, since_height: int = 0) -> CTransaction | None:
+        """The transaction that spends the output, mined or waiting.
+
+        Blocks below `since_height` need not be looked at.
+        """
+
+    def fee_rate(self, target_blocks: int) -> int | None:
+        """sat/vB that should be mined within so many blocks; None where nothing can be said."""
 
     def close(self) -> None:
         """Release what the chain holds; it cannot be used afterwards."""

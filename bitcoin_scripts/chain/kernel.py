@@ -132,7 +132,7 @@ class KernelChain:
         """The transaction, mined or waiting."""
         return self._opened().transactions.get(txid)
 
-    def find_output(self, script_pubkey: bytes) -> list[FoundOutput]:
+    def find_output(self, script_pubkey: bytes, since_height: int = 0) -> list[FoundOutput]:
         """Every output that pays to the script, oldest first, spent and waiting ones included."""
         return list(self._opened().outputs(script_pubkey))
 
@@ -141,7 +141,11 @@ class KernelChain:
         found = self._opened().outputs(script_pubkey)
         return [o for o in found if o.spent_by is None and o.height and self._mature(o)]
 
-    def find_spend(self, outpoint: Outpoint) -> CTransaction | None:
+    def fee_rate(self, target_blocks: int) -> int | None:
+        """Nothing: who mines here takes whatever waits."""
+        return None
+
+    def find_spend(self, outpoint: Outpoint, since_height: int = 0) -> CTransaction | None:
         """The transaction that spends the output, mined or waiting."""
         output = self._opened().output(outpoint.txid, outpoint.vout)
         spender = output.spent_by if output else None
