@@ -11,6 +11,7 @@ from zkcmp.exchange.deal import BuyerState, SellerState, load_state, save_state
 from zkcmp.exchange.identity import Identity, ReadingKey, fingerprint
 from zkcmp.exchange.ledger import AnsweredRequests, SpentSamples
 from zkcmp.exchange.party import DealKeys
+from zkcmp.exchange.secret_files import SecretFiles
 from zkcmp.exchange.store import Home, copy_durably, replacing, same_bytes, write_atomic
 
 
@@ -168,16 +169,18 @@ def test_state_of_another_kind_or_version_is_refused(tmp_path: Path) -> None:
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
     identity, keys = Identity.generate(), DealKeys.generate()
-    keys.save(tmp_path / "keys")
-    assert DealKeys.load(tmp_path / "keys").coin_secret == keys.coin_secret
-    assert mode(tmp_path / "keys") == 0o600
+    files, path = SecretFiles(tmp_path), tmp_path / "deals" / ("0" * 32) / "keys"
+    path.parent.mkdir(parents=True)
+    keys.save(path, files)
+    assert DealKeys.load(path, files).coin_secret == keys.coin_secret
+    assert mode(path) == 0o600
     shown = repr(identity) + repr(keys) + repr(keys.reading) + repr(vars(keys))
     assert identity.seed.hex() not in shown
     assert keys.reading.secret.hex() not in shown
     for bad in (b"", b"{}", b'{"reading":"00","coin":"00"}', b'{"reading":1,"coin":2}'):
-        (tmp_path / "keys").write_bytes(bad)
+        path.write_bytes(bad)
         with pytest.raises(DecodeError):
-            DealKeys.load(tmp_path / "keys")
+            DealKeys.load(path, files)
 
 
 def test_fingerprint_form() -> None:

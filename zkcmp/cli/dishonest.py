@@ -44,8 +44,8 @@ def altered(network: Network) -> Network:
 
 def _sealed(deal: Deal[SellerState], offer: Offer) -> tuple[Network, bytes]:
     """The sealed network and its preimage."""
-    preimage = (deal.directory / "preimage").read_bytes()
-    words = ciphertext_words((deal.directory / "ciphertext").read_bytes(), offer.n_blocks)
+    preimage = deal.read_secret("preimage")
+    words = ciphertext_words(deal.read_secret("ciphertext"), offer.n_blocks)
     architecture = checks.check_offer(offer)
     return sealing.open_seal(preimage, words, offer.commitment, architecture), preimage
 
@@ -64,7 +64,7 @@ def prove_another_network(seller: Seller, folder: Path) -> None:
     )
     test_set = checks.check_request(request, offer, checks.check_offer(offer))
     network, preimage = _sealed(deal, offer)
-    words = ciphertext_words((deal.directory / "ciphertext").read_bytes(), offer.n_blocks)
+    words = ciphertext_words(deal.read_secret("ciphertext"), offer.n_blocks)
     asked = Asked(network.architecture, test_set, request.proof_method)
     if asked.method.backend == "libra":
         # whatever it is committed with, the statement is false; this scheme needs no parameters

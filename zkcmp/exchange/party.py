@@ -21,7 +21,9 @@ from zkcmp.errors import DealError, DecodeError
 from zkcmp.exchange.deal import STATE_FILE, State, load_state, missing, save_state
 from zkcmp.exchange.envelope import Kind, max_file_bytes
 from zkcmp.exchange.identity import Identity, ReadingKey
+from zkcmp.exchange.keyring import AskPassphrase
 from zkcmp.exchange.messages import FILE_NAMES, Offer, read_offer
+from zkcmp.exchange.secret_files import SecretFiles, is_secret_name
 from zkcmp.exchange.store import (
     PRIVATE_FILE,
     SHARED_FILE,
@@ -48,14 +50,14 @@ class DealKeys:
     def coin_public(self) -> bytes:
         return public_key(self.coin_secret)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, files: SecretFiles) -> None:
         plain = {"reading": self.reading.secret.hex(), "coin": self.coin_secret.hex()}
-        write_atomic(path, json.dumps(plain).encode())
+        files.write(path, json.dumps(plain).encode())
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, files: SecretFiles) -> Self:
         try:
-            plain = json.loads(path.read_bytes())
+            plain = json.loads(files.read(path))
             return cls(ReadingKey(bytes.fromhex(plain["reading"])), bytes.fromhex(plain["coin"]))
         except (ValueError, KeyError, TypeError):
             raise DecodeError(f"{path} is damaged; restore the private directory") from None
@@ -64,10 +66,11 @@ class DealKeys:
 class Deal(Generic[State]):
     """One deal's private directory and the shared folder that it talks through."""
 
-    def __init__(self, directory: Path, folder: Path, state: State):
+    def __init__(self, directory: Path, folder: Path, state: State, files: SecretFiles):
         self.directory = directory
         self.folder = folder
         self.state: State = state
+        self.files = files
 
     def own(self, kind: Kind) -> Path:
         """Where this party keeps its own copy of a message."""
@@ -80,7 +83,15 @@ class Deal(Generic[State]):
         return read_offer(self.own(Kind.OFFER))
 
     def keys(self) -> DealKeys:
-        return DealKeys.load(self.directory / "keys")
+        return DealKeys.load(self.directory / "keys", self.files)
+
+    def read_secret(self, name: str) -> bytes:
+        """What a secret file of this deal says. Raises DecodeError for a damaged one."""
+        return self.files.read(self.directory / name)
+
+    def write_secret(self, name: str, data: bytes) -> None:
+        """Write a file that opens the seal or spends coins; `secret_files` lists their names."""
+        self.files.write(self.directory / name, data)
 
     def taking_in(
         self, kind: Kind, limit_bytes: int | None = None
@@ -104,12 +115,17 @@ class Deal(Generic[State]):
         return target
 
     def save_transaction(self, name: str, tx: CTransaction) -> None:
-        write_atomic(self.directory / name, tx.serialize())
+        """Keep a transaction; a claim has the key in it, and is kept as a secret file."""
+        if is_secret_name(name):
+            self.write_secret(name, tx.serialize())
+        else:
+            write_atomic(self.directory / name, tx.serialize())
 
     def load_transaction(self, name: str) -> CTransaction:
         path = self.directory / name
+        data = self.read_secret(name) if is_secret_name(name) else path.read_bytes()
         try:
-            return CTransaction.deserialize(path.read_bytes())
+            return CTransaction.deserialize(data)
         except (SerializationError, ValueError):
             raise DecodeError(f"{path} is damaged; restore the private directory") from None
 
@@ -129,21 +145,30 @@ class Party(Generic[State]):
     force = False
     """Begin work although memory will probably not suffice for it."""
 
-    def __init__(self, home: Home):
+    def __init__(self, home: Home, files: SecretFiles):
         self.home = home
-        self.identity = Identity(
-            _secret(home.path / "identity.key", lambda: Identity.generate().seed)
-        )
-        self.coin_secret = _secret(home.path / "wallet.key", generate_secret_key)
+        self.files = files
+        self.identity = Identity(self._secret("identity.key", lambda: Identity.generate().seed))
+        self.coin_secret = self._secret("wallet.key", generate_secret_key)
 
     @classmethod
     @contextlib.contextmanager
-    def opened(cls, path: Path) -> Iterator[Self]:
-        """The party in the private directory `path`, which no other command uses meanwhile."""
+    def opened(cls, path: Path, ask: AskPassphrase | None = None) -> Iterator[Self]:
+        """The party in the private directory `path`, which no other command uses meanwhile.
+
+        `ask` gives the passphrase of a directory that has one.
+        """
         home = Home(path)
         home.prepare()
         with home.lock():
-            yield cls(home)
+            yield cls(home, SecretFiles.opened(home.path, ask))
+
+    def _secret(self, name: str, generate: Callable[[], bytes]) -> bytes:
+        """The 32 bytes in a file of the private directory, made on first use."""
+        path = self.home.path / name
+        if not path.exists():
+            self.files.write(path, generate())
+        return self.files.read(path)
 
     @property
     def wallet_script(self) -> bytes:
@@ -168,7 +193,7 @@ class Party(Generic[State]):
                 state = load_state(directory, self.state_type)
                 if state.deal != directory.name:
                     raise DecodeError(f"{directory / STATE_FILE} is of another deal; restore ours")
-                found.append(Deal(directory, Path(state.folder), state))
+                found.append(Deal(directory, Path(state.folder), state, self.files))
             except DecodeError as error:
                 damaged.append(DamagedDeal(directory, str(error)))
         return found, damaged
@@ -251,10 +276,3 @@ def refuse_foreign(folder: Path, kind: Kind) -> None:
 def _same_place(one: Path, other: Path) -> bool:
     """Whether both lead to one directory or file, by whatever name or mount."""
     return one == other or (one.exists() and other.exists() and one.samefile(other))
-
-
-def _secret(path: Path, generate: Callable[[], bytes]) -> bytes:
-    """The 32 bytes in `path`, made on first use."""
-    if not path.exists():
-        write_atomic(path, generate())
-    return path.read_bytes()

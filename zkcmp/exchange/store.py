@@ -26,7 +26,7 @@ from zkcmp.errors import DealError, DecodeError
 _COPY_BYTES = 1 << 20
 PRIVATE_FILE, SHARED_FILE = 0o600, 0o644
 _DEAL_NAME = re.compile("[0-9a-f]{32}")
-_UNFINISHED = ".unfinished"
+UNFINISHED = ".unfinished"
 
 
 def sync_directory(path: Path) -> None:
@@ -168,7 +168,7 @@ class Home:
 
         Its contents must be durable by then. An error removes it.
         """
-        unfinished = self.path / "deals" / (deal.hex() + _UNFINISHED)
+        unfinished = self.path / "deals" / (deal.hex() + UNFINISHED)
         shutil.rmtree(unfinished, ignore_errors=True)
         make_private(unfinished)
         try:
@@ -180,7 +180,7 @@ class Home:
 
     def remove_unfinished(self) -> list[Path]:
         """Remove what killed commands left of deals that were never begun; what was removed."""
-        found = sorted((self.path / "deals").glob("*" + _UNFINISHED))
+        found = sorted((self.path / "deals").glob("*" + UNFINISHED))
         for path in found:
             shutil.rmtree(path, ignore_errors=True)
         return [path for path in found if not path.exists()]

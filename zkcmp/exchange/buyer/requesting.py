@@ -100,18 +100,18 @@ def _new_deal(
             method=method.drawn().line,
         )
         with buyer.home.beginning(offer.deal) as directory:
-            deal = Deal(directory, folder.resolve(), state)
+            deal = Deal(directory, folder.resolve(), state, buyer.files)
             deal.accept(Kind.OFFER, copy)
             _write_request(buyer, deal, offer, test_set)
             deal.save()
-    return Deal(own, folder.resolve(), state)
+    return Deal(own, folder.resolve(), state, buyer.files)
 
 
 def _write_request(
     buyer: Party[BuyerState], deal: Deal[BuyerState], offer: Offer, test_set: TestSet
 ) -> None:
     keys = DealKeys.generate()
-    keys.save(deal.directory / "keys")
+    keys.save(deal.directory / "keys", buyer.files)
     encoded = test_set.to_bytes()
     write_atomic(deal.directory / "test_set", encoded)
     record: dict[str, int | str | bytes] = {

@@ -89,8 +89,8 @@ def _deliver(
         parameters_digest = prover.check_audited(proving_key, bytes.fromhex(state.audited))
     else:
         parameters_digest = prover.parameters_digest(None)
-    preimage = (deal.directory / "preimage").read_bytes()
-    ciphertext = (deal.directory / "ciphertext").read_bytes()
+    preimage = deal.read_secret("preimage")
+    ciphertext = deal.read_secret("ciphertext")
     words = ciphertext_words(ciphertext, offer.n_blocks)
     network = sealing.open_seal(preimage, words, offer.commitment, asked.architecture)
     # a refusal is an answer, too: it tells the same bit

@@ -17,7 +17,7 @@ from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.messages import Offer
 from zkcmp.exchange.party import Deal, DealKeys, Party, refuse_foreign
 from zkcmp.exchange.statement import ciphertext_bytes
-from zkcmp.exchange.store import replacing, write_atomic
+from zkcmp.exchange.store import replacing
 from zkcmp.model.bounds import check_no_wrap
 from zkcmp.model.network import Network
 
@@ -93,13 +93,13 @@ def _new_deal(
     }
     state = SellerState(deal_id.hex(), str(folder.resolve()), "", weights.hex())
     with seller.home.beginning(deal_id) as directory:
-        write_atomic(directory / "preimage", preimage)
-        write_atomic(directory / "ciphertext", ciphertext)
-        keys.save(directory / "keys")
-        deal = Deal(directory, folder.resolve(), state)
+        deal = Deal(directory, folder.resolve(), state, seller.files)
+        deal.write_secret("preimage", preimage)
+        deal.write_secret("ciphertext", ciphertext)
+        keys.save(directory / "keys", seller.files)
         with replacing(deal.own(Kind.OFFER)) as path:
             architecture = network.architecture.to_bytes()
             state.offer = messages.write_offer(path, seller.identity, fields, architecture).hex()
         checks.check_offer(deal.offer())
         deal.save()
-    return Deal(seller.home.deal_directory(deal_id), folder.resolve(), state)
+    return Deal(seller.home.deal_directory(deal_id), folder.resolve(), state, seller.files)
