@@ -1,9 +1,10 @@
-"""The buyer's lock: P2WPKH coins of one key into the hash-locked output, and change.
+"""The buyer's lock: coins of one script into the hash-locked output, and change.
 
 sum(coins) = amount + change + rate * vsize
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bitcoin.core import CTransaction, CTxOut
 from bitcoin.core.script import CScript
@@ -16,21 +17,28 @@ from bitcoin_scripts.keys import p2wpkh_script_code, public_key
 from bitcoin_scripts.spend import input_of, signature, with_witnesses
 
 
-def build_lock(
+@dataclass(frozen=True)
+class LockPlan:
+    """Which coins go into a lock, in order, and the unsigned transaction that spends them."""
+
+    coins: tuple[Outpoint, ...]
+    transaction: CTransaction
+
+
+def plan_lock(
     utxos: Sequence[Outpoint],
     htlc: Htlc,
     amount_sat: int,
     change_script: bytes,
-    secret_key: bytes,
+    witness: Sequence[bytes],
     fee_sat_per_vb: int,
-) -> CTransaction:
-    """The signed transaction that pays exactly `amount_sat` to the lock, output 0.
+) -> LockPlan:
+    """An unsigned transaction that pays exactly `amount_sat` to the lock, output 0.
 
-    Takes the largest coins first, as few as will do; all of them must pay to `secret_key`'s
-    P2WPKH script. Change too small to be relayed is left to the fee. Raises SettlementError when
-    the coins do not suffice, the amount is dust, or the fee is out of bounds.
+    Takes the largest coins first, as few as will do; each is spent by a witness of the sizes of
+    `witness`. Change too small to be relayed is left to the fee. Raises SettlementError when the
+    coins do not suffice, the amount is dust, or the fee is out of bounds.
     """
-    key = public_key(secret_key)
     fees.check_not_dust(amount_sat, htlc.script_pubkey)
     dust = fees.dust_limit_sat(change_script)
     distinct = {(coin.txid, coin.vout): coin for coin in utxos}
@@ -40,16 +48,40 @@ def build_lock(
         coins.append(coin)
         total = sum(c.amount_sat for c in coins)
         for with_change in (True, False):
-            size = _vsize(coins, htlc, change_script, key, with_change)
+            draft = _unsigned(coins, htlc, 1, change_script, int(with_change))
+            size = fees.vsize(with_witnesses(draft, [witness] * len(coins)))
             fee = fees.fee_sat(size, fee_sat_per_vb)
             change = total - amount_sat - fee
             if change >= (dust if with_change else 0):
                 fees.check_fee(fee, amount_sat)
-                outputs = _outputs(htlc, amount_sat, change_script, change if with_change else 0)
-                return _signed(coins, outputs, key, secret_key)
+                change_sat = change if with_change else 0
+                tx = _unsigned(coins, htlc, amount_sat, change_script, change_sat)
+                return LockPlan(tuple(coins), tx)
     raise SettlementError(
         f"{available} sat in {len(distinct)} coins do not cover {amount_sat} sat and the fee; "
         "send more coins to the deal's address"
+    )
+
+
+def build_lock(
+    utxos: Sequence[Outpoint],
+    htlc: Htlc,
+    amount_sat: int,
+    change_script: bytes,
+    secret_key: bytes,
+    fee_sat_per_vb: int,
+) -> CTransaction:
+    """The signed lock over P2WPKH coins of `secret_key`; otherwise as `plan_lock`."""
+    key = public_key(secret_key)
+    witness = [fees.DUMMY_SIGNATURE, key]
+    plan = plan_lock(utxos, htlc, amount_sat, change_script, witness, fee_sat_per_vb)
+    code = p2wpkh_script_code(key)
+    return with_witnesses(
+        plan.transaction,
+        [
+            [signature(code, plan.transaction, index, coin.amount_sat, secret_key), key]
+            for index, coin in enumerate(plan.coins)
+        ],
     )
 
 
@@ -64,30 +96,10 @@ def lock_outpoint(tx: CTransaction, htlc: Htlc) -> Outpoint:
     return Outpoint(txid_of(tx), found[0], tx.vout[found[0]].nValue)
 
 
-def _outputs(htlc: Htlc, amount_sat: int, change_script: bytes, change_sat: int) -> list[CTxOut]:
+def _unsigned(
+    coins: Sequence[Outpoint], htlc: Htlc, amount_sat: int, change_script: bytes, change_sat: int
+) -> CTransaction:
     outputs = [CTxOut(amount_sat, htlc.script_pubkey)]
     if change_sat:
         outputs.append(CTxOut(change_sat, CScript(change_script)))
-    return outputs
-
-
-def _vsize(
-    coins: Sequence[Outpoint], htlc: Htlc, change_script: bytes, key: bytes, with_change: bool
-) -> int:
-    outputs = _outputs(htlc, 1, change_script, int(with_change))
-    draft = CTransaction([input_of(c) for c in coins], outputs, 0, 2)
-    return fees.vsize(with_witnesses(draft, [[fees.DUMMY_SIGNATURE, key]] * len(coins)))
-
-
-def _signed(
-    coins: Sequence[Outpoint], outputs: Sequence[CTxOut], key: bytes, secret_key: bytes
-) -> CTransaction:
-    tx = CTransaction([input_of(c) for c in coins], outputs, 0, 2)
-    code = p2wpkh_script_code(key)
-    return with_witnesses(
-        tx,
-        [
-            [signature(code, tx, index, coin.amount_sat, secret_key), key]
-            for index, coin in enumerate(coins)
-        ],
-    )
+    return CTransaction([input_of(c) for c in coins], outputs, 0, 2)
