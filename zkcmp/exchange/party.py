@@ -34,6 +34,9 @@ from zkcmp.exchange.store import (
     write_atomic,
 )
 
+RECOVERED_FILE = "recovered"
+"""In the directory of a deal that was made from a rescue file (`rescue`)."""
+
 
 @dataclass(frozen=True, repr=False)
 class DealKeys:
@@ -92,6 +95,17 @@ class Deal(Generic[State]):
     def write_secret(self, name: str, data: bytes) -> None:
         """Write a file that opens the seal or spends coins; `secret_files` lists their names."""
         self.files.write(self.directory / name, data)
+
+    def refuse_recovered(self) -> None:
+        """Raise DealError for a deal that came from a rescue file: it settles, and begins nothing.
+
+        The file can be older than an answer to a request, or than a lock, that was sent since.
+        """
+        if (self.directory / RECOVERED_FILE).exists():
+            raise DealError(
+                "this deal was recovered from a rescue file, which can be older than what was sent "
+                "since; it can be redeemed, opened or refunded only: begin another deal"
+            )
 
     def taking_in(
         self, kind: Kind, limit_bytes: int | None = None

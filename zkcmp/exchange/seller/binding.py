@@ -98,6 +98,7 @@ def bind(
 
     Nothing is kept of a pair of which one message is not acceptable.
     """
+    deal.refuse_recovered()
     state, own = deal.state, deal.own(Kind.REQUEST)
     if not state.request and not deal.offered(Kind.REQUEST):
         raise missing(Kind.REQUEST, deal.folder)
