@@ -23,7 +23,8 @@ from zkcmp.model.dataset import TestSet
 from zkcmp.model.float_network import FloatNetwork
 from zkcmp.model.layers import Flatten, Square
 from zkcmp.model.onnx_io import export_float_onnx, import_onnx
-from zkcmp.model.quantize import quantize, report
+from zkcmp.model.quantize import quantize
+from zkcmp.model.report import report
 
 N_TEST = 360
 

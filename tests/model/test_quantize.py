@@ -9,9 +9,10 @@ from zkcmp.model.bounds import check_no_wrap
 from zkcmp.model.data_files import digits_onnx, load_digits_test
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.float_network import FloatConv, FloatDense, FloatNetwork
-from zkcmp.model.network import Flatten, Square
+from zkcmp.model.layers import Flatten, Square, SumPool
 from zkcmp.model.onnx_io import read_onnx
-from zkcmp.model.quantize import quantize, quantize_weight, report
+from zkcmp.model.quantize import quantize, quantize_weight, row_spread
+from zkcmp.model.report import report
 
 
 def _float_network(seed: int = 1, bias: float = 0.1, **fields) -> FloatNetwork:
@@ -164,3 +165,68 @@ def test_the_committed_digits_network():
     assert result.integer_accuracy >= 0.96
     assert result.float_accuracy - result.integer_accuracy <= 0.002
     assert network.architecture.n_weights == 860
+
+
+def _uneven(seed: int = 1) -> FloatNetwork:
+    """Rows of the first layers differ in size by up to a thousand."""
+    float_network = _float_network(seed)
+    conv, square, flatten, dense, other, last = float_network.layers
+    assert isinstance(conv, FloatConv)
+    assert isinstance(dense, FloatDense)
+    factors = np.array([1.0, 0.2])
+    conv = FloatConv(
+        conv.weight * factors[:, None, None, None], conv.bias * factors, conv.stride, conv.padding
+    )
+    rows = np.array([1.0, 0.3, 0.5, 0.001, 1.0, 0.7])
+    dense = FloatDense(dense.weight * rows[:, None], dense.bias * rows)
+    layers = (conv, square, flatten, dense, other, last)
+    return FloatNetwork((1, 4, 6), layers, 8, Normalisation("0.00390625"))
+
+
+def test_per_channel_logits_are_the_float_logits_times_one_scale():
+    float_network = _uneven()
+    network = quantize(float_network, 14, per_channel=True)
+    _assert_proportional(network.forward(_images()), float_network.forward(_images()))
+    _assert_proportional(
+        quantize(float_network, 14).forward(_images()), float_network.forward(_images())
+    )
+
+
+def test_per_channel_through_groups_and_pools():
+    rng = np.random.default_rng(5)
+    layers = (
+        FloatConv(
+            rng.normal(0, 0.3, (4, 1, 2, 2)) * [[[[1]]], [[[0.3]]], [[[0.5]]], [[[1]]]],
+            0.1 * rng.normal(size=4),
+        ),
+        Square(),
+        FloatConv(rng.normal(0, 0.3, (4, 2, 2, 2)), 0.1 * rng.normal(size=4), groups=2),
+        SumPool((2, 2), (2, 2)),
+        Flatten(),
+        FloatDense(rng.normal(0, 0.3, (3, 8)), np.zeros(3)),
+    )
+    float_network = FloatNetwork((1, 4, 6), layers, 8, Normalisation("0.00390625"))
+    network = quantize(float_network, 14, per_channel=True)
+    _assert_proportional(network.forward(_images()), float_network.forward(_images()))
+    plain = quantize(float_network, 14)
+    assert not np.array_equal(network.tensors[0], plain.tensors[0])
+
+
+def test_per_channel_lifts_small_rows_and_leaves_the_last_layer():
+    float_network = _uneven()
+    plain, lifted = quantize(float_network, 8), quantize(float_network, 8, per_channel=True)
+    quiet = 3  # the row a thousand times smaller: lifted, but not to its full height
+    assert np.abs(lifted.tensors[2][quiet]).max() <= 4 * max(
+        1, np.abs(plain.tensors[2][quiet]).max()
+    )
+    assert np.abs(lifted.tensors[0][1]).max() > 3 * np.abs(plain.tensors[0][1]).max()
+    last = float_network.layers[5]
+    assert isinstance(last, FloatDense)
+    # one scale for all logits: rows keep their order of size after the absorbed columns
+    assert lifted.tensors[4].shape == last.weight.shape
+
+
+def test_row_spread_is_bounded_and_a_row_of_zeros_stays():
+    weight = np.array([[8.0, -2], [4, 1], [0, 0], [1e-9, 0], [-8, 8]])
+    assert row_spread(weight).tolist() == [1, 2, 1, 4, 1]
+    assert row_spread(np.zeros((2, 3))).tolist() == [1, 1]

@@ -1,12 +1,16 @@
 """From a float network to the integer network that is sealed and proved.
 
-    W = clip(round(s_w · w)),   B = round(S' · b),   S' = S · s_w      (conv, dense)
-    S' = S²                                                             (square)
+    W[o, i] = clip(round(s · σ'_o · w[o, i] / σ_i)),   B_o = round(S' · σ'_o · b_o),   S' = S · s
+                                                                        (conv, dense)
+    S' = S²,   σ' = σ²                                                  (square)
 
-S is the scale of the activations: integer value ≈ S · float value, 1/scale of the normalisation
-at the input. Nothing is rescaled between layers, so arg max needs no scale at the end, and a
-bias is as wide as its accumulator's scale makes it. Widths are fixed in the architecture and so
-public: bias widths are rounded up, that they say little about the values.
+S · σ_c is the scale of channel c of the activations: integer value ≈ S · σ_c · float value. At the
+input S is 1/scale of the normalisation and σ = 1. Nothing is rescaled between layers, so a bias is
+as wide as its accumulator's scale makes it. Per tensor, σ' = 1 everywhere. Per channel, σ'_o lifts
+a row of small weights towards the largest, up to MAX_SPREAD times; the next layer's weights absorb
+it before they are rounded themselves. The last layer always has one scale, for the arg max's sake.
+Widths are fixed in the architecture and so public: bias widths are rounded up, that they say little
+about the values. `calibrate.choose_widths` finds the fewest bits that keep an accuracy.
 
 After two squares that scale is near 2^75, and a bias at it wider than a tensor may be. Such a bias
 b is carried by one constant unit more in the dense layer before: that unit outputs β, its square
@@ -14,20 +18,20 @@ times the column b/β² is b, and the bias itself becomes 0.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zkcmp.errors import ZkcmpError
 from zkcmp.model.architecture import Architecture, Normalisation
-from zkcmp.model.dataset import TestSet
 from zkcmp.model.float_network import FloatArray, FloatConv, FloatDense, FloatLayer, FloatNetwork
 from zkcmp.model.layers import MAX_TENSOR_BITS, Dense, Layer, Square
 from zkcmp.model.network import Network
 
 DEFAULT_WEIGHT_BITS = 8
+MIN_WEIGHT_BITS, MAX_WEIGHT_BITS = 2, 32
 BIAS_BITS_STEP = 4
+MAX_SPREAD = 4.0  # the next layer absorbs it squared, behind a square
 _CLIP_RATIOS = np.linspace(1.0, 0.3, 71)
 
 
@@ -36,10 +40,12 @@ def quantize(
     weight_bits: int | Sequence[int] | None = None,
     input_bits: int | None = None,
     normalisation: Normalisation | None = None,
+    per_channel: bool = False,
 ) -> Network:
     """The integer network with the given width for every weight tensor, or one for each in order.
 
     Without widths: those the file says it was trained for, else DEFAULT_WEIGHT_BITS.
+    per_channel: a scale for every output channel of all layers but the last.
     An imported export of an integer network comes back as that very network.
     Raises ZkcmpError when a width does not suffice or the input range is not known.
     """
@@ -50,15 +56,20 @@ def quantize(
         raise ZkcmpError("the file does not say how wide a pixel is; give input_bits")
     normalisation = normalisation or float_network.normalisation
     float_layers = _fold_offset(float_network.layers, float(normalisation.offset))
-    n_linear = sum(isinstance(layer, FloatConv | FloatDense) for layer in float_layers)
+    n_linear = linear_count(float_network)
     if weight_bits is None:
         weight_bits = float_network.weight_bits or DEFAULT_WEIGHT_BITS
     widths = [weight_bits] * n_linear if isinstance(weight_bits, int) else list(weight_bits)
-    if len(widths) != n_linear or not all(2 <= bits <= 32 for bits in widths):
-        raise ZkcmpError(f"weight_bits must be {n_linear} widths from 2 to 32, one a weight tensor")
+    allowed = range(MIN_WEIGHT_BITS, MAX_WEIGHT_BITS + 1)
+    if len(widths) != n_linear or not all(bits in allowed for bits in widths):
+        raise ZkcmpError(
+            f"weight_bits must be {n_linear} widths from {MIN_WEIGHT_BITS} to {MAX_WEIGHT_BITS}, "
+            "one a weight tensor"
+        )
+    pixel_scale = float(normalisation.scale)
     while True:
         try:
-            layers, tensors = _quantize_layers(float_layers, widths, float(normalisation.scale))
+            layers, tensors = _quantize_layers(float_layers, widths, pixel_scale, per_channel)
             break
         except _WideBiasError as error:
             float_layers = _carry_bias(float_layers, error)
@@ -77,24 +88,59 @@ class _WideBiasError(ZkcmpError):
         )
 
 
+def linear_count(float_network: FloatNetwork) -> int:
+    """How many weight tensors the network has, so how many widths it takes."""
+    return sum(isinstance(layer, FloatConv | FloatDense) for layer in float_network.layers)
+
+
 def _quantize_layers(
-    float_layers: list[FloatLayer], widths: list[int], pixel_scale: float
+    float_layers: list[FloatLayer], widths: list[int], pixel_scale: float, per_channel: bool
 ) -> tuple[list[Layer], list[NDArray[np.int64]]]:
-    scale, remaining = 1.0 / pixel_scale, iter(widths)
+    scale, spread, remaining = 1.0 / pixel_scale, np.ones(1), list(widths)
     layers: list[Layer] = []
     tensors: list[NDArray[np.int64]] = []
     for index, layer in enumerate(float_layers):
         if isinstance(layer, FloatConv | FloatDense):
-            bits = next(remaining)
-            weight_scale, weight = quantize_weight(layer.weight, bits)
+            bits = remaining.pop(0)
+            weight = _absorb_spread(layer, spread)
+            spread = row_spread(weight) if per_channel and remaining else np.ones(len(weight))
+            weight_scale, integers = quantize_weight(_by_row(weight, spread), bits)
             scale *= weight_scale
-            bias, bias_bits = _quantize_bias(index, layer.bias, scale)
+            bias, bias_bits = _quantize_bias(index, layer.bias * spread, scale)
             layers.append(_integer_layer(layer, bits, bias_bits))
-            tensors += [weight, bias]
+            tensors += [integers, bias]
         else:
-            scale = scale * scale if isinstance(layer, Square) else scale
+            if isinstance(layer, Square):
+                scale, spread = scale * scale, spread * spread
             layers.append(layer)
     return layers, tensors
+
+
+def _absorb_spread(layer: FloatConv | FloatDense, spread: FloatArray) -> FloatArray:
+    """The layer's weights for inputs whose channel c is `spread[c]` times as large."""
+    if isinstance(layer, FloatDense):
+        n_in = layer.weight.shape[1]
+        repeated = np.repeat(spread, n_in // len(spread))  # a flattened channel is consecutive
+        return np.asarray(layer.weight / repeated)
+    n_in = layer.weight.shape[1]
+    by_group = np.broadcast_to(spread, (n_in * layer.groups,)).reshape(layer.groups, n_in)
+    of_output = np.repeat(by_group, len(layer.weight) // layer.groups, axis=0)
+    return np.asarray(layer.weight / of_output[:, :, None, None])
+
+
+def row_spread(weight: FloatArray) -> FloatArray:
+    """σ' (rows,): what makes the largest weight of each row that of the tensor, at most MAX_SPREAD.
+
+    A row of zeros keeps 1.
+    """
+    largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
+    spread = np.ones(len(weight))
+    np.divide(largest.max(), largest, out=spread, where=largest > 0)
+    return np.minimum(spread, MAX_SPREAD)
+
+
+def _by_row(weight: FloatArray, factors: FloatArray) -> FloatArray:
+    return np.asarray(weight * factors.reshape(-1, *[1] * (weight.ndim - 1)))
 
 
 def _carry_bias(layers: list[FloatLayer], error: _WideBiasError) -> list[FloatLayer]:
@@ -172,34 +218,3 @@ def _integer_layer(layer: FloatConv | FloatDense, weight_bits: int, bias_bits: i
         return layer.integer_layer(weight_bits, bias_bits)
     out_features, in_features = map(int, layer.weight.shape)
     return Dense(in_features, out_features, weight_bits, bias_bits)
-
-
-@dataclass(frozen=True)
-class QuantisationReport:
-    """What quantisation cost on one labelled set; fractions of `n` samples."""
-
-    n: int
-    float_accuracy: float
-    integer_accuracy: float
-    agreement: float
-    widths: dict[str, int]
-
-    def __str__(self) -> str:
-        widths = ", ".join(f"{name} {bits}" for name, bits in self.widths.items())
-        return (
-            f"on {self.n} samples: float {self.float_accuracy:.2%}, integer "
-            f"{self.integer_accuracy:.2%}, same prediction {self.agreement:.2%} (bits: {widths})"
-        )
-
-
-def report(float_network: FloatNetwork, network: Network, samples: TestSet) -> QuantisationReport:
-    """Accuracy of the float network and of the integer one made from it."""
-    float_labels = float_network.predict(samples.images)
-    labels = network.predict(samples.images)
-    return QuantisationReport(
-        len(samples),
-        float(np.mean(float_labels == samples.labels)),
-        float(np.mean(labels == samples.labels)),
-        float(np.mean(float_labels == labels)),
-        {spec.name: spec.bits for spec in network.architecture.tensors()},
-    )
