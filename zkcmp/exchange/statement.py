@@ -26,7 +26,7 @@ def parse_threshold(accuracy: str, n_images: int) -> int:
     """T = ⌈τ·n⌉ for τ written as `0.95` or `95%`. Raises ZkcmpError unless 0 < τ <= 1."""
     match = _DECIMAL.fullmatch(accuracy.strip())
     if not match:
-        raise ZkcmpError(f"accuracy {accuracy!r} is not a number like 0.95 or 95%")
+        raise ZkcmpError(f"accuracy {accuracy[:40]!r} is not a number like 0.95 or 95%")
     tau = Fraction(accuracy.strip().rstrip("%")) / (100 if match[2] else 1)
     if not 0 < tau <= 1:
         raise ZkcmpError(f"accuracy {accuracy} is not above 0 and at most 1 (100%)")
