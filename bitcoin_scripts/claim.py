@@ -8,7 +8,7 @@ from bitcoin_scripts.chain import Outpoint
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.htlc import PREIMAGE_BYTES, Htlc
 from bitcoin_scripts.keys import public_key
-from bitcoin_scripts.spend import spend_htlc
+from bitcoin_scripts.spend import spend_htlc, spend_vsize
 
 
 def build_claim(
@@ -33,3 +33,8 @@ def build_claim(
     return spend_htlc(
         htlc, funding, branch, seller_secret_key, destination_script, fee_sat_per_vb, locktime=0
     )
+
+
+def claim_vsize(htlc: Htlc, destination_script: bytes) -> int:
+    """Size of the claim in vbytes, whatever its fee."""
+    return spend_vsize(htlc, [bytes(PREIMAGE_BYTES), b"\x01"], destination_script)

@@ -15,6 +15,12 @@ DUMMY_SIGNATURE = bytes(MAX_SIGNATURE_BYTES + 1)
 MAX_FEE_DIVISOR = 2
 """A fee above this fraction of the amount is refused: rates spike, and typing errors happen."""
 
+CEILING_SAT_PER_VB = 500
+"""A rate above this is refused unless it is said to be meant; no estimate is followed beyond it."""
+
+INCREMENT_SAT_PER_VB = 1
+"""What a replacement pays for its own size above all that the replaced one paid (BIP 125)."""
+
 _DUST_RELAY_SAT_PER_VB = 3
 _WITNESS_INPUT_VB = 67  # Bitcoin Core's estimate of what spending a witness output costs
 _LEGACY_INPUT_VB = 148
@@ -32,6 +38,26 @@ def fee_sat(size_vb: int, fee_sat_per_vb: int) -> int:
     if fee_sat_per_vb < 1:
         raise SettlementError("a fee rate is at least 1 sat/vB; raise it")
     return size_vb * fee_sat_per_vb
+
+
+def check_rate(fee_sat_per_vb: int, accept_high: bool = False) -> None:
+    """Raises SettlementError for a rate above the ceiling that nobody said is meant."""
+    if fee_sat_per_vb > CEILING_SAT_PER_VB and not accept_high:
+        raise SettlementError(
+            f"{fee_sat_per_vb} sat/vB is above the ceiling of {CEILING_SAT_PER_VB}; choose a lower "
+            "--fee, or say --accept-high-fee"
+        )
+
+
+def affordable_sat_per_vb(size_vb: int, amount_sat: int, destination_script: bytes) -> int:
+    """The highest rate at which `amount_sat` can be moved to the script; 0 if there is none."""
+    most = min(amount_sat // MAX_FEE_DIVISOR, amount_sat - dust_limit_sat(destination_script))
+    return max(0, most // size_vb)
+
+
+def replacing_sat_per_vb(replaced_fee_sat: int, size_vb: int) -> int:
+    """The lowest rate at which a transaction of this size may replace one that pays that fee."""
+    return -(-replaced_fee_sat // size_vb) + INCREMENT_SAT_PER_VB
 
 
 def check_fee(fee: int, amount_sat: int) -> None:

@@ -6,7 +6,7 @@ from bitcoin_scripts.chain import Outpoint
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.keys import public_key
-from bitcoin_scripts.spend import spend_htlc
+from bitcoin_scripts.spend import spend_htlc, spend_vsize
 
 
 def build_refund(
@@ -28,3 +28,8 @@ def build_refund(
     return spend_htlc(
         htlc, funding, [b""], buyer_secret_key, destination_script, fee_sat_per_vb, locktime
     )
+
+
+def refund_vsize(htlc: Htlc, destination_script: bytes) -> int:
+    """Size of the refund in vbytes, whatever its fee."""
+    return spend_vsize(htlc, [b""], destination_script)

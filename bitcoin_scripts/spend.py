@@ -51,6 +51,12 @@ def with_witnesses(tx: CTransaction, stacks: Sequence[Sequence[bytes]]) -> CTran
     return CTransaction(tx.vin, tx.vout, tx.nLockTime, tx.nVersion, witness)
 
 
+def spend_vsize(htlc: Htlc, branch: Sequence[bytes], destination_script: bytes) -> int:
+    """Size of `spend_htlc`'s transaction in vbytes, with a signature of the largest size."""
+    draft = _unsigned(Outpoint("00" * 32, 0, 1), 1, destination_script, 0)
+    return fees.vsize(_witnessed(draft, fees.DUMMY_SIGNATURE, branch, htlc))
+
+
 def spend_htlc(
     htlc: Htlc,
     funding: Outpoint,
@@ -64,17 +70,21 @@ def spend_htlc(
 
     Raises SettlementError when the fee or what is left is out of bounds.
     """
-
-    def unsigned(amount_sat: int) -> CTransaction:
-        output = CTxOut(amount_sat, CScript(destination_script))
-        return CTransaction([input_of(funding)], [output], locktime, 2)
-
-    def witnessed(tx: CTransaction, first: bytes) -> CTransaction:
-        return with_witnesses(tx, [[first, *branch, bytes(htlc.redeem_script)]])
-
-    draft = witnessed(unsigned(funding.amount_sat), fees.DUMMY_SIGNATURE)
-    fee = fees.fee_sat(fees.vsize(draft), fee_sat_per_vb)
+    input_of(funding)
+    fee = fees.fee_sat(spend_vsize(htlc, branch, destination_script), fee_sat_per_vb)
     fees.check_fee(fee, funding.amount_sat)
     fees.check_not_dust(funding.amount_sat - fee, destination_script)
-    tx = unsigned(funding.amount_sat - fee)
-    return witnessed(tx, signature(htlc.redeem_script, tx, 0, funding.amount_sat, secret_key))
+    tx = _unsigned(funding, funding.amount_sat - fee, destination_script, locktime)
+    signed = signature(htlc.redeem_script, tx, 0, funding.amount_sat, secret_key)
+    return _witnessed(tx, signed, branch, htlc)
+
+
+def _unsigned(
+    funding: Outpoint, amount_sat: int, destination_script: bytes, locktime: int
+) -> CTransaction:
+    output = CTxOut(amount_sat, CScript(destination_script))
+    return CTransaction([input_of(funding)], [output], locktime, 2)
+
+
+def _witnessed(tx: CTransaction, first: bytes, branch: Sequence[bytes], htlc: Htlc) -> CTransaction:
+    return with_witnesses(tx, [[first, *branch, bytes(htlc.redeem_script)]])

@@ -214,7 +214,7 @@ def test_redeem_waits_for_confirmations_and_leaves_time(sale: Callable[[str], Sa
     result = deal.run("seller", "redeem")
     assert result.refused
     assert "only 35 blocks are left" in result.err
-    assert not (deal.private("seller") / "claim.tx").exists()
+    assert not (deal.private("seller") / "claims").exists()
 
 
 def test_refund(sale: Callable[[str], Sale]) -> None:

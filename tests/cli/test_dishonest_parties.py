@@ -340,7 +340,7 @@ class TestLock:
         assert result.refused
         assert said in result.err
         assert (deal.root / "chain" / "journal").read_bytes() == journal
-        assert not (deal.private("seller") / "claim.tx").exists()
+        assert not (deal.private("seller") / "claims").exists()
 
     def test_honest_one_is_redeemed(self, sale: Callable[[str], Sale]) -> None:
         deal = sale("verified")

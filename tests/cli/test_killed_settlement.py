@@ -49,7 +49,7 @@ class Parties:
         self.buyer.open(self.sale.deal, self.chain, self.sale.root / "bought.onnx")
 
     def refund(self) -> str:
-        return self.buyer.refund(self.sale.deal, self.chain, FEE_SAT_PER_VB)
+        return self.buyer.refund(self.sale.deal, self.chain, FEE_SAT_PER_VB).txid
 
     def mine(self, blocks: int) -> None:
         self.chain.mine(blocks, b"\x51")

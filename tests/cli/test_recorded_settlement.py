@@ -124,7 +124,7 @@ class TestClaim:
         assert "refund" in result.err
         assert "redeemed by" not in deal.run("seller", "status").out
 
-    @pytest.mark.parametrize("lost", [None, "claim.tx"])
+    @pytest.mark.parametrize("lost", [None, "claims"])
     def test_that_was_sent_and_not_recorded_is_found(
         self, sale: Callable[[str], Sale], lost: str | None
     ) -> None:
@@ -179,6 +179,7 @@ class TestClaim:
         (deal.root / "other-branch").rename(deal.root / "chain")
         mine(deal, 143)
         assert deal.run("buyer", "refund").code == 0
+        mine(deal, 1)
         result = deal.run("seller", "redeem")
         assert result.refused
         assert "the buyer took the refund" in result.err

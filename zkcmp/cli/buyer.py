@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zkcmp.cli.console import progress_bars, say
+from zkcmp.cli.node_options import ChainTyper
 from zkcmp.cli.options import (
     BUYER_HOME,
     CHAIN_DIR,
     DEFAULT_FEE_SAT_PER_VB,
+    AcceptHighFee,
     Backend,
     BackendOption,
     BuyerHome,
@@ -21,6 +23,7 @@ from zkcmp.cli.options import (
     Mode,
     ModeOption,
     Sample,
+    SpendFee,
     chosen_method,
     open_chain,
 )
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from zkcmp.exchange.party import Deal
     from zkcmp.model.dataset import TestSet
 
-app = typer.Typer(help="Buy a network.")
+app = ChainTyper(help="Buy a network.")
 
 
 @app.command()
@@ -224,14 +227,20 @@ def refund(
     deal: DealFolder,
     home: BuyerHome = BUYER_HOME,
     chain_dir: ChainDir = CHAIN_DIR,
-    fee: FeeRate = DEFAULT_FEE_SAT_PER_VB,
+    fee: SpendFee = None,
+    accept_high_fee: AcceptHighFee = False,
 ) -> None:
-    """Take the coins back after the timeout."""
+    """Take the coins back after the timeout.
+
+    Repeated, it sends the refund again, or one with a higher fee in its place.
+    """
     from zkcmp.exchange.buyer import Buyer
 
     with opened(Buyer, home) as buyer, open_chain(chain_dir) as chain:
-        txid = buyer.refund(deal, chain, fee)
-        say(f"refunded   transaction {txid}, {chain.confirmations(txid)} confirmations")
+        refunded = buyer.refund(deal, chain, fee, accept_high_fee)
+    say(f"refunded   transaction {refunded.txid}, {refunded.confirmations} confirmations")
+    if refunded.replaced:
+        say(f"fee        raised to {refunded.fee_sat_per_vb} sat/vB; it replaces the waiting one")
 
 
 @app.command()
@@ -259,12 +268,12 @@ def _mode(line: str) -> str:
 
 
 def _step(deal: "Deal[BuyerState]") -> str:
-    from zkcmp.exchange.buyer.refunding import REFUND_FILE
     from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE
     from zkcmp.exchange.method import Method
+    from zkcmp.exchange.signed_spends import REFUNDS_FILE
 
     state = deal.state
-    refund_signed = (deal.directory / REFUND_FILE).exists()
+    refund_signed = (deal.directory / REFUNDS_FILE).exists()
     lock_signed = (deal.directory / SIGNED_LOCKS_FILE).exists()
     steps = (
         (state.opened, f"opened, network in {state.opened}"),

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zkcmp.cli.node_options import chosen_node
+
 if TYPE_CHECKING:
+    from bitcoin_scripts.chain import Chain
     from bitcoin_scripts.chain.kernel import KernelChain
     from zkcmp.exchange.method import Method
 
@@ -58,6 +61,20 @@ Force = Annotated[
 ]
 FeeRate = Annotated[
     int, typer.Option("--fee", min=1, max=10_000, help="Fee rate, satoshi per virtual byte.")
+]
+
+SpendFee = Annotated[
+    int | None,
+    typer.Option(
+        "--fee",
+        min=1,
+        max=100_000,
+        help="Fee rate, satoshi per virtual byte.",
+        show_default="what the chain estimates",
+    ),
+]
+AcceptHighFee = Annotated[
+    bool, typer.Option("--accept-high-fee", help="A fee rate above 500 sat/vB is meant.")
 ]
 
 
@@ -142,7 +159,24 @@ def chosen_method(
 
 
 @contextlib.contextmanager
-def open_chain(directory: Path) -> Iterator["KernelChain"]:
+def open_chain(directory: Path) -> Iterator["Chain"]:
+    """The chain that the command was given, closed again afterwards.
+
+    That of a node, if one was named (see `node_options`), else the embedded one in `directory`.
+    """
+    choice = chosen_node()
+    if choice is None:
+        with open_embedded_chain(directory) as embedded:
+            yield embedded
+        return
+    if directory != CHAIN_DIR:
+        raise typer.BadParameter("give one of --chain-dir and --node, --node-conf")
+    with choice.connect() as chain:
+        yield chain
+
+
+@contextlib.contextmanager
+def open_embedded_chain(directory: Path) -> Iterator["KernelChain"]:
     """The embedded chain in `directory`, closed again afterwards."""
     from zkcmp.errors import DealError
 

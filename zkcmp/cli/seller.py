@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zkcmp.cli.console import progress_bars, say
+from zkcmp.cli.node_options import ChainTyper
 from zkcmp.cli.options import (
     CHAIN_DIR,
-    DEFAULT_FEE_SAT_PER_VB,
     SELLER_HOME,
+    AcceptHighFee,
     ChainDir,
     DealFolder,
-    FeeRate,
     Force,
     SellerHome,
+    SpendFee,
     open_chain,
 )
 from zkcmp.cli.party import opened, say_damaged
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from zkcmp.exchange.party import Deal
     from zkcmp.exchange.seller import Inspected
 
-app = typer.Typer(help="Sell a network.")
+app = ChainTyper(help="Sell a network.")
 
 
 @app.command()
@@ -163,17 +164,25 @@ def redeem(
     deal: DealFolder,
     home: SellerHome = SELLER_HOME,
     chain_dir: ChainDir = CHAIN_DIR,
-    fee: FeeRate = DEFAULT_FEE_SAT_PER_VB,
+    fee: SpendFee = None,
+    accept_high_fee: AcceptHighFee = False,
 ) -> None:
-    """Check the lock on the chain, then claim the coins, which publishes the key."""
+    """Check the lock on the chain, then claim the coins, which publishes the key.
+
+    Repeated, it sends the claim again, or one with a higher fee in its place.
+    """
     from zkcmp.exchange.seller import Seller
 
     with opened(Seller, home) as seller, open_chain(chain_dir) as chain:
-        redeemed = seller.redeem(deal, chain, fee)
+        redeemed = seller.redeem(deal, chain, fee, accept_high_fee)
     done = "already redeemed" if redeemed.repeated else "redeemed"
     say(f"{done}   transaction {redeemed.txid}, {redeemed.confirmations} confirmations")
+    if redeemed.replaced:
+        say(f"fee        raised to {redeemed.fee_sat_per_vb} sat/vB; it replaces the waiting one")
     if not redeemed.confirmations:
-        say("next       a block must confirm it; on regtest: `zkcmp chain mine 1`")
+        left = f"before height {redeemed.timeout_height}, {redeemed.blocks_left} blocks from now"
+        say(f"next       a block must confirm it {left};")
+        say("           repeat this until then, or run `zkcmp seller watch`")
 
 
 @app.command()
@@ -199,12 +208,12 @@ def status(home: SellerHome = SELLER_HOME) -> None:
 
 
 def _step(deal: "Deal[SellerState]") -> str:
-    from zkcmp.exchange.seller.redeeming import CLAIM_FILE
+    from zkcmp.exchange.signed_spends import CLAIMS_FILE
 
     state = deal.state
     if state.claim_txid:
         return f"redeemed by {state.claim_txid}"
-    if (deal.directory / CLAIM_FILE).exists():
+    if (deal.directory / CLAIMS_FILE).exists():
         return "the claim is signed, perhaps not sent; next: zkcmp seller redeem"
     if state.delivery:
         return "proved; next: zkcmp seller redeem, once the buyer has locked"

@@ -10,8 +10,12 @@ believed.
 import hashlib
 import time
 
+from bitcoin.core import CTransaction
+
+from bitcoin_scripts import fees
 from bitcoin_scripts.chain import Chain, Outpoint
 from bitcoin_scripts.errors import SettlementError
+from bitcoin_scripts.fee_rates import FeeChoice, claim_target
 from bitcoin_scripts.htlc import Htlc, parse
 from bitcoin_scripts.keys import check_public_key
 from circuits.size import check_size
@@ -30,7 +34,20 @@ DEFAULT_MIN_BLOCKS_LEFT = 36
 MAX_TIMEOUT_BLOCKS = 2016
 """A buyer's coins are never held longer than about two weeks."""
 
+TIMEOUT_SLACK_BLOCKS = 6
+"""How much later than agreed, counted from the block of the lock, its timeout may be."""
+
+SCAN_BLOCKS = 13_000
+"""About ninety days: a message cannot make a party search more of the chain than that."""
+
+_REORGANISED_BLOCKS = 144
+_SLOWEST_TARGET_BLOCKS = 144
 _ONE_COIN_SAT = 100_000_000
+_LOCK_AGAIN = "do not reveal the key; the buyer must take the refund and lock again"
+
+
+class NotYet(DealError):
+    """What is asked for may become possible by waiting; the text says for what."""
 
 
 def default_confirmations(chain: str, price_sat: int) -> int:
@@ -117,34 +134,121 @@ def check_delivery(delivery: Delivery, offer: Offer, parameters_digest: bytes) -
 def check_lock(lock: Lock, offer: Offer, refund_key: bytes, chain: Chain) -> tuple[Htlc, Outpoint]:
     """The lock as the chain has it, if it is safe to reveal the key for it.
 
-    Raises VerificationError for a lock that will never do, DealError for one to wait for.
+    Raises VerificationError for a lock that will never do, DealError when it is too late, and
+    NotYet for one to wait for.
     """
     check_chain(offer, chain)
     htlc, outpoint = lock_terms(lock, offer, refund_key)
+    _check_output(_locking_transaction(htlc, outpoint, offer, chain), htlc, outpoint)
+    depth, height = chain.confirmations(outpoint.txid), chain.height()
+    mined_at = height + 1 - depth
+    latest = mined_at + offer.timeout_blocks + TIMEOUT_SLACK_BLOCKS
+    if lock.timeout_height > latest:
+        raise VerificationError(
+            "lock: timeout height",
+            f"at most {latest}, {offer.timeout_blocks} blocks after the lock",
+            lock.timeout_height,
+            "these are not the terms of the offer; the buyer must take the refund and lock again",
+        )
+    _check_time_left(lock, offer, max(height, mined_at + offer.confirmations - 1), height)
+    if depth < offer.confirmations:
+        raise NotYet(
+            f"the lock has {depth} of {offer.confirmations} confirmations; repeat this later, up "
+            f"to height {last_safe_height(lock, offer)}"
+        )
+    spend = chain.find_spend(outpoint, first_height(lock.timeout_height, offer, chain))
+    if spend is not None:
+        raise DealError("the lock was spent already; do not reveal the key, the deal is over")
+    return htlc, outpoint
+
+
+def last_safe_height(lock: Lock, offer: Offer) -> int:
+    """Up to which height of the tip the key may be revealed for this lock."""
+    return lock.timeout_height - offer.min_blocks_left
+
+
+def first_height(timeout_height: int, offer: Offer, chain: Chain) -> int:
+    """From which block on a lock with this timeout, and its spend, have to be looked for."""
+    made_at = timeout_height - offer.timeout_blocks - _REORGANISED_BLOCKS
+    return max(0, made_at, chain.height() - SCAN_BLOCKS)
+
+
+def first_claim_rate(
+    chain: Chain, choice: FeeChoice, timeout_height: int, affordable_sat_per_vb: int
+) -> int:
+    """The rate of a claim that reveals the key. Raises NotYet where it might not be mined in time.
+
+    A claim that stays unmined until the timeout has given the key away for nothing.
+    """
+    left = timeout_height - chain.height()
+    wanted = choice.wanted(chain, claim_target(left))
+    most = choice.most(affordable_sat_per_vb)
+    if choice.sat_per_vb is None and wanted > most:
+        raise NotYet(
+            f"a claim that is mined in time costs about {wanted} sat/vB now, and {most} is the "
+            "most that this one may pay; the key was not revealed; repeat this when fees have "
+            "fallen" + ("" if choice.accept_high else ", or say --accept-high-fee")
+        )
+    slowest = chain.fee_rate(max(1, min(left // 3, _SLOWEST_TARGET_BLOCKS)))
+    if slowest is not None and wanted < min(slowest, fees.CEILING_SAT_PER_VB):
+        raise NotYet(
+            f"at {wanted} sat/vB the claim might not be mined in the {left} blocks that are left: "
+            f"{slowest} sat/vB is asked for now; the key was not revealed; raise --fee, or leave "
+            "it out"
+        )
+    return wanted
+
+
+def _check_time_left(lock: Lock, offer: Offer, reveal_height: int, height: int) -> None:
+    """Raise DealError when the lock is deep enough only when it is too late to reveal the key."""
+    last = last_safe_height(lock, offer)
+    left = lock.timeout_height - reveal_height
+    if height > last:
+        raise DealError(
+            f"only {left} blocks are left before the buyer's refund, less than "
+            f"{offer.min_blocks_left}: the key could be revealed up to height {last}, and the "
+            f"chain is at {height}; do not reveal it, let the buyer take the refund"
+        )
+    if reveal_height > last:
+        raise DealError(
+            f"the lock has {offer.confirmations} confirmations at height {reveal_height} at the "
+            f"earliest, when only {left} blocks are left before the buyer's refund, less than "
+            f"{offer.min_blocks_left}; let the buyer take the refund and lock again"
+        )
+
+
+def _locking_transaction(
+    htlc: Htlc, outpoint: Outpoint, offer: Offer, chain: Chain
+) -> CTransaction:
+    """The transaction of the lock, mined or waiting."""
     tx = chain.get_transaction(outpoint.txid)
-    if tx is None:
-        raise DealError(f"the lock {outpoint.txid} is not on the chain yet; repeat this later")
+    if tx is not None:
+        return tx
+    # a node without an index of transactions finds one whose block it has looked at
+    since = first_height(htlc.timeout_height, offer, chain)
+    paid = chain.find_output(htlc.script_pubkey, since)
+    tx = chain.get_transaction(outpoint.txid)
+    if tx is not None:
+        return tx
+    other = (
+        f", but {paid[0].txid} pays to the same terms: the buyer must announce it" if paid else ""
+    )
+    raise NotYet(f"the lock {outpoint.txid} is not on the chain yet{other}; repeat this later")
+
+
+def _check_output(tx: CTransaction, htlc: Htlc, outpoint: Outpoint) -> None:
+    """Raise VerificationError unless the output is the hash-lock with exactly the price."""
     if outpoint.vout >= len(tx.vout):
         raise VerificationError("lock: output number", f"below {len(tx.vout)}", outpoint.vout)
     output = tx.vout[outpoint.vout]
     if bytes(output.scriptPubKey) != bytes(htlc.script_pubkey):
         raise VerificationError(
-            "lock: script on the chain", "the hash-lock of this deal", "another"
+            "lock: script on the chain", "the hash-lock of this deal", "another", _LOCK_AGAIN
         )
-    if output.nValue != offer.price_sat:
-        raise VerificationError("lock: amount on the chain", offer.price_sat, output.nValue)
-    depth = chain.confirmations(outpoint.txid)
-    if depth < offer.confirmations:
-        raise DealError(
-            f"the lock has {depth} of {offer.confirmations} confirmations; repeat this later"
+    if output.nValue != outpoint.amount_sat:
+        raise VerificationError(
+            "lock: amount on the chain", outpoint.amount_sat, output.nValue, _LOCK_AGAIN
         )
-    left = lock.timeout_height - chain.height()
-    if left < offer.min_blocks_left:
-        raise DealError(
-            f"only {left} blocks are left before the buyer's refund, less than "
-            f"{offer.min_blocks_left}; do not reveal the key, let the buyer take the refund"
-        )
-    return htlc, outpoint
 
 
 def lock_terms(lock: Lock, offer: Offer, refund_key: bytes) -> tuple[Htlc, Outpoint]:

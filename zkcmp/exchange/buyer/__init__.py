@@ -16,10 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bitcoin_scripts.chain import Chain, Outpoint
+from bitcoin_scripts.fee_rates import FeeChoice
 from bitcoin_scripts.htlc import Htlc
 from zkcmp.errors import DealError
 from zkcmp.exchange.buyer import key_material, locking, opening, refunding, requesting, verifying
 from zkcmp.exchange.buyer.locking import Locked
+from zkcmp.exchange.buyer.refunding import Refunded
 from zkcmp.exchange.buyer.verifying import Verified
 from zkcmp.exchange.deal import BuyerState, missing
 from zkcmp.exchange.envelope import Kind
@@ -30,7 +32,7 @@ from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent
 
-__all__ = ["Buyer", "Locked", "Verified"]
+__all__ = ["Buyer", "Locked", "Refunded", "Verified"]
 
 
 class Buyer(Party[BuyerState]):
@@ -115,6 +117,17 @@ class Buyer(Party[BuyerState]):
         """
         return opening.surely_labelled(self.need(folder), network)
 
-    def refund(self, folder: Path, chain: Chain, fee_sat_per_vb: int) -> str:
-        """Take the coins back after the timeout; the refund's transaction id."""
-        return refunding.refund(self, self.need(folder), chain, fee_sat_per_vb)
+    def refund(
+        self,
+        folder: Path,
+        chain: Chain,
+        fee_sat_per_vb: int | None = None,
+        accept_high_fee: bool = False,
+    ) -> Refunded:
+        """Take the coins back after the timeout.
+
+        Repeated, it sends the refund again, or one that pays more: at the rate that is given, else
+        at what the chain estimates.
+        """
+        choice = FeeChoice(fee_sat_per_vb, accept_high_fee)
+        return refunding.refund(self, self.need(folder), chain, choice)

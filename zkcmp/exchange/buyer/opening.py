@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from bitcoin_scripts.chain import Chain
-from bitcoin_scripts.preimage import extract_preimage
 from zkcmp import seal as sealing
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
+from zkcmp.exchange.buyer import known_key
 from zkcmp.exchange.buyer.locking import need_lock
 from zkcmp.exchange.buyer.requesting import own_test_set
 from zkcmp.exchange.buyer.verifying import read_delivery
+from zkcmp.exchange.checks import NotYet
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.party import Deal, Party
@@ -21,20 +22,17 @@ from zkcmp.model.network import Network
 def open_network(
     buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain, out: Path
 ) -> Network:
-    """The network that was bought, written to `out`. Needs a claim, but no confirmation of it."""
+    """The network that was bought, written to `out`. Needs a claim, but no confirmation of it.
+
+    Once a claim was seen, the chain is not needed any more, nor the claim. Raises NotYet before.
+    """
     from zkcmp.model.onnx_io import export_onnx
 
     offer = deal.offer()
-    htlc, outpoint = need_lock(deal, chain)
-    spend = chain.find_spend(outpoint)
-    if spend is None:
-        raise DealError(
-            "the seller has not redeemed yet (`zkcmp seller redeem`), so the key is unknown; "
-            f"from height {htlc.timeout_height} on, `zkcmp buyer refund` returns the coins"
-        )
-    preimage = extract_preimage(spend, htlc)
+    check_out(out)
+    preimage = known_key.look(deal, chain)
     if preimage is None:
-        raise DealError("the lock was refunded, so no key was published; the deal is over")
+        raise _unknown(deal, chain)
     delivery = read_delivery(buyer, deal, offer, deal.own(Kind.DELIVERY))
     words = ciphertext_words(delivery.ciphertext, offer.n_blocks)
     network = sealing.open_seal(preimage, words, offer.commitment, checks.check_offer(offer))
@@ -42,6 +40,25 @@ def open_network(
     deal.state.opened = str(out.absolute())
     deal.save()
     return network
+
+
+def check_out(out: Path) -> None:
+    """Raise DealError when nothing could be written to `out`."""
+    if out.exists() and not out.is_file():
+        raise DealError(f"{out} exists and is no file; choose another --out")
+    if not out.absolute().parent.is_dir():
+        raise DealError(f"{out.absolute().parent} is not a directory; choose another --out")
+
+
+def _unknown(deal: Deal[BuyerState], chain: Chain) -> DealError:
+    """Why no key is known."""
+    htlc, outpoint = need_lock(deal, chain)
+    if chain.find_spend(outpoint, checks.first_height(htlc.timeout_height, deal.offer(), chain)):
+        return DealError("the lock was refunded, so no key was published; the deal is over")
+    return NotYet(
+        "the seller has not redeemed yet (`zkcmp seller redeem`), so the key is unknown; "
+        f"from height {htlc.timeout_height} on, `zkcmp buyer refund` returns the coins"
+    )
 
 
 def surely_labelled(deal: Deal[BuyerState], network: Network) -> tuple[int, int]:

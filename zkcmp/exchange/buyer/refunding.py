@@ -1,45 +1,97 @@
 """The buyer takes the coins back after the timeout, if the seller has not redeemed.
 
-The same command signs the same transaction: with the same fee, the same bytes. With another fee it
-is another transaction that spends the same output, so repeating it never spends anything twice.
+Repeated, it sends the refund again, or one that pays more. All of them spend the same output to the
+same script, so repeating it never spends anything twice.
+
+A claim that was seen, mined or not, is never raced: who has read the key has what was paid for.
+That holds also after a reorganisation undid the claim, and it is this program's honesty, not a rule
+of the chain: a seller whose claim is not mined before the timeout can lose to a refund.
 """
 
-from bitcoin_scripts.chain import Chain, txid_of
-from bitcoin_scripts.preimage import extract_preimage
-from bitcoin_scripts.refund import build_refund
+from dataclasses import dataclass
+
+from bitcoin.core import CTransaction
+
+from bitcoin_scripts.chain import Chain, Outpoint, txid_of
+from bitcoin_scripts.fee_rates import REFUND_TARGET_BLOCKS, FeeChoice
+from bitcoin_scripts.htlc import Htlc
+from bitcoin_scripts.refund import build_refund, refund_vsize
 from zkcmp.errors import DealError
+from zkcmp.exchange import checks
+from zkcmp.exchange.buyer import known_key
 from zkcmp.exchange.buyer.locking import need_lock
+from zkcmp.exchange.checks import NotYet
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.party import Deal, Party
+from zkcmp.exchange.pushing import Spending, Urgency, push
+from zkcmp.exchange.signed_spends import REFUNDS_FILE, SignedSpends
 
-REFUND_FILE = "refund.tx"
+
+@dataclass(frozen=True)
+class Refunded:
+    """The refund that the chain has."""
+
+    txid: str
+    confirmations: int
+    repeated: bool
+    replaced: bool
+    fee_sat_per_vb: int
 
 
 def refund(
-    buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain, fee_sat_per_vb: int
-) -> str:
-    """Find the refund on the chain or send it; its transaction id."""
-    htlc, outpoint = need_lock(deal, chain)
-    spend = chain.find_spend(outpoint)
-    if spend is not None and extract_preimage(spend, htlc) is not None:
+    buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain, choice: FeeChoice
+) -> Refunded:
+    """Find the refund on the chain or send it, or replace the one that waits by one that pays more.
+
+    Raises NotYet before the timeout, and DealError once the key was seen.
+    """
+    if known_key.look(deal, chain) is not None:
         _record(deal, "")  # a reorganisation can have put the claim in a refund's place
-        (deal.directory / REFUND_FILE).unlink(missing_ok=True)
+        SignedSpends(deal, REFUNDS_FILE).forget()
         raise DealError("the seller has redeemed; run `zkcmp buyer open` to get the network")
-    if spend is not None:
-        txid = txid_of(spend)
-    else:
-        wait = htlc.timeout_height - chain.height()
-        if wait > 0:
-            raise DealError(
-                f"the refund is possible from height {htlc.timeout_height} on, {wait} blocks from "
-                "now; repeat this then"
-            )
-        secret = deal.keys().coin_secret
-        tx = build_refund(htlc, outpoint, secret, buyer.wallet_script, fee_sat_per_vb)
-        deal.save_transaction(REFUND_FILE, tx)
-        txid = chain.broadcast(tx)
+    htlc, outpoint = need_lock(deal, chain)
+    found = chain.find_spend(
+        outpoint, checks.first_height(htlc.timeout_height, deal.offer(), chain)
+    )
+    spending = _spending(buyer, deal, htlc, outpoint, found)
+    tx = found
+    if tx is None or not chain.confirmations(txid_of(tx)):
+        _refuse_early(htlc, chain)
+        tx = push(chain, spending, found, choice, Urgency(REFUND_TARGET_BLOCKS, False))
+    txid = txid_of(tx)
     _record(deal, txid)
-    return txid
+    replaced = found is not None and txid_of(found) != txid
+    depth = chain.confirmations(txid)
+    return Refunded(txid, depth, found is not None, replaced, spending.sat_per_vb(tx))
+
+
+def _refuse_early(htlc: Htlc, chain: Chain) -> None:
+    wait = htlc.timeout_height - chain.height()
+    if wait > 0:
+        raise NotYet(
+            f"the refund is possible from height {htlc.timeout_height} on, {wait} blocks from "
+            "now; repeat this then"
+        )
+
+
+def _spending(
+    buyer: Party[BuyerState],
+    deal: Deal[BuyerState],
+    htlc: Htlc,
+    outpoint: Outpoint,
+    found: CTransaction | None,
+) -> Spending:
+    """How this deal's refunds are signed: all to the script that the first one pays to."""
+    record, secret = SignedSpends(deal, REFUNDS_FILE), deal.keys().coin_secret
+    earlier = [spend.transaction for spend in record.load()] + ([found] if found else [])
+    destination = buyer.wallet_script
+    if earlier:
+        destination = bytes(earlier[0].vout[0].scriptPubKey)
+
+    def sign(rate: int) -> CTransaction:
+        return build_refund(htlc, outpoint, secret, destination, rate)
+
+    return Spending(outpoint, refund_vsize(htlc, destination), destination, sign, record)
 
 
 def _record(deal: Deal[BuyerState], txid: str) -> None:

@@ -14,6 +14,7 @@ What must never happen twice, or out of order, and how it is prevented:
 from pathlib import Path
 
 from bitcoin_scripts.chain import Chain
+from bitcoin_scripts.fee_rates import FeeChoice
 from zkcmp.exchange.deal import SellerState
 from zkcmp.exchange.messages import Offer
 from zkcmp.exchange.party import Deal, Party
@@ -72,6 +73,17 @@ class Seller(Party[SellerState]):
         """How many requests the deal's weights have answered, in all deals."""
         return answering.answered(self, deal)
 
-    def redeem(self, folder: Path, chain: Chain, fee_sat_per_vb: int) -> Redeemed:
-        """Claim the locked coins, which publishes the key, once that is safe."""
-        return redeeming.redeem(self, self.need(folder), chain, fee_sat_per_vb)
+    def redeem(
+        self,
+        folder: Path,
+        chain: Chain,
+        fee_sat_per_vb: int | None = None,
+        accept_high_fee: bool = False,
+    ) -> Redeemed:
+        """Claim the locked coins, which publishes the key, once that is safe.
+
+        Repeated, it sends the claim again, or one that pays more: at the rate that is given, else
+        at what the chain estimates.
+        """
+        choice = FeeChoice(fee_sat_per_vb, accept_high_fee)
+        return redeeming.redeem(self, self.need(folder), chain, choice)

@@ -3,88 +3,121 @@
 Two states, and the chain tells them apart when our own record does not:
 - *the key is not out*: no chain took a claim of ours. Every check on the lock has to pass, also if
   a claim was signed before: shortly before the timeout a claim would give the key away and could
-  still lose the coins to the refund.
-- *the key is out*: the chain took a claim. Whatever happens then, the claim is sent again, and the
-  lock with it if a reorganisation undid that: the buyer, who has the key, would not.
+  still lose the coins to the refund. The claim's fee must be one that gets it mined in time.
+- *the key is out*: the chain took a claim. Whatever happens then, the claim is sent again, with a
+  higher fee where that is needed, against a refund that waits, too, and the lock with it if a
+  reorganisation undid that: the buyer, who has the key, would not.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bitcoin.core import CTransaction
+from bitcoin.core import CTransaction, b2lx
 
-from bitcoin_scripts.chain import Chain, txid_of
-from bitcoin_scripts.claim import build_claim
+from bitcoin_scripts.chain import Chain, Outpoint, txid_of
+from bitcoin_scripts.claim import build_claim, claim_vsize
+from bitcoin_scripts.fee_rates import FeeChoice, claim_target
+from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.preimage import extract_preimage
 from zkcmp.errors import DealError, DecodeError, ZkcmpError
-from zkcmp.exchange import checks, messages
+from zkcmp.exchange import checks, messages, rescue
+from zkcmp.exchange.bound_buyer import BoundBuyer, bound_buyer
+from zkcmp.exchange.checks import NotYet
 from zkcmp.exchange.deal import SellerState, missing
 from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.messages import Lock, Offer, Request
+from zkcmp.exchange.messages import Lock, Offer
 from zkcmp.exchange.party import Deal, Party
+from zkcmp.exchange.pushing import Spending, Urgency, push
+from zkcmp.exchange.signed_spends import CLAIMS_FILE, SignedSpends
 
-CLAIM_FILE = "claim.tx"
 _LOCK_FILE = "lock.tx"
 
 
 @dataclass(frozen=True)
 class Redeemed:
-    """The claim on the chain."""
+    """The claim that the chain has. `blocks_left` until the buyer's refund competes with it."""
 
     txid: str
     confirmations: int
     repeated: bool
+    replaced: bool
+    fee_sat_per_vb: int
+    blocks_left: int
+    timeout_height: int
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What a redemption is about: the deal's lock, as its message says and was checked to say."""
+
+    offer: Offer
+    request: BoundBuyer
+    lock: Lock
+    htlc: Htlc
+    outpoint: Outpoint
 
 
 def redeem(
-    seller: Party[SellerState], deal: Deal[SellerState], chain: Chain, fee_sat_per_vb: int
+    seller: Party[SellerState], deal: Deal[SellerState], chain: Chain, choice: FeeChoice
 ) -> Redeemed:
-    """Find our claim on the chain, or send it: again, or for the first time once that is safe."""
+    """Find our claim on the chain, or send it: again, or for the first time once that is safe.
+
+    A claim that waits is replaced by one that pays more when `choice`, or the chain, says so.
+    Raises NotYet while waiting helps, DealError when it is too late or over.
+    """
     state, offer = deal.state, deal.offer()
     if not state.delivery:
         raise missing(Kind.DELIVERY)
     checks.check_chain(offer, chain)
-    request = messages.read_request(deal.own(Kind.REQUEST), offer, deal.keys().reading)
-    claim = _on_chain(deal, offer, request, chain)
-    if claim is None and not state.claim_txid:
+    request = bound_buyer(deal, offer)
+    case = _own_case(deal, offer, request)
+    found = case and chain.find_spend(case.outpoint, _since(case, chain))
+    if case is None or (found is None and not state.claim_txid):
         _take_lock(deal, offer, request)
-        claim = _on_chain(deal, offer, request, chain)
-    repeated = bool(claim is not None or state.claim_txid)
-    if claim is None and state.claim_txid:
-        claim = _send_again(deal, chain)
+        case = _own_case(deal, offer, request)
+        found = case and chain.find_spend(case.outpoint, _since(case, chain))
+    if case is None:
+        raise DecodeError(
+            f"{deal.own(Kind.LOCK)} is damaged; restore it from a copy of the private directory"
+        )
+    is_claim = found is not None and extract_preimage(found, case.htlc) is not None
+    repeated = is_claim or bool(state.claim_txid)
+    claim = found if is_claim else None
+    if not repeated:
+        claim = _send_first(seller, deal, case, chain, choice, found)
+    elif found is None or not chain.confirmations(txid_of(found)):
+        claim = _push(seller, deal, case, chain, choice, found)
     elif claim is None:
-        claim = _send_first(seller, deal, offer, request, chain, fee_sat_per_vb)
-    txid = txid_of(claim)
-    if state.claim_txid != txid:
-        _keep_claim(deal, claim)
-        state.claim_txid = txid
-        deal.save()
-    return Redeemed(txid, chain.confirmations(txid), repeated)
+        raise _lost(chain, case, found)
+    return _record(deal, chain, case, claim, repeated, found)
 
 
-def _on_chain(
-    deal: Deal[SellerState], offer: Offer, request: Request, chain: Chain
-) -> CTransaction | None:
-    """Our claim of the lock that we took in, if the chain has it.
+def reveal_until(deal: Deal[SellerState]) -> int | None:
+    """Up to which height the key may be revealed for the lock that was taken in; None before."""
+    if not deal.own(Kind.LOCK).exists():
+        return None
+    offer = deal.offer()
+    request = bound_buyer(deal, offer)
+    case = _own_case(deal, offer, request)
+    return None if case is None else checks.last_safe_height(case.lock, offer)
 
-    Raises DealError when that lock was spent without our key.
-    """
+
+def _own_case(deal: Deal[SellerState], offer: Offer, request: BoundBuyer) -> _Case | None:
+    """About the lock that we took in; None if there is none, or a damaged one."""
+    answers = bytes.fromhex(deal.state.delivery)
     try:
-        lock = _own_lock(deal, offer, request)
-    except (DecodeError, OSError):  # none, or damaged: then the one in the folder is taken in
+        lock = messages.read_lock(deal.own(Kind.LOCK), offer.deal, request.sender, answers)
+    except (DecodeError, OSError):
         return None
     htlc, outpoint = checks.lock_terms(lock, offer, request.refund_key)
-    spend = chain.find_spend(outpoint)
-    if spend is not None and extract_preimage(spend, htlc) is None:
-        raise DealError("the lock was spent already: the buyer took the refund; the deal is over")
-    return spend
+    return _Case(offer, request, lock, htlc, outpoint)
 
 
-def _own_lock(deal: Deal[SellerState], offer: Offer, request: Request) -> Lock:
-    answers = bytes.fromhex(deal.state.delivery)
-    return messages.read_lock(deal.own(Kind.LOCK), offer.deal, request.sender, answers)
+def _since(case: _Case, chain: Chain) -> int:
+    return checks.first_height(case.lock.timeout_height, case.offer, chain)
 
 
-def _take_lock(deal: Deal[SellerState], offer: Offer, request: Request) -> None:
+def _take_lock(deal: Deal[SellerState], offer: Offer, request: BoundBuyer) -> None:
     """Take in the lock message in the folder, if it is about this deal's lock."""
     answers = bytes.fromhex(deal.state.delivery)
     try:
@@ -101,42 +134,126 @@ def _take_lock(deal: Deal[SellerState], offer: Offer, request: Request) -> None:
 def _send_first(
     seller: Party[SellerState],
     deal: Deal[SellerState],
-    offer: Offer,
-    request: Request,
+    case: _Case,
     chain: Chain,
-    fee_sat_per_vb: int,
+    choice: FeeChoice,
+    found: CTransaction | None,
 ) -> CTransaction:
     """Check the lock on the chain, then sign and send the claim; both are on disk before."""
-    lock = _own_lock(deal, offer, request)
-    htlc, outpoint = checks.check_lock(lock, offer, request.refund_key, chain)
-    preimage = (deal.directory / "preimage").read_bytes()
-    secret = deal.keys().coin_secret
-    claim = build_claim(htlc, outpoint, preimage, secret, seller.wallet_script, fee_sat_per_vb)
-    locked = chain.get_transaction(outpoint.txid)
-    if locked is not None:
+    if found is not None:
+        raise DealError(
+            f"the lock was spent already, by {txid_of(found)}: the buyer took the refund; the deal "
+            "is over, and the key stays secret"
+        )
+    locked = chain.get_transaction(case.outpoint.txid)
+    if locked is None:
+        _refuse_conflict(deal, case, chain)
+    elif not _has_lock(deal, case):
         deal.save_transaction(_LOCK_FILE, locked)
-    deal.save_transaction(CLAIM_FILE, claim)
+    checks.check_lock(case.lock, case.offer, case.request.refund_key, chain)
+    spending = _spending(seller, deal, case, None)
+    rate = checks.first_claim_rate(
+        chain, choice, case.htlc.timeout_height, spending.affordable_sat_per_vb
+    )
+    claim = spending.signed(rate, chain.height())
+    rescue.keep(seller, deal)
     chain.broadcast(claim)
     return claim
 
 
-def _send_again(deal: Deal[SellerState], chain: Chain) -> CTransaction:
+def _push(
+    seller: Party[SellerState],
+    deal: Deal[SellerState],
+    case: _Case,
+    chain: Chain,
+    choice: FeeChoice,
+    found: CTransaction | None,
+) -> CTransaction:
     """Send the claim whose key is out, and its lock where a reorganisation undid that."""
-    lock, claim = deal.load_transaction(_LOCK_FILE), deal.load_transaction(CLAIM_FILE)
-    if chain.get_transaction(txid_of(lock)) is None:
-        chain.broadcast(lock)
-    chain.broadcast(claim)
-    return claim
+    if chain.get_transaction(case.outpoint.txid) is None:
+        _refuse_conflict(deal, case, chain)
+        chain.broadcast(deal.load_transaction(_LOCK_FILE))
+    left = case.htlc.timeout_height - chain.height()
+    urgency = Urgency(claim_target(left), 2 * left < case.offer.min_blocks_left)
+    return push(chain, _spending(seller, deal, case, found), found, choice, urgency)
 
 
-def _keep_claim(deal: Deal[SellerState], claim: CTransaction) -> None:
-    """Have the claim on disk as we signed it; as the chain has it where ours is lost.
+def _spending(
+    seller: Party[SellerState], deal: Deal[SellerState], case: _Case, found: CTransaction | None
+) -> Spending:
+    """How this deal's claims are signed: all to the script that the first one pays to."""
+    record = SignedSpends(deal, CLAIMS_FILE)
+    earlier = [spend.transaction for spend in record.load()]
+    if found is not None and extract_preimage(found, case.htlc) is not None:
+        earlier.append(found)
+    destination = _paid_script(earlier) or seller.wallet_script
+    preimage, secret = deal.read_secret("preimage"), deal.keys().coin_secret
 
-    Third parties can change a witness on its way so that nodes relay it no further.
-    """
+    def sign(rate: int) -> CTransaction:
+        return build_claim(case.htlc, case.outpoint, preimage, secret, destination, rate)
+
+    size_vb = claim_vsize(case.htlc, destination)
+    return Spending(case.outpoint, size_vb, destination, sign, record)
+
+
+def _paid_script(claims: Sequence[CTransaction]) -> bytes:
+    return bytes(claims[0].vout[0].scriptPubKey) if claims else b""
+
+
+def _has_lock(deal: Deal[SellerState], case: _Case) -> bool:
     try:
-        kept = txid_of(deal.load_transaction(CLAIM_FILE))
+        return txid_of(deal.load_transaction(_LOCK_FILE)) == case.outpoint.txid
     except (DecodeError, OSError):
-        kept = ""
-    if kept != txid_of(claim):
-        deal.save_transaction(CLAIM_FILE, claim)
+        return False
+
+
+def _refuse_conflict(deal: Deal[SellerState], case: _Case, chain: Chain) -> None:
+    """Raise NotYet when another transaction spends coins of a lock that the chain lost."""
+    if not _has_lock(deal, case):
+        return
+    for tx_input in deal.load_transaction(_LOCK_FILE).vin:
+        coin = Outpoint(str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n, 0)
+        spend = chain.find_spend(coin, _since(case, chain))
+        if spend is not None and txid_of(spend) != case.outpoint.txid:
+            depth = chain.confirmations(txid_of(spend))
+            raise NotYet(
+                f"{txid_of(spend)} ({depth} confirmations) spends coins of the lock, which cannot "
+                "be mined beside it; the buyer must lock again"
+            )
+
+
+def _lost(chain: Chain, case: _Case, refund: CTransaction) -> DealError:
+    """The refund was mined although the key is out."""
+    depth, needed = chain.confirmations(txid_of(refund)), case.offer.confirmations
+    text = f"the lock was spent already by {txid_of(refund)}: the buyer took the refund"
+    if depth < needed:
+        return NotYet(
+            f"{text}, {depth} of {needed} confirmations deep; only a reorganisation undoes that"
+        )
+    return DealError(f"{text}; the deal is over")
+
+
+def _record(
+    deal: Deal[SellerState],
+    chain: Chain,
+    case: _Case,
+    claim: CTransaction,
+    repeated: bool,
+    found: CTransaction | None,
+) -> Redeemed:
+    """Note which claim the chain has."""
+    state, txid = deal.state, txid_of(claim)
+    if state.claim_txid != txid:
+        state.claim_txid = txid
+        deal.save()
+    fee = case.outpoint.amount_sat - sum(output.nValue for output in claim.vout)
+    size_vb = claim_vsize(case.htlc, bytes(claim.vout[0].scriptPubKey))
+    return Redeemed(
+        txid,
+        chain.confirmations(txid),
+        repeated,
+        repeated and found is not None and txid_of(found) != txid,
+        fee // size_vb,
+        case.htlc.timeout_height - chain.height(),
+        case.htlc.timeout_height,
+    )

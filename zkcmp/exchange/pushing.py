@@ -1,0 +1,118 @@
+"""Getting a claim or a refund mined: sent, sent again, replaced by one that pays more.
+
+A replacement pays more per vbyte than what it replaces, and for its own size on top (BIP 125):
+
+    rate(next) >= (fee(waiting) + size) / size
+
+It spends the same output to the same script. Without a rate of the user's, one is sent when the
+estimate for the blocks that are left has risen above what the waiting one pays. When time is short
+and a block came without it, it is raised by a quarter whatever the estimate says: estimates can be
+wrong, and nodes can be slow to tell. What is paid is bounded by `FeeChoice.most`.
+
+This is for spends that may be sent: a first claim is `redeeming`'s to judge.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bitcoin.core import CTransaction
+
+from bitcoin_scripts import fees
+from bitcoin_scripts.chain import Chain, Outpoint
+from bitcoin_scripts.fee_rates import FeeChoice
+from zkcmp.exchange.signed_spends import SignedSpend, SignedSpends
+
+_RAISE_DIVISOR = 4
+
+
+@dataclass(frozen=True)
+class Spending:
+    """One party's way to the locked coins: how to sign a spend at a rate, of what size, whereto."""
+
+    outpoint: Outpoint
+    size_vb: int
+    destination: bytes
+    sign: Callable[[int], CTransaction]
+    record: SignedSpends
+
+    @property
+    def affordable_sat_per_vb(self) -> int:
+        return fees.affordable_sat_per_vb(self.size_vb, self.outpoint.amount_sat, self.destination)
+
+    def fee_sat(self, tx: CTransaction) -> int:
+        """What a spend of this output alone pays; of more coins, what it surely pays."""
+        return max(0, self.outpoint.amount_sat - int(sum(output.nValue for output in tx.vout)))
+
+    def sat_per_vb(self, tx: CTransaction) -> int:
+        """Rounded down. Our own spends have one input, one size, and a whole rate."""
+        return self.fee_sat(tx) // self.size_vb
+
+    def signed(self, rate: int, height: int) -> CTransaction:
+        """The spend at this rate, on disk before anybody else sees it."""
+        tx = self.sign(rate)
+        self.record.add(SignedSpend(height, tx))
+        return tx
+
+
+@dataclass(frozen=True)
+class Urgency:
+    """Within how many blocks it should be mined, and whether every block without it counts."""
+
+    target_blocks: int
+    pressing: bool
+
+
+def push(
+    chain: Chain,
+    spending: Spending,
+    waiting: CTransaction | None,
+    choice: FeeChoice,
+    urgency: Urgency,
+) -> CTransaction:
+    """Have the best spend wait to be mined, given the one that waits now, ours or another's.
+
+    Raises SettlementError when the chain refuses it, or for a rate that eats the amount; what
+    waited before still waits then.
+    """
+    height = chain.height()
+    wanted = choice.wanted(chain, urgency.target_blocks)
+    if choice.sat_per_vb is None:
+        wanted = min(wanted, choice.most(spending.affordable_sat_per_vb))
+    if waiting is None:
+        return _send(chain, spending, wanted, height)
+    if not _is_ours(spending, waiting):
+        least = fees.replacing_sat_per_vb(spending.fee_sat(waiting), spending.size_vb)
+        return _send(chain, spending, max(wanted, least), height)
+    spending.record.add(SignedSpend(height, waiting))
+    current = spending.sat_per_vb(waiting)
+    if choice.sat_per_vb is None and urgency.pressing:
+        wanted = max(wanted, _raised(spending, current, height, choice))
+    if wanted <= current:
+        return waiting
+    tx = spending.signed(max(wanted, current + fees.INCREMENT_SAT_PER_VB), height)
+    chain.broadcast(tx)
+    return tx
+
+
+def _send(chain: Chain, spending: Spending, rate: int, height: int) -> CTransaction:
+    """Send the spend with the highest fee, of those that were signed and one at this rate."""
+    signed = sorted(spending.record.load(), key=lambda spend: spend.paid_out_sat)
+    if signed and spending.sat_per_vb(signed[0].transaction) >= rate:
+        tx = signed[0].transaction
+    else:
+        tx = spending.signed(rate, height)
+    chain.broadcast(tx)
+    return tx
+
+
+def _is_ours(spending: Spending, tx: CTransaction) -> bool:
+    """Whether we made it: only we sign for our branch, and we pay to one script only."""
+    return [bytes(output.scriptPubKey) for output in tx.vout] == [spending.destination]
+
+
+def _raised(spending: Spending, current: int, height: int, choice: FeeChoice) -> int:
+    """A quarter more than waits, once a block has come since the last one was signed."""
+    if any(spend.height >= height for spend in spending.record.load()):
+        return current
+    raised = current + max(fees.INCREMENT_SAT_PER_VB, current // _RAISE_DIVISOR)
+    return min(raised, choice.most(spending.affordable_sat_per_vb))
