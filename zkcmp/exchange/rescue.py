@@ -23,6 +23,7 @@ from typing import Any
 
 from zkcmp.errors import DealError, DecodeError
 from zkcmp.exchange import rescue_file
+from zkcmp.exchange.bound_buyer import REFUND_KEY_FILE, bound_buyer
 from zkcmp.exchange.deal import BuyerState, SellerState, load_state, save_state
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.keyring import AskPassphrase, Keyring
@@ -34,7 +35,6 @@ from zkcmp.exchange.secret_files import (
     SecretFiles,
     is_secret_name,
 )
-from zkcmp.exchange.seller.bound_buyer import REFUND_KEY_FILE, bound_buyer
 from zkcmp.exchange.store import Home, make_private, write_atomic
 
 MAX_DELIVERY_BYTES = 1 << 22

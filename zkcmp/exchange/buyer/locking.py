@@ -16,7 +16,7 @@ from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.funding import build_lock, lock_outpoint
 from bitcoin_scripts.htlc import Htlc
 from zkcmp.errors import DealError, DecodeError
-from zkcmp.exchange import checks, messages
+from zkcmp.exchange import checks, messages, rescue
 from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE, SignedLock, SignedLocks
 from zkcmp.exchange.deal import BuyerState, missing
 from zkcmp.exchange.envelope import Kind
@@ -46,6 +46,7 @@ def lock(
     signed = _on_chain(deal, chain)
     if signed is None:
         signed = _announced(deal) or _to_send(buyer, deal, offer, chain, fee_sat_per_vb)
+        rescue.keep(buyer, deal)
         chain.broadcast(signed.transaction)
     htlc, outpoint = _place(deal, offer, signed)
     repeated = state.funding_txid == signed.txid
@@ -111,6 +112,7 @@ def _to_send(
 
     Signing is deterministic: at the same height, with the same fee, it is the one signed last.
     """
+    deal.refuse_recovered()
     _refuse_second_payment(buyer, deal, offer)
     refuse_foreign(deal.folder, Kind.LOCK)
     record = SignedLocks(deal.directory)

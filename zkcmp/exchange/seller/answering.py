@@ -6,7 +6,7 @@ import numpy as np
 
 from zkcmp import seal as sealing
 from zkcmp.errors import DealError
-from zkcmp.exchange import checks, messages
+from zkcmp.exchange import checks, messages, rescue
 from zkcmp.exchange.deal import SellerState
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.identity import fingerprint
@@ -50,6 +50,7 @@ def prove(
         asked = Asked(architecture, test_set, request.proof_method)
         _deliver(seller, deal, offer, request, asked, progress)
     (deal.directory / PROVING_KEY).unlink(missing_ok=True)
+    rescue.keep(seller, deal)
     deal.publish(Kind.DELIVERY)
     return Proved(
         fingerprint(request.sender),
