@@ -1,14 +1,14 @@
 """`zkcmp chain`: the embedded regtest chain, where whoever asks mines."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from zkcmp.cli.console import say
-from zkcmp.cli.options import CHAIN_DIR, ChainDir, open_chain
+from zkcmp.cli.node_options import ChainTyper
+from zkcmp.cli.options import CHAIN_DIR, ChainDir, open_chain, open_embedded_chain
 
-app = typer.Typer(help="The embedded regtest chain, for trying things out.")
+app = ChainTyper(help="The embedded regtest chain, for trying things out.")
 _ANYONE_CAN_SPEND = b"\x51"
 
 
@@ -20,7 +20,7 @@ def mine(
 ) -> None:
     """Mine blocks, the first with every transaction that waits."""
     script = _script(to) if to else _ANYONE_CAN_SPEND
-    with open_chain(chain_dir) as chain:
+    with open_embedded_chain(chain_dir) as chain:
         chain.mine(blocks, script)
         say(f"the chain has {chain.height()} blocks")
 
@@ -28,8 +28,7 @@ def mine(
 @app.command()
 def height(chain_dir: ChainDir = CHAIN_DIR) -> None:
     """How many blocks the chain has."""
-    path: Path = chain_dir
-    with open_chain(path) as chain:
+    with open_chain(chain_dir) as chain:
         say(str(chain.height()))
 
 

@@ -22,7 +22,7 @@ from zkcmp.cli.options import (
     CommitmentOption,
     ModeOption,
     chosen_method,
-    open_chain,
+    open_embedded_chain,
 )
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _stage(stack: contextlib.ExitStack, folder: Path, method: "Method") -> Stage
         folder / "deal",
         stack.enter_context(Seller.opened(folder / "seller")),
         stack.enter_context(Buyer.opened(folder / "buyer")),
-        stack.enter_context(open_chain(folder / "chain")),
+        stack.enter_context(open_embedded_chain(folder / "chain")),
     )
 
 
