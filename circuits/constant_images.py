@@ -19,6 +19,8 @@ from circuits.signals import INT64_LIMIT, IntValues
 from circuits.window_shape import WindowShape
 from zkcmp.bn254.fr import FrVector
 from zkcmp.linear_combination import CoefficientTable, IntArray
+from zkcmp.model.layers import Shape, SumPool
+from zkcmp.model.network import sum_windows
 from zkcmp.r1cs import SparseMatrix
 
 CHUNK = 1 << 22  # (row, image) pairs looked at together
@@ -26,18 +28,21 @@ _DENSE_TABLE = 1 << 24  # values below are numbered by a table, others by sortin
 
 
 def tap_inputs(shape: WindowShape) -> IntArray:
-    """(n_positions, fan_in) numbers of the inputs that are read, −1 in the padding."""
+    """(n_positions, taps) numbers of the inputs that are read, −1 in the padding.
+
+    The taps of all groups, in the order of the channels.
+    """
     numbers = []
     for axis in (shape.rows, shape.columns):
         starts = axis.stride * np.arange(axis.n_outputs) - axis.before
-        index = starts[:, None] + np.arange(axis.kernel)
+        index = starts[:, None] + axis.dilation * np.arange(axis.kernel)
         numbers.append(np.where((index >= 0) & (index < axis.n_inputs), index, -1))
     row, column = numbers[0][:, None, None, :, None], numbers[1][None, :, None, None, :]
     height, width = shape.rows.n_inputs, shape.columns.n_inputs
     channel = np.arange(shape.channels)[:, None, None]
     pixel = (channel * height + row) * width + column
     pixel = np.where((row >= 0) & (column >= 0), pixel, -1)
-    return pixel.reshape(shape.n_positions, shape.fan_in).astype(np.int64)
+    return pixel.reshape(shape.n_positions, -1).astype(np.int64)
 
 
 class ConstantImages:
@@ -60,6 +65,13 @@ class ConstantImages:
         if wide.size and int(wide.max()) ** 2 >= INT64_LIMIT:
             wide = wide.astype(object)
         return ConstantImages(wide * wide)
+
+    def pooled(self, layer: SumPool, input_shape: Shape) -> "ConstantImages":
+        """The sums of their windows."""
+        wide = self.values.reshape(len(self), *input_shape)
+        if wide.size and int(wide.max()) * layer.fan_in >= INT64_LIMIT:
+            wide = wide.astype(object)
+        return ConstantImages(sum_windows(wide, layer).reshape(len(self), -1))
 
     @cached_property
     def live(self) -> np.ndarray:

@@ -125,19 +125,25 @@ def direct_check(shape: WindowShape, n: int, reads: Reads, derived: bool) -> Par
     rows = Part(1, 0, 2 + (1 if derived else n)) * shape.n_outputs
     if derived:
         rows += Part(0, 1, 0) * shape.n_outputs
-    return rows + Part(1, 1, 4) * (reads.taps * shape.out_channels)
+    return rows + Part(1, 1, 4) * (reads.taps * shape.own_channels)
 
 
 def projected_check(shape: WindowShape, n: int, reads: Reads) -> Part:
     """The outputs of each channel at once, projected over the positions by powers of s."""
-    channels, used, positions = shape.out_channels, reads.used_taps, shape.n_positions
+    own, used, positions = shape.own_channels, reads.used_taps, shape.n_positions
     terms = Part(1, 1, 3) * reads.inputs
     windows = Part(1, 1, 2) * used + Part(0, 0, reads.taps)
-    bias = Part(1, 1, positions + 2)
-    products = Part(1, 1, 3) * (used * channels)
+    bias = Part(1, 1, positions + 2) * shape.groups
+    products = Part(1, 1, 3) * (used * own)
     outputs = Part(1, 1, n + 2) * shape.n_outputs
-    rows = Part(1, 0, 2 + positions + used) * channels
+    rows = Part(1, 0, 2 + positions) * shape.out_channels + Part(0, 0, used * own)
     return terms + windows + bias + products + outputs + rows
+
+
+def pool_check(shape: WindowShape, n: int, derived: bool) -> Part:
+    """A row an output: the sum of its window."""
+    n_made = 1 if derived else 0
+    return Part(1, n_made, shape.fan_in + 1 + (1 if derived else n)) * shape.n_outputs
 
 
 def flags(n: int) -> Part:

@@ -6,19 +6,22 @@
 freivalds_plan.py says which layer takes which form, the projection files how each is proved.
 """
 
+from functools import reduce
+
 import numpy as np
 
 from circuits.constant_images import ConstantImages
 from circuits.freivalds_plan import Check, Form, Plan, Step
 from circuits.projection import CommittedTensor, ImagePowers
 from circuits.projection_first import LinearForm
-from circuits.projection_layers import LayerCheck, LayerSums
+from circuits.projection_layers import LayerSums, PoolCheck, layer_checks
 from circuits.projection_moments import moment_aggregate, weight_products
 from circuits.second_round import POSITION, FieldSignals, SecondRound
 from circuits.signals import IntValues, Signals, private
 from circuits.square import square
 from zkcmp.linear_combination import IntArray
 from zkcmp.model.bounds import bounds
+from zkcmp.model.layers import SumPool
 from zkcmp.r1cs_builder import ConstraintSystem
 
 Logits = Signals | LinearForm
@@ -37,6 +40,7 @@ class NetworkProof:
     ):
         self.system, self.plan, self.outputs = system, plan, outputs
         self._bounds = bounds(plan.architecture)
+        self._shapes = plan.architecture.shapes()
         self._weights: dict[int, tuple[Signals, Signals]] = {}
         remaining = iter(tensors)
         for index, layer in enumerate(plan.architecture.layers):
@@ -64,7 +68,11 @@ class NetworkProof:
     def _commit_step(self, step: Step, name: str) -> None:
         n, values = self.plan.n_images, self._values(step.index)
         if step.form is Form.CONSTANT:
-            self._images = self._images.squared()
+            layer = self.plan.architecture.layers[step.index]
+            if isinstance(layer, SumPool):
+                self._images = self._images.pooled(layer, self._shapes[step.index])
+            else:
+                self._images = self._images.squared()
         elif step.form is Form.FORM:
             weight, bias = self._weights[step.index]
             shape = step.layer_shape
@@ -128,16 +136,32 @@ class NetworkProof:
                 powers.second, f"{name} pixels", powers.powers, live, None
             )
             sums = LayerSums(constants, live)
-        check = LayerCheck(powers, name, step.layer_shape, *self._weights[step.index])
-        if step.form is Form.DERIVED:
-            return _all(check.derived(sums))
-        outputs = self._committed[step.index]
-        if step.check is Check.PROJECTED and places is not None:
-            values = outputs.total_values(powers)
-            check.projected(sums, outputs.total(powers), values, places)
-        else:
-            check.direct(sums, outputs.total(powers))
-        return _all(outputs.aggregate(powers)) if step.summed else None
+        committed = self._committed.get(step.index)
+        if step.check is Check.WINDOWS:
+            pool = PoolCheck(powers.second, name, step.layer_shape)
+            if committed is None:
+                return _all(pool.derived(sums))
+            pool.windows(sums, committed.total(powers))
+            return None
+        checks = layer_checks(powers, name, step.layer_shape, *self._weights[step.index], sums)
+        if committed is None:
+            return _all(_joined([check.derived(own) for check, own in checks]))
+        total, values = committed.total(powers), None
+        if step.check is Check.PROJECTED:
+            values = committed.total_values(powers)
+        for group, (check, own) in enumerate(checks):
+            size = check.shape.n_outputs
+            outputs = total.take(np.arange(group * size, (group + 1) * size))
+            if step.check is Check.PROJECTED and places is not None:
+                known = None if values is None else values.slice(group * size, (group + 1) * size)
+                check.projected(own, outputs, known, places)
+            else:
+                check.direct(own, outputs)
+        return _all(committed.aggregate(powers)) if step.summed else None
+
+
+def _joined(parts: list[FieldSignals]) -> FieldSignals:
+    return reduce(FieldSignals.join, parts)
 
 
 def _all(signals: FieldSignals) -> LayerSums:

@@ -2,18 +2,19 @@
 
     FORM        a first layer over constant images: linear in the weights, costs nothing
     COMMITTED   outputs are committed wires, checked against the inputs in the second round:
-                DIRECT (a product a tap) or PROJECTED (over the positions of a convolution)
+                DIRECT (a product a tap) or PROJECTED (over the positions of a convolution);
+                those of a sum pool by WINDOWS, without products
     DERIVED     only the sum over the images is needed, and computed from the inputs' sum
-    CONSTANT    squares of constants
+    CONSTANT    squares and sum pools of constants
     WIRES       squares as committed wires: another square follows
     SUM         only Σ_j u^j·y_j² is needed, of committed y
     BY_IMAGE    the same of a linear form, image by image
     BY_MOMENT   the same from second moments of the images, at a cost that hardly depends on n
 
-A linear layer needs its outputs image by image when a square or the arg max reads them. Where
-there is a choice, the option of the smallest weight is taken, a constraint weighing as much as
-CONSTRAINT_WEIGHT matrix entries; ties go to the first. Pixels are counted as if none were 0, so the
-plan depends on the architecture and on n alone.
+A first layer with groups or dilation is no FORM. A linear layer needs its outputs image by image
+when a square or the arg max reads them. Where there is a choice, the option of the smallest weight
+is taken, a constraint weighing as much as CONSTRAINT_WEIGHT matrix entries; ties go to the first.
+Pixels are counted as if none were 0, so the plan depends on the architecture and on n alone.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ from circuits.size import Part
 from circuits.window_shape import WindowShape
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import logit_difference_bound
-from zkcmp.model.layers import Conv, Dense, Flatten, Layer, Shape, Square
+from zkcmp.model.layers import Conv, Dense, Flatten, Layer, Shape, Square, SumPool
 
 CONSTRAINT_WEIGHT = 200
 
@@ -52,6 +53,7 @@ class Check(Enum):
     NONE = "none"
     DIRECT = "direct"
     PROJECTED = "projected"
+    WINDOWS = "windows"
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,8 @@ def _options(layers: Sequence[tuple[int, Layer, Shape]], last: Step | None) -> l
     index, layer, input_shape = layers[0]
     following = [type(other) for _, other, _ in layers[1:3]]
     reads = last.form if last else Form.CONSTANT
+    if isinstance(layer, SumPool):
+        return [[_pool_step(index, layer, input_shape, reads, following)]]
     if not isinstance(layer, Conv | Dense):
         form = Form.WIRES if following[0] is Square else Form.SUM
         if reads is Form.CONSTANT:
@@ -174,7 +178,7 @@ def _options(layers: Sequence[tuple[int, Layer, Shape]], last: Step | None) -> l
         kept = [Step(index, Form.COMMITTED, reads, shape, check, True) for check in checks]
         return [[derived], *([step] for step in kept)]
     committed = [Step(index, Form.COMMITTED, reads, shape, check) for check in checks]
-    if reads is not Form.CONSTANT:
+    if reads is not Form.CONSTANT or not shape.is_plain:
         return [[step] for step in committed]
     first = Step(index, Form.FORM, reads, shape)
     if not following:
@@ -189,6 +193,17 @@ def _options(layers: Sequence[tuple[int, Layer, Shape]], last: Step | None) -> l
         *([first, Step(square, form, first.form, shape)] for form in after_form),
         *([step, Step(square, after_wires, step.form, shape)] for step in committed),
     ]
+
+
+def _pool_step(
+    index: int, layer: SumPool, input_shape: Shape, reads: Form, following: Sequence[type]
+) -> Step:
+    """A linear layer like others, but one that costs no products: of constants, constants."""
+    shape = WindowShape.of(layer, input_shape)
+    if reads is Form.CONSTANT:
+        return Step(index, Form.CONSTANT, reads, shape)
+    form = Form.COMMITTED if following[0] is Square else Form.DERIVED
+    return Step(index, form, reads, shape, Check.WINDOWS)
 
 
 def _weight(option: list[Step], n_images: int) -> int:
@@ -234,6 +249,8 @@ def _checked_part(step: Step, shape: WindowShape, n: int, reads: Reads) -> Part:
         part += Part(0, shape.n_outputs * n, 0) + cost.scaled(shape.n_outputs, n)
     if step.summed:
         part += cost.aggregate(shape.n_outputs, n)
+    if step.check is Check.WINDOWS:
+        return part + cost.pool_check(shape, n, step.form is Form.DERIVED)
     if step.check is Check.PROJECTED:
         return part + cost.projected_check(shape, n, reads)
     return part + cost.direct_check(shape, n, reads, step.form is Form.DERIVED)

@@ -3,7 +3,7 @@
     S1  E = SHA-256(k ‖ salt)                       sha256, commitment, key
     S2  c_i = pack_i(w) + MiMC7_k(i)                mimc7 rounds, ciphertext
     S3  every weight has its declared width         range …, table of … bits
-    S4  correct_j ⇒ label_j = arg max F(w, x_j)     conv… dense… square…, argmax
+    S4  correct_j ⇒ label_j = arg max F(w, x_j)     conv… dense… sumpool… square…, argmax
     S5  correct_j ∈ {0, 1}, Σ correct_j = T         accuracy
 
 (right: gadget names, as a failed check reports them). The test set is a constant of the circuit.
@@ -26,7 +26,7 @@ from circuits import accuracy
 from circuits.constant_images import ConstantImages
 from circuits.freivalds_margins import enforce_margins
 from circuits.freivalds_network import NetworkProof
-from circuits.freivalds_plan import Plan, make_plan
+from circuits.freivalds_plan import Form, Plan, make_plan
 from circuits.freivalds_size import ImageCounts, check_freivalds_size
 from circuits.lookup import Lookups
 from circuits.sealed_weights import (
@@ -42,7 +42,7 @@ from zkcmp.bn254.fr import FrVector
 from zkcmp.errors import VerificationError
 from zkcmp.model.bounds import check_no_wrap
 from zkcmp.model.dataset import TestSet
-from zkcmp.model.network import Architecture, Network
+from zkcmp.model.network import Architecture, Network, SumPool
 from zkcmp.r1cs import R1CS
 from zkcmp.r1cs_builder import ConstraintSystem, Respond
 from zkcmp.seal import commit, n_blocks
@@ -203,8 +203,13 @@ def build(architecture: Architecture, testset: TestSet | None) -> Statement:
 def image_counts(architecture: Architecture, testset: TestSet) -> ImageCounts:
     """What the exact sizes of the statement depend on, for `freivalds_size`."""
     plan = make_plan(architecture, len(testset))
-    # squares of pixels are 0 exactly where the pixels are
     images = ConstantImages(testset.images.reshape(len(testset), -1))
+    for step in plan.steps:
+        if step.form is not Form.CONSTANT:
+            break
+        layer = architecture.layers[step.index]
+        if isinstance(layer, SumPool):  # while squares are 0 exactly where their inputs are
+            images = images.pooled(layer, architecture.shapes()[step.index])
     reads = images.reads(plan.first.layer_shape, plan.has_moments)
     return ImageCounts(reads, int(testset.labels.sum()))
 

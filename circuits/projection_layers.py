@@ -13,7 +13,10 @@ power is negative. With i inputs, f taps and p positions, o channels cost i + o�
 constraints instead of o·p·(f + 1). The error is a polynomial in u and s of degree below n + the
 size of the padded image: the e(p) are distinct.
 
-An input that is 0 in every image is no wire, and its taps are left out.
+An input that is 0 in every image is no wire, and its taps are left out. The groups of channels of a
+convolution are layers of their own. A sum pool has no products: a row an output,
+
+    Σ_a x̄_pixel(p,a) = ȳ_cp                                  WINDOWS
 """
 
 from dataclasses import dataclass
@@ -22,7 +25,7 @@ import numpy as np
 
 from circuits.constant_images import tap_inputs
 from circuits.projection import ImagePowers
-from circuits.second_round import FieldSignals, grouped, row_sums
+from circuits.second_round import FieldSignals, SecondRound, grouped, row_sums
 from circuits.signals import Signals
 from circuits.window_shape import WindowShape
 from zkcmp.bn254.fr import FrVector
@@ -41,6 +44,11 @@ class LayerSums:
         place = np.full(n_inputs + 1, -1)
         place[self.inputs] = np.arange(len(self.inputs))
         return place
+
+    def group(self, index: int, size: int) -> "LayerSums":
+        """Those of the `index`-th run of `size` inputs, numbered from 0."""
+        inside = np.flatnonzero(self.inputs // size == index)
+        return LayerSums(self.signals.take(inside), self.inputs[inside] - index * size)
 
 
 class LayerCheck:
@@ -135,7 +143,7 @@ class LayerCheck:
         """d_a: how far tap a is from the first one, in the padded image."""
         rows, columns = self.shape.rows, self.shape.columns
         row, column = np.divmod(np.asarray(tap) % (rows.kernel * columns.kernel), columns.kernel)
-        reach: IntArray = row * columns.n_padded + column
+        reach: IntArray = rows.dilation * row * columns.n_padded + columns.dilation * column
         return reach
 
     def _windows(self, sums: LayerSums, s: FieldSignals) -> tuple[FieldSignals, IntArray]:
@@ -169,3 +177,46 @@ class LayerCheck:
         wires = self.system.wires
         self.system.enforce(name, rows, wires(factor.wires), wires(out.wires))
         return out
+
+
+def layer_checks(
+    powers: ImagePowers,
+    name: str,
+    shape: WindowShape,
+    weight: Signals,
+    bias: Signals,
+    sums: LayerSums,
+) -> list[tuple[LayerCheck, LayerSums]]:
+    """A check for every group of channels, and the sums that it reads."""
+    part, own = shape.group, shape.own_channels
+    checks = []
+    for index in range(shape.groups):
+        channels = np.arange(index * own, (index + 1) * own)
+        taps = channels[:, None] * part.fan_in + np.arange(part.fan_in)
+        check = LayerCheck(powers, name, part, weight.take(taps), bias.take(channels))
+        checks.append((check, sums.group(index, part.n_inputs)))
+    return checks
+
+
+class PoolCheck:
+    """The check of a sum pool."""
+
+    def __init__(self, second: SecondRound, name: str, shape: WindowShape):
+        self.second, self.name = second, name
+        first = np.arange(shape.channels)[:, None, None] * shape.group.n_inputs
+        self._windows = (first + tap_inputs(shape.group)).reshape(-1, shape.fan_in)
+
+    def windows(self, sums: LayerSums, outputs: LinearCombination) -> None:
+        """Holds the sums of the outputs, one row each, to those of all inputs."""
+        read = grouped(self.second.system, sums.signals.wires[self._windows])
+        self.second.system.enforce(self.name, read, 1, outputs)
+
+    def derived(self, sums: LayerSums) -> FieldSignals:
+        """The sums of the outputs as wires."""
+        values = None
+        if sums.signals.values is not None:
+            n, size = self._windows.shape
+            values = row_sums(np.full(n, size), self._windows, sums.signals.values)
+        made = self.second.private(len(self._windows), f"{self.name} sums", values)
+        self.windows(sums, self.second.system.wires(made.wires))
+        return made

@@ -15,9 +15,10 @@ from math import prod
 from circuits.argmax import margin_bits
 from circuits.sampling import kept_count
 from circuits.size import Size, check_fits, statement_size
+from zkcmp.errors import ZkcmpError
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import bounds
-from zkcmp.model.layers import Square
+from zkcmp.model.layers import Square, SumPool
 
 
 def network_rows(architecture: Architecture) -> int:
@@ -45,5 +46,10 @@ def sampled_size(architecture: Architecture, n_images: int, u: Fraction) -> Size
 
 
 def check_sampled_size(architecture: Architecture, n_images: int, u: Fraction) -> Size:
-    """The sizes; raises VerificationError when no proof of such a statement can be made."""
+    """The sizes; raises VerificationError when no proof of such a statement can be made.
+
+    ZkcmpError for a network with sum pools: their rows mention more than three wires.
+    """
+    if any(isinstance(layer, SumPool) for layer in architecture.layers):
+        raise ZkcmpError("mode sampled knows no pooling; choose another mode")
     return check_fits(sampled_size(architecture, n_images, u), n_images)

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from circuits.conv import taps
+from circuits.conv import first_inputs, taps
 from circuits.sampled_rows import SampledRows, chunks
 from circuits.signals import INT64_LIMIT, IntValues
 from zkcmp.bn254.fr import FrVector
@@ -78,9 +78,14 @@ def _sums(
     """x (n, inputs) -> outputs (n, outputs), and the partial sums `own` of the images `image`."""
     if isinstance(layer, Conv):
         source = taps(layer, shape)[0]
+        sources = source[None]
+        if layer.groups > 1:
+            first = first_inputs(layer, shape)[:, None, None]
+            sources = np.where(source < 0, -1, source + first)
         x = np.concatenate([x, np.zeros((len(x), 1), x.dtype)], axis=1)  # source −1: padding
     else:
         source = np.arange(layer.in_features)[None]
+        sources = source[None]
     # own wires are numbered by output channel, position, tap, where taps in the padding have none
     inside = np.flatnonzero(source.reshape(-1) >= 0)
     channel, place = np.divmod(own, len(inside))
@@ -93,7 +98,7 @@ def _sums(
     picked = FrVector.zeros(len(own))
     for w, weight_shift in _limbs(weight.reshape(channels, 1, -1), layer.weight_bits, weight_bits):
         for v, x_shift in _limbs(x, limits[0].bit_length(), room - weight_bits):
-            sums = np.cumsum(w * v[:, None, source], axis=-1)
+            sums = np.cumsum(w * v[:, sources], axis=-1)
             shift = weight_shift + x_shift
             if shift == 0:
                 sums += bias.reshape(-1, 1, 1)

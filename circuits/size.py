@@ -7,6 +7,7 @@
     S2  ℓ blocks            364 ℓ              363 ℓ              1637 ℓ − 3 + weights
     S3  weight of b bits    b                  b                  5b − 2
     product of a layer      1                  1                  4
+    sum of k values         1                  1                  k + 2
     square                  1                  1                  3
     S4  S5                  see `_arg_max` and `_accuracy`
 
@@ -22,7 +23,7 @@ from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import logit_difference_bound
-from zkcmp.model.layers import Conv, Dense, Shape, Square
+from zkcmp.model.layers import Conv, Dense, Shape, Square, SumPool
 
 MAX_DOMAIN = 1 << 26  # rows of the largest Groth16 key
 MAX_ENTRIES = 1 << 30  # nonzero coefficients in the three matrices
@@ -135,6 +136,8 @@ def _network(architecture: Architecture) -> Part:
             total += Part(1, 1, 4) * _conv_products(layer, before, after)
         elif isinstance(layer, Dense):
             total += Part(1, 1, 4) * (layer.in_features * layer.out_features)
+        elif isinstance(layer, SumPool):
+            total += Part(1, 1, layer.fan_in + 2) * prod(after)
         elif isinstance(layer, Square):
             total += Part(1, 1, 3) * prod(after)
     return total
@@ -143,15 +146,19 @@ def _network(architecture: Architecture) -> Part:
 def _conv_products(layer: Conv, before: Shape, after: Shape) -> int:
     """Products of one image; positions in the padding have none."""
     top, left = layer.padding[:2]
-    rows = _inside(layer.kernel[0], layer.stride[0], top, before[1], after[1])
-    columns = _inside(layer.kernel[1], layer.stride[1], left, before[2], after[2])
-    return layer.in_channels * layer.out_channels * rows * columns
+    rows = _inside(layer.extent[0], layer.dilation[0], layer.stride[0], top, before[1], after[1])
+    columns = _inside(
+        layer.extent[1], layer.dilation[1], layer.stride[1], left, before[2], after[2]
+    )
+    return layer.weight_shape[1] * layer.out_channels * rows * columns
 
 
-def _inside(kernel: int, stride: int, padding: int, n_inputs: int, n_outputs: int) -> int:
-    """How many (output h, kernel position a) read an input: 0 ≤ stride·h + a − padding < inputs."""
+def _inside(
+    extent: int, dilation: int, stride: int, padding: int, n_inputs: int, n_outputs: int
+) -> int:
+    """How many (output h, offset a) read an input: 0 ≤ stride·h + a − padding < inputs."""
     total = 0
-    for a in range(kernel):
+    for a in range(0, extent, dilation):
         first = max(-((a - padding) // stride), 0)
         last = min((n_inputs - 1 - a + padding) // stride, n_outputs - 1)
         total += max(last - first + 1, 0)

@@ -3,7 +3,7 @@
     S1  E = SHA-256(k ‖ salt)                       sha256, commitment, key
     S2  c_i = pack_i(w) + MiMC7_k(i)                mimc7 rounds, ciphertext
     S3  every weight has its declared width         range …
-    S4  correct_j ⇒ label_j = arg max F(w, x_j)     conv… dense… square…, argmax
+    S4  correct_j ⇒ label_j = arg max F(w, x_j)     conv… dense… sumpool… square…, argmax
     S5  correct_j ∈ {0, 1}, Σ correct_j = T         accuracy
 
 (right: gadget names, as a failed check reports them). Public inputs, in this order:
@@ -43,11 +43,12 @@ from circuits.sealed_weights import (
 from circuits.signals import Signals, private, public
 from circuits.size import check_size
 from circuits.square import square
+from circuits.sum_pool import sum_pool
 from zkcmp.bn254.fr import FrVector
 from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.model.bounds import bounds, check_no_wrap
 from zkcmp.model.dataset import MAX_IMAGES, TestSet
-from zkcmp.model.network import Architecture, Conv, Dense, Network, Square
+from zkcmp.model.network import Architecture, Conv, Dense, Network, Square, SumPool
 from zkcmp.r1cs import R1CS
 from zkcmp.r1cs_builder import ConstraintSystem, Respond
 from zkcmp.seal import commit, n_blocks
@@ -264,6 +265,8 @@ def _network(
         elif isinstance(layer, Dense):
             weight, bias = next(remaining), next(remaining)
             value = dense(system, name, value, weight, bias, bound)
+        elif isinstance(layer, SumPool):
+            value = sum_pool(system, name, layer, value, bound)
         elif isinstance(layer, Square):
             value = square(system, name, value, bound)
         else:

@@ -2,27 +2,30 @@
 
     y[o, p] = bias[o] + Σ_a weight[o, a]·x[pixel(p, a)],    a = (channel, kernel row, column)
 
-A dense layer is a convolution with one position, whose channels are the inputs. A tap (p, a) whose
-pixel lies in the padding reads nothing. Rows and columns are independent of each other, so every
-count is a product of counts along the two axes.
+A dense layer is a convolution with one position, whose channels are the inputs. A sum pool is one
+with a group for every channel, whose weights are 1. A tap (p, a) whose pixel lies in the padding
+reads nothing. Rows and columns are independent of each other, so every count is a product of counts
+along the two axes. Groups of channels do not share taps: counts of taps are over all groups, as if
+each output channel read all of them.
 """
 
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
-from zkcmp.model.layers import Conv, Dense, Shape
+from zkcmp.model.layers import Conv, Dense, Shape, SumPool
 
 
 @dataclass(frozen=True)
 class Axis:
-    """The rows (or columns) that a kernel of `kernel` rows reads: stride·h + a − before."""
+    """The rows (or columns) stride·h + dilation·a − before that a kernel reads, a < kernel."""
 
     n_inputs: int
     kernel: int
     stride: int
     before: int
     after: int
+    dilation: int = 1
 
     @property
     def n_padded(self) -> int:
@@ -30,18 +33,24 @@ class Axis:
 
     @property
     def n_outputs(self) -> int:
-        return (self.n_padded - self.kernel) // self.stride + 1
+        return (self.n_padded - self.dilation * (self.kernel - 1) - 1) // self.stride + 1
 
     @cached_property
-    def windows(self) -> list[tuple[int, int]]:
-        """The inputs first … last − 1 of each output."""
+    def taps(self) -> list[tuple[int, int]]:
+        """The kernel rows first … last − 1 that read an input, of each output."""
         starts = (self.stride * h - self.before for h in range(self.n_outputs))
-        return [(max(s, 0), min(s + self.kernel, self.n_inputs)) for s in starts]
+        return [
+            (
+                max(-(s // self.dilation), 0),
+                min((self.n_inputs - 1 - s) // self.dilation + 1, self.kernel),
+            )
+            for s in starts
+        ]
 
     @cached_property
     def lengths(self) -> Counter[int]:
         """How many outputs read so many inputs."""
-        return Counter(last - first for first, last in self.windows)
+        return Counter(max(last - first, 0) for first, last in self.taps)
 
     @property
     def n_taps(self) -> int:
@@ -56,47 +65,66 @@ class Axis:
     def n_used_taps(self) -> int:
         """Kernel rows that read an input for some output."""
         used: set[int] = set()
-        for h, (first, last) in enumerate(self.windows):
-            start = self.stride * h - self.before
-            used.update(range(first - start, last - start))
+        for first, last in self.taps:
+            used.update(range(first, last))
             if len(used) == self.kernel:
                 break
         return len(used)
 
     def pairs_apart(self, distance: int) -> int:
-        """Inputs i such that one window holds both i and i + distance."""
+        """Inputs i such that one window holds both i and i + distance; for dilation 1."""
         if self.stride > self.kernel - distance:  # no i is in two windows
             return sum(n * max(length - distance, 0) for length, n in self.lengths.items())
-        return max(self.windows[-1][1] - distance - self.windows[0][0], 0)
+        last = self.stride * (self.n_outputs - 1) - self.before + self.taps[-1][1]
+        return max(last - distance - (self.taps[0][0] - self.before), 0)
 
 
 @dataclass(frozen=True)
 class WindowShape:
-    """A conv or dense layer over images of `channels` times rows times columns."""
+    """A conv or dense layer or a sum pool over images of `channels` times rows times columns."""
 
     channels: int
     out_channels: int
     rows: Axis
     columns: Axis
+    groups: int = 1
 
     @classmethod
-    def of(cls, layer: Conv | Dense, input_shape: Shape) -> "WindowShape":
+    def of(cls, layer: Conv | Dense | SumPool, input_shape: Shape) -> "WindowShape":
         """The layer's shape for inputs of `input_shape`."""
         if isinstance(layer, Dense):
             single = Axis(1, 1, 1, 0, 0)
             return cls(layer.in_features, layer.out_features, single, single)
+        if isinstance(layer, SumPool):
+            layer = layer.as_conv(input_shape[0])
         top, left, bottom, right = layer.padding
         _, height, width = input_shape
         return cls(
             layer.in_channels,
             layer.out_channels,
-            Axis(height, layer.kernel[0], layer.stride[0], top, bottom),
-            Axis(width, layer.kernel[1], layer.stride[1], left, right),
+            Axis(height, layer.kernel[0], layer.stride[0], top, bottom, layer.dilation[0]),
+            Axis(width, layer.kernel[1], layer.stride[1], left, right, layer.dilation[1]),
+            layer.groups,
         )
 
     @property
+    def is_plain(self) -> bool:
+        """One group, no dilation: only then are pairs of inputs counted, and forms made."""
+        return self.groups == self.rows.dilation == self.columns.dilation == 1
+
+    @property
+    def group(self) -> "WindowShape":
+        """One of the groups, by itself."""
+        return WindowShape(self.channels // self.groups, self.own_channels, self.rows, self.columns)
+
+    @property
+    def own_channels(self) -> int:
+        """Output channels of a group."""
+        return self.out_channels // self.groups
+
+    @property
     def fan_in(self) -> int:
-        return self.channels * self.rows.kernel * self.columns.kernel
+        return self.channels // self.groups * self.rows.kernel * self.columns.kernel
 
     @property
     def n_inputs(self) -> int:

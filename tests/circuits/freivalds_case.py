@@ -15,7 +15,18 @@ from circuits.freivalds_statement import Assignment, Statement, build
 from zkcmp import seal
 from zkcmp.bn254.fr import FrVector
 from zkcmp.model.dataset import TestSet
-from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Network, Square
+from zkcmp.model.network import (
+    Architecture,
+    Conv,
+    Dense,
+    Flatten,
+    Network,
+    Square,
+    SumPool,
+    group_rows,
+    im2col,
+    sum_windows,
+)
 
 PREIMAGE = bytes(range(1, 33))
 CONTEXT = bytes(range(100, 132))
@@ -79,6 +90,39 @@ NETWORKS = {
             Conv(2, 1, (3, 2), (2, 5), (2, 1, 1, 1), 4, 4),
             Flatten(),
             Dense(4, 2, 3, 3),
+        ),
+    ),
+    "grouped first": Architecture(
+        (2, 5, 6),
+        3,
+        (
+            Conv(2, 4, (2, 2), (1, 2), (0, 1, 1, 0), 3, 4, groups=2, dilation=(2, 3)),
+            Square(),
+            Conv(4, 4, (2, 2), (1, 1), (1, 0, 1, 0), 3, 9, groups=4),
+            Flatten(),
+            Dense(20, 3, 3, 3),
+        ),
+    ),
+    "grouped later": Architecture(
+        (1, 8, 8),
+        3,
+        (
+            Conv(1, 4, (2, 2), (1, 1), (0, 0, 0, 0), 3, 4),
+            Square(),
+            Conv(4, 24, (3, 3), (1, 1), (2, 1, 0, 2), 3, 9, groups=2, dilation=(2, 2)),
+            Square(),
+            Flatten(),
+            Dense(720, 3, 2, 3),
+        ),
+    ),
+    "pools": Architecture(
+        (1, 8, 8),
+        3,
+        (
+            *(SumPool((2, 2), (1, 1)), Square(), SumPool((1, 2), (1, 2))),
+            Conv(1, 2, (2, 2), (1, 1), (0, 0, 0, 0), 3, 4),
+            *(SumPool((2, 1), (1, 1)), Square(), SumPool((2, 2), (2, 1)), SumPool((2, 1), (1, 1))),
+            *(Flatten(), Dense(2, 3, 3, 3), Square(), Dense(3, 3, 3, 3)),
         ),
     ),
     "two squares": Architecture(
@@ -198,6 +242,16 @@ def continued(network: Network, outputs: list[np.ndarray], index: int) -> list[n
         value = result[-1]
         if isinstance(layer, Square):
             result.append(value * value)
+        elif isinstance(layer, SumPool):
+            result.append(sum_windows(value, layer))
+        elif isinstance(layer, Conv):
+            weight, bias = (tensor.astype(value.dtype) for tensor in own)
+            rows = group_rows(im2col(value, layer), layer)
+            weights = weight.reshape(layer.groups, -1, layer.fan_in)
+            parts = [r @ w.T for r, w in zip(rows, weights, strict=True)]
+            channels, *positions = layer.output_shape(value.shape[1:])
+            out = (np.concatenate(parts, axis=1) + bias).reshape(-1, *positions, channels)
+            result.append(out.transpose(0, 3, 1, 2))
         elif isinstance(layer, Flatten):
             result.append(value.reshape(len(value), -1))
         else:

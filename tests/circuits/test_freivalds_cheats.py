@@ -2,8 +2,17 @@
 
 import numpy as np
 import pytest
-from freivalds_case import SMALL, Case, cheated_case, continued, gadgets, make_case, random_network
-from gadget_harness import named_wires, violated_gadgets
+from freivalds_case import (
+    NETWORKS,
+    SMALL,
+    Case,
+    cheated_case,
+    continued,
+    gadgets,
+    make_case,
+    random_network,
+)
+from gadget_harness import changed, named_wires, violated_gadgets
 from small_statement import encrypt_blocks, pack_unchecked
 from two_rounds import added
 
@@ -44,6 +53,28 @@ def test_one_wrong_activation_in_one_image(case, index, image):
     with pytest.raises(VerificationError) as caught:
         case.statement.check(witness)
     assert caught.value.where == f"dense{index}"
+
+
+@pytest.mark.parametrize(
+    ("name", "index"), [("pools", 4), ("grouped first", 0), ("grouped later", 2)]
+)
+@pytest.mark.parametrize("output", [0, -1])
+def test_one_wrong_output_of_a_pool_or_a_grouped_layer(name, index, output):
+    """In one image, all that follows computed from it: only that layer's check can fail."""
+    other = make_case(NETWORKS[name], 3)
+    outputs = [o.copy() for o in other.honest.outputs]
+    outputs[index][1].reshape(-1)[output] += 1
+    outputs = continued(other.network, outputs, index)
+    witness = other.assign(outputs=outputs, flags=np.zeros(3, np.int64), threshold=0)
+    assert gadgets(other, witness) == {NETWORKS[name].layer_name(index)}
+
+
+def test_wrong_sums_of_a_pool_that_has_no_outputs_of_its_own():
+    """The last pool's sums over the images are second-round wires, held by rows of their own."""
+    other = make_case(NETWORKS["pools"], 3)
+    for wire in named_wires(other.statement.r1cs, "sumpool7 sums")[[0, -1]]:
+        forged = changed(other.witness, int(wire), other.witness[int(wire)] + 1)
+        assert "sumpool7" in gadgets(other, forged)
 
 
 def test_images_swapped(case):

@@ -2,6 +2,7 @@
 
 import time
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,6 +43,15 @@ PLANS = {
     "committed direct",
     ("convs", 1): "derived direct, committed projected summed, derived direct, committed direct",
     ("convs", 9): "derived direct, derived direct, derived direct, committed direct",
+    ("grouped first", 3): "committed direct, sum of squares, derived direct, committed direct",
+    ("grouped later", 3): "linear form, sum of squares by image, committed projected, "
+    "sum of squares, committed direct",
+    ("pools", 1): "constant, constant, constant, committed projected summed, committed windows, "
+    "sum of squares, derived windows, derived windows, committed direct, sum of squares, "
+    "committed direct",
+    ("pools", 9): "constant, constant, constant, derived direct, committed windows, "
+    "sum of squares, derived windows, derived windows, committed direct, sum of squares, "
+    "committed direct",
     ("two squares", 3): "linear form, square wires, sum of squares, committed direct, "
     "square wires, sum of squares, committed direct",
     ("squares first", 3): "constant, constant, linear form, sum of squares by image, "
@@ -144,6 +154,29 @@ def test_all_pixels_zero():
 
 
 # --- shapes of layers -------------------------------------------------------------------------
+
+
+def test_groups_and_dilation_count_what_a_listing_finds():
+    rng = np.random.default_rng(3)
+    for layer, (channels, height, width) in random_convs(200):
+        kernel, groups = layer.kernel, int(rng.integers(1, 4))
+        dilation = tuple(1 if size == 1 else int(rng.integers(1, 4)) for size in kernel)
+        wide = replace(
+            layer,
+            in_channels=groups * channels,
+            out_channels=2 * groups,
+            groups=groups,
+            dilation=dilation,
+        )
+        input_shape = (groups * channels, height + 10, width + 10)
+        shape, (pixel, _) = WindowShape.of(wide, input_shape), taps(wide, input_shape)
+        inside = pixel >= 0
+        assert (shape.n_positions, shape.fan_in) == pixel.shape
+        assert shape.n_outputs == int(np.prod(wide.output_shape(input_shape)))
+        assert shape.n_taps == groups * inside.sum()
+        assert shape.n_used_taps == groups * inside.any(axis=0).sum()
+        assert (tap_inputs(shape.group) == pixel).all()
+        assert shape.is_plain == (groups == 1 and dilation == (1, 1))
 
 
 def random_convs(n: int) -> list[tuple[Conv, tuple[int, int, int]]]:

@@ -9,8 +9,9 @@ from circuits.dense import dense
 from circuits.inner_product import inner_products, partial_sums
 from circuits.signals import Signals, private, public
 from circuits.square import square
+from circuits.sum_pool import sum_pool
 from zkcmp.bn254.params import FR_MODULUS as MODULUS
-from zkcmp.model.layers import Conv
+from zkcmp.model.layers import Conv, SumPool
 
 HUGE = 1 << 200  # a bound that forces Python integers
 
@@ -25,10 +26,12 @@ def plain_conv(layer: Conv, x: np.ndarray, weight: np.ndarray, bias: np.ndarray)
     out = np.zeros((len(x), *layer.output_shape(x.shape[1:])), object)
     for j, o, h, w in np.ndindex(*out.shape):
         total = int(bias[o])
+        first = o // (layer.out_channels // layer.groups) * weight.shape[1]
         for c, a, b in np.ndindex(*weight.shape[1:]):
-            row, column = layer.stride[0] * h + a - top, layer.stride[1] * w + b - left
+            row = layer.stride[0] * h + layer.dilation[0] * a - top
+            column = layer.stride[1] * w + layer.dilation[1] * b - left
             if 0 <= row < x.shape[2] and 0 <= column < x.shape[3]:
-                total += int(weight[o, c, a, b]) * int(x[j, c, row, column])
+                total += int(weight[o, c, a, b]) * int(x[j, first + c, row, column])
         out[j, o, h, w] = total
     return out
 
@@ -38,6 +41,8 @@ CONVOLUTIONS = [
     Conv(2, 3, (3, 2), (1, 2), (1, 0, 2, 1), 8, 8),
     Conv(1, 5, (3, 3), (2, 2), (1, 1, 0, 0), 8, 8),
     Conv(3, 2, (5, 4), (3, 1), (4, 3, 4, 3), 8, 8),
+    Conv(4, 6, (2, 1), (1, 2), (1, 0, 0, 0), 8, 8, groups=2),
+    Conv(3, 3, (2, 2), (2, 1), (3, 0, 2, 1), 8, 8, groups=3, dilation=(4, 2)),
 ]
 
 
@@ -109,6 +114,25 @@ def test_square_costs_one_constraint_an_element():
     squares = named_wires(r1cs, "square squares")
     assert witness.take(squares).to_ints() == [int(v) ** 2 for v in x.reshape(-1)]
     assert violated_gadgets(r1cs, changed(witness, int(squares[2]), -25)) == {"square"}
+
+
+@pytest.mark.parametrize("bound", [1 << 40, HUGE])
+def test_sum_pool_costs_one_constraint_an_output(bound):
+    layer, x = SumPool((2, 3), (1, 2)), np.random.default_rng(5).integers(-99, 99, (2, 3, 4, 5))
+    expected = np.zeros((2, 3, 3, 2), np.int64)
+    for j, c, h, w in np.ndindex(expected.shape):
+        expected[j, c, h, w] = x[j, c, h : h + 2, 2 * w : 2 * w + 3].sum()
+
+    def make(system, with_values):
+        sum_pool(system, "pool", layer, signals(system, "x", x, with_values), bound)
+
+    r1cs, witness = record_and_assign(make)
+    r1cs.check(witness)
+    assert r1cs.n_constraints == expected.size
+    sums = named_wires(r1cs, "pool sums")
+    assert witness.take(sums).to_ints() == [int(v) % MODULUS for v in expected.reshape(-1)]
+    for wire, value in ((sums[0], 10**6), (sums[-1], 0), (named_wires(r1cs, "x")[7], 10**6)):
+        assert violated_gadgets(r1cs, changed(witness, int(wire), value)) == {"pool"}
 
 
 def test_partial_sums_of_uneven_groups():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from small_statement import ARCHITECTURE, CONTEXT, PREIMAGE, make_case, small_network
 from test_statement_mnist import CRYPTONETS
-from test_statement_size import CONVS, PADDED, TOO_LARGE, WIDE_WEIGHTS
+from test_statement_size import CONVS, GROUPS, PADDED, POOLS, TOO_LARGE, WIDE_WEIGHTS
 
 from circuits import sampled_statement, statement
 from circuits.sampled_rows import entries_of
@@ -23,7 +23,7 @@ from zkcmp.seal import n_blocks
 
 SEED = bytes(range(32))
 THIRD = Fraction(1, 3)
-ARCHITECTURES = {"wide": WIDE_WEIGHTS, "padded": PADDED, "convs": CONVS}
+ARCHITECTURES = {"wide": WIDE_WEIGHTS, "padded": PADDED, "convs": CONVS, "groups": GROUPS}
 
 
 @pytest.fixture(params=ARCHITECTURES)
@@ -252,3 +252,8 @@ def test_too_large_a_network_is_refused_before_anything_is_allocated(name):
     finally:
         tracemalloc.stop()
     assert peak_bytes < 1 << 20
+
+
+def test_pools_are_refused():
+    with pytest.raises(ZkcmpError, match="mode sampled knows no pooling; choose another mode"):
+        sampled_statement.build(POOLS, 3, THIRD, SEED)

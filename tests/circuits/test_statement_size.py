@@ -12,7 +12,7 @@ from zkcmp.errors import VerificationError
 from zkcmp.groth16 import keys
 from zkcmp.mimc7 import CONSTANTS
 from zkcmp.model.dataset import TestSet
-from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Square
+from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Square, SumPool
 from zkcmp.seal import CAPACITY_BITS, n_blocks
 
 DENSE = Architecture((1, 1, 2), 2, (Flatten(), Dense(2, 2, 2, 2)))
@@ -45,13 +45,47 @@ CONVS = Architecture(
 )
 
 
+GROUPS = Architecture(
+    (2, 7, 6),
+    2,
+    (
+        Conv(2, 4, (2, 2), (2, 1), (1, 0, 2, 1), 3, 4, groups=2, dilation=(3, 2)),
+        Square(),
+        Conv(4, 4, (1, 2), (1, 1), (0, 1, 0, 0), 2, 9, groups=4),
+        Flatten(),
+        Dense(80, 2, 3, 3),
+    ),
+)
+POOLS = Architecture(
+    (1, 6, 5),
+    2,
+    (
+        SumPool((1, 2), (2, 1)),
+        Conv(1, 2, (2, 2), (1, 1), (0, 0, 0, 0), 3, 4),
+        Square(),
+        SumPool((2, 2), (1, 1)),
+        Flatten(),
+        Dense(4, 2, 3, 3),
+    ),
+)
+
+
 @pytest.mark.parametrize("n_images", [1, 3])
 @pytest.mark.parametrize(
-    "architecture",
-    [ARCHITECTURE, DENSE, ONE_BIT, WIDE_WEIGHTS, MANY_BLOCKS, PADDED, CONVS],
-    ids=["every layer", "dense", "one bit", "wide weights", "many blocks", "padded", "convs"],
+    ("name", "architecture"),
+    {
+        "every layer": ARCHITECTURE,
+        "dense": DENSE,
+        "one bit": ONE_BIT,
+        "wide weights": WIDE_WEIGHTS,
+        "many blocks": MANY_BLOCKS,
+        "padded": PADDED,
+        "convs": CONVS,
+        "groups": GROUPS,
+        "pools": POOLS,
+    }.items(),
 )
-def test_sizes_are_exact(architecture: Architecture, n_images: int) -> None:
+def test_sizes_are_exact(name: str, architecture: Architecture, n_images: int) -> None:
     r1cs = statement.build(architecture, n_images).r1cs
     assert statement_size(architecture, n_images) == Size(
         r1cs.n_constraints,

@@ -81,10 +81,12 @@ def naive_conv(layer: Conv, x, w, b):
     top, left = layer.padding[:2]
     for j, o, h, k in np.ndindex(out.shape):
         total = b[o]
+        first = o // (layer.out_channels // layer.groups) * w.shape[1]
         for c, a, d in np.ndindex(w.shape[1:]):
-            y, z = layer.stride[0] * h + a - top, layer.stride[1] * k + d - left
+            y = layer.stride[0] * h + layer.dilation[0] * a - top
+            z = layer.stride[1] * k + layer.dilation[1] * d - left
             if 0 <= y < x.shape[2] and 0 <= z < x.shape[3]:
-                total += w[o, c, a, d] * x[j, c, y, z]
+                total += w[o, c, a, d] * x[j, first + c, y, z]
         out[j, o, h, k] = total
     return out
 

@@ -14,12 +14,11 @@ from zkcmp.libra.forms import Form
 from zkcmp.libra.layers.residual import reduce_add
 from zkcmp.libra.layers.square import reduce_square
 from zkcmp.libra.layers.step import Step
-from zkcmp.libra.layers.sum_pool import SumPool, reduce_sum_pool
 from zkcmp.libra.layers.weights import EqOuterWeights
 from zkcmp.libra.opening import EqWeights, TableWeights
 from zkcmp.libra.tables import eq_table, evaluate
 from zkcmp.libra.tensors import Tensor
-from zkcmp.model.layers import Conv, Square
+from zkcmp.model.layers import Conv, Square, SumPool
 
 CONVS = [
     (Conv(1, 5, (5, 5), (2, 2), (1, 1, 1, 1), 8, 8), 3, 9, 9),
@@ -28,6 +27,10 @@ CONVS = [
     (Conv(1, 1, (3, 3), (1, 1), (2, 2, 2, 2), 8, 8), 5, 1, 1),
     (Conv(2, 1, (2, 3), (3, 2), (0, 1, 1, 0), 8, 8), 4, 8, 8),
     (Conv(1, 4, (4, 4), (1, 3), (3, 0, 0, 3), 8, 8), 1, 4, 7),
+    (Conv(6, 3, (2, 2), (1, 2), (0, 1, 1, 0), 8, 8, groups=3), 2, 4, 5),
+    (Conv(5, 5, (3, 1), (2, 1), (1, 0, 1, 0), 8, 8, groups=5), 3, 5, 3),
+    (Conv(2, 6, (3, 2), (2, 1), (3, 2, 1, 0), 8, 8, groups=2, dilation=(2, 3)), 2, 6, 7),
+    (Conv(1, 2, (2, 3), (1, 1), (0, 2, 0, 1), 8, 8, dilation=(4, 2)), 1, 5, 5),
 ]
 DENSE = [
     (3, (7,), 5),
@@ -52,7 +55,7 @@ def pool_case(layer: SumPool, shape: tuple[int, ...]) -> Case:
     for j, c, h, w in np.ndindex(out.shape):
         top, left = layer.stride[0] * h, layer.stride[1] * w
         out[j, c, h, w] = x[j, c, top : top + layer.kernel[0], left : left + layer.kernel[1]].sum()
-    return Case(layer, x, out, reduction=reduce_sum_pool)
+    return Case(layer, x, out)
 
 
 CASES = {
@@ -116,9 +119,14 @@ def test_wrong_weights_are_rejected(case):
 def test_random_convolutions(data):
     ints = lambda low, high: data.draw(st.integers(low, high))  # noqa: E731
     kernel = (ints(1, 4), ints(1, 4))
-    padding = tuple(ints(0, kernel[axis % 2] - 1) for axis in range(4))
-    layer = Conv(ints(1, 3), ints(1, 3), kernel, (ints(1, 3), ints(1, 3)), padding, 8, 8)
-    height, width = kernel[0] + ints(0, 4), kernel[1] + ints(0, 4)
+    dilation = tuple(1 if size == 1 else ints(1, 3) for size in kernel)
+    extent = [d * (size - 1) + 1 for d, size in zip(dilation, kernel, strict=True)]
+    padding = tuple(ints(0, extent[axis % 2] - 1) for axis in range(4))
+    groups = ints(1, 3)
+    channels = groups * ints(1, 3), groups * ints(1, 2)
+    strides = (ints(1, 3), ints(1, 3))
+    layer = Conv(*channels, kernel, strides, padding, 8, 8, groups, dilation)
+    height, width = extent[0] + ints(0, 4), extent[1] + ints(0, 4)
     conv_case(layer, ints(1, 3), height, width, seed=ints(0, 99)).attempt(data.draw(st.booleans()))
 
 
@@ -130,7 +138,13 @@ def test_random_squares(shape, bits):
 
 def test_every_changed_element_of_a_layer_is_rejected():
     """Each message of each kind of layer, one element at a time."""
-    for make, arguments in (CASES["conv1"], CASES["dense3"], CASES["square6"], CASES["pool0"]):
+    for make, arguments in (
+        CASES["conv1"],
+        CASES["conv8"],
+        CASES["dense3"],
+        CASES["square6"],
+        CASES["pool0"],
+    ):
         case = make(*arguments)
         length = len(case.attempt())
         assert length % 32 == 0

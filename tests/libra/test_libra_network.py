@@ -24,7 +24,7 @@ from zkcmp.libra.tensors import Tensor
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import bounds
 from zkcmp.model.data_files import digits_onnx, load_digits_test
-from zkcmp.model.layers import Conv, Dense, Flatten, Square
+from zkcmp.model.layers import Conv, Dense, Flatten, Square, SumPool
 from zkcmp.model.network import Network
 from zkcmp.model.onnx_io import read_onnx
 from zkcmp.model.quantize import quantize
@@ -68,7 +68,22 @@ CRYPTONETS = Architecture(
         Dense(100, 10, 8, 2),
     ),
 )
-NETS = [CONV_NET, DENSE_NET, SQUARED_PIXELS, WIDE_NET]
+POOL_NET = Architecture(
+    (2, 9, 8),
+    3,
+    (
+        SumPool((2, 2), (1, 1)),
+        Conv(2, 4, (2, 2), (1, 1), (1, 0, 0, 1), 4, 9, groups=2, dilation=(2, 3)),
+        Square(),
+        SumPool((2, 3), (2, 1)),
+        Conv(4, 4, (2, 1), (1, 1), (0, 0, 0, 0), 30, 40, groups=4),
+        Square(),
+        SumPool((2, 2), (1, 2)),
+        Flatten(),
+        Dense(4, 3, 8, 9),
+    ),
+)
+NETS = [CONV_NET, DENSE_NET, SQUARED_PIXELS, WIDE_NET, POOL_NET]
 
 
 def random_network(architecture: Architecture, seed: int = 1) -> Network:

@@ -94,7 +94,7 @@ def test_a_missing_field_is_refused(name):
         TINY.to_bytes().replace(b'"input_bits":4', b'"input_bits":NaN'),
         TINY.to_bytes().replace(b'"scale":"1"', b'"scale":"1.0"'),
         TINY.to_bytes().replace(b"square", b"\\u0073quare"),
-        TINY.to_bytes().replace(b"architecture-1", b"architecture-2"),
+        TINY.to_bytes().replace(b"architecture-2", b"architecture-3"),
         TINY.to_bytes()[:-1],
         b"",
         b"\xff\xfe",

@@ -17,7 +17,7 @@ from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.rows import Rows
 from zkcmp.bn254.threads import parallel_map
 from zkcmp.libra.tensors import Shape, Tensor
-from zkcmp.model.layers import Conv, Dense
+from zkcmp.model.layers import Conv, Dense, SumPool
 
 _INT64_LIMIT = 1 << 62
 _FLOAT32_LIMIT, _FLOAT64_LIMIT = 1 << 24, 1 << 53
@@ -77,15 +77,24 @@ def conv(
         patches = _patches(values.reshape(-1, *shape), layer, out_shape[1:])
         product = np.empty((len(weights), patches.shape[1]), values.dtype)
         step = product.shape[1] if weights.size > _FEW_WEIGHTS else _BLAS_ALONE // weights.size
+        groups = [np.split(array, layer.groups) for array in (product, weights, patches)]
         for start in range(0, product.shape[1], step):
             columns = slice(start, start + step)
-            product[:, columns] = weights @ patches[:, columns]
+            for out, own, read in zip(*groups, strict=True):
+                out[:, columns] = own @ read[:, columns]
         return product.reshape(prod(out_shape), -1).T
 
     scale = _Scale(bounds, layer.weight_bits, layer.fan_in)
     weight, bias = tensors[0], np.repeat(tensors[1], n_positions)
-    n_entries = max(layer.fan_in * n_positions, prod(shape))
+    n_entries = max(layer.groups * layer.fan_in * n_positions, prod(shape))
     return _linear(tensor, weight, bias, out_shape, multiply, scale, n_entries)
+
+
+def sum_pool(tensor: Tensor, layer: SumPool, bounds: tuple[int, int]) -> Tensor:
+    """The sums of windows of each image (C, H, W): the convolution whose weights are all 1."""
+    ones = layer.as_conv(tensor.shape[1])
+    weight, bias = np.ones(ones.weight_shape, np.int64), np.zeros(ones.out_channels, np.int64)
+    return conv(tensor, ones, (weight, bias), bounds)
 
 
 def _patches(images: np.ndarray, layer: Conv, positions: Shape) -> np.ndarray:
@@ -96,10 +105,11 @@ def _patches(images: np.ndarray, layer: Conv, positions: Shape) -> np.ndarray:
     out = np.empty((images.shape[1], *layer.kernel, height, width, len(images)), images.dtype)
     for a in range(layer.kernel[0]):
         for b in range(layer.kernel[1]):
-            rows = slice(a, a + layer.stride[0] * (height - 1) + 1, layer.stride[0])
-            columns = slice(b, b + layer.stride[1] * (width - 1) + 1, layer.stride[1])
+            top, left = layer.dilation[0] * a, layer.dilation[1] * b
+            rows = slice(top, top + layer.stride[0] * (height - 1) + 1, layer.stride[0])
+            columns = slice(left, left + layer.stride[1] * (width - 1) + 1, layer.stride[1])
             out[:, a, b] = padded[:, rows, columns]
-    return out.reshape(layer.fan_in, -1)
+    return out.reshape(layer.groups * layer.fan_in, -1)
 
 
 @dataclass(frozen=True)

@@ -26,18 +26,20 @@ from zkcmp.libra.layers.conv import reduce_conv
 from zkcmp.libra.layers.dense import reduce_dense
 from zkcmp.libra.layers.square import reduce_square
 from zkcmp.libra.layers.step import Step
+from zkcmp.libra.layers.sum_pool import reduce_sum_pool
 from zkcmp.libra.sealed_tensor import SealedTensor
 from zkcmp.libra.tables import Point
 from zkcmp.libra.tensors import Shape, Tensor
 from zkcmp.model.bounds import bounds
 from zkcmp.model.layers import Layer
-from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Network, Square
+from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Network, Square, SumPool
 
 Reduction = Callable[[Channel, Any, Step, TensorClaim], TensorClaim | None]
 
 REDUCTIONS: dict[type, Reduction] = {
     Conv: reduce_conv,
     Dense: reduce_dense,
+    SumPool: reduce_sum_pool,
     Square: reduce_square,
 }
 
@@ -106,6 +108,8 @@ def evaluate_network(network: Network, images: np.ndarray) -> Activations:
             value = forward.conv(value, placed.layer, (next(tensors), next(tensors)), around)
         elif isinstance(placed.layer, Dense):
             value = forward.dense(value, placed.layer, (next(tensors), next(tensors)), around)
+        elif isinstance(placed.layer, SumPool):
+            value = forward.sum_pool(value, placed.layer, around)
         else:
             value = forward.square(value, around[1])
     return Activations(inputs, value.table(), forward.arg_max(value, limits[-1]))

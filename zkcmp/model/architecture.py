@@ -29,12 +29,13 @@ from zkcmp.model.layers import (
     Layer,
     Shape,
     Square,
+    SumPool,
     TensorSpec,
     require_int,
     require_shape,
 )
 
-FORMAT = "zkcmp-architecture-1"
+FORMAT = "zkcmp-architecture-2"
 MAX_BYTES = 1 << 16
 MAX_LAYERS = 64
 MAX_NESTING = 8  # the JSON parser recurses, and py_ecc lifts Python's guard against a deep stack
@@ -146,7 +147,7 @@ class Architecture:
 
     @property
     def n_products(self) -> int:
-        """Multiplications for one image, squares included."""
+        """Multiplications for one image, squares and the terms of pools included."""
         total = 0
         for layer, shape in zip(self.layers, self.shapes()[1:], strict=True):
             if not isinstance(layer, Flatten):
@@ -155,9 +156,13 @@ class Architecture:
 
     @property
     def n_patches(self) -> int:
-        """Values in the largest layer input once a convolution's patches are laid out."""
+        """Values in the largest layer input, the windows of a convolution or pool laid out."""
         pairs = zip(self.layers, self.shapes()[1:], strict=True)
-        patches = [x.fan_in * prod(shape[1:]) for x, shape in pairs if isinstance(x, Conv)]
+        patches = [
+            (x.fan_in * x.groups if isinstance(x, Conv) else x.fan_in * shape[0]) * prod(shape[1:])
+            for x, shape in pairs
+            if isinstance(x, Conv | SumPool)
+        ]
         return max([self.n_inputs, *patches])
 
     @property

@@ -2,6 +2,7 @@
 
     B_0 = 2^input_bits − 1
     conv, dense:  B' = fan_in · 2^(weight_bits−1) · B + 2^(bias_bits−1)
+    sumpool:      B' = fan_in · B
     square:       B' = B²
 
 No weight or image enters, so every party computes the same numbers. A bound covers each partial
@@ -13,7 +14,7 @@ no accumulator and no difference of two logits reaches r/2.
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
 from zkcmp.model.architecture import Architecture
-from zkcmp.model.layers import Conv, Dense, Square
+from zkcmp.model.layers import Conv, Dense, Square, SumPool
 
 _HINT = "this network could wrap the field; use fewer bits, smaller layers or fewer squares"
 
@@ -25,6 +26,8 @@ def bounds(architecture: Architecture) -> list[int]:
     for layer in architecture.layers:
         if isinstance(layer, Conv | Dense):
             bound = layer.fan_in * (bound << (layer.weight_bits - 1)) + (1 << (layer.bias_bits - 1))
+        elif isinstance(layer, SumPool):
+            bound *= layer.fan_in
         elif isinstance(layer, Square):
             bound = bound * bound
         result.append(bound)

@@ -1,6 +1,7 @@
 """Whether rounding in doubles can change a label: an a-priori error analysis, image by image.
 
     conv, dense:  e' = |W|·e + γ·(|W|·(|x| + e) + |b|),   γ = (k + 3)u / (1 − (k + 3)u)
+    sumpool:      the same with weights 1 and no bias
     square:       e' = 2|x|e + e² + u·(|x| + e)²
 
 u = 2^−53, k the fan-in, e bounds the error of the layer before (Higham, Accuracy and Stability of
@@ -15,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkcmp.model.bounds import bounds
-from zkcmp.model.layers import Conv, Dense, Square
-from zkcmp.model.network import Network, im2col
+from zkcmp.model.layers import Conv, Dense, Square, SumPool
+from zkcmp.model.network import Network, group_rows, im2col, sum_windows
 
 EXACT_LIMIT = 1 << 53
 _UNIT = 2.0**-53
@@ -48,6 +49,10 @@ def _stable_batch(network: Network, images: NDArray[Any]) -> NDArray[np.bool_]:
                 error = carried + gamma * (sums + bias.astype(np.float64).reshape(bias_shape))
             else:
                 error = np.zeros(output.shape)
+        elif isinstance(layer, SumPool):
+            gamma = layer.fan_in * _UNIT / (1 - layer.fan_in * _UNIT)
+            rounding = gamma * sum_windows(size + error, layer) if bound >= EXACT_LIMIT else 0.0
+            error = sum_windows(error, layer) + rounding
         elif isinstance(layer, Square):
             rounding = _UNIT * (size + error) ** 2 if bound >= EXACT_LIMIT else 0.0
             error = 2 * size * error + error**2 + rounding
@@ -67,7 +72,11 @@ def _stable_batch(network: Network, images: NDArray[Any]) -> NDArray[np.bool_]:
 def _absolute_product(
     layer: Conv | Dense, value: NDArray[np.float64], weight: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    rows = weight.reshape(len(weight), -1).T.astype(np.float64)
     if isinstance(layer, Dense):
-        return np.asarray(value @ rows)
-    return np.asarray(im2col(value, layer) @ rows).transpose(0, 3, 1, 2)
+        return np.asarray(value @ weight.T.astype(np.float64))
+    weights = weight.reshape(layer.groups, -1, layer.fan_in).astype(np.float64)
+    groups = group_rows(im2col(value, layer), layer)
+    parts = [rows @ own.T for rows, own in zip(groups, weights, strict=True)]
+    shape = layer.output_shape(value.shape[1:])
+    product = np.concatenate(parts, axis=1).reshape(len(value), *shape[1:], shape[0])
+    return product.transpose(0, 3, 1, 2)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from zkcmp.errors import ZkcmpError
 from zkcmp.model.architecture import RAW_PIXELS, Normalisation
-from zkcmp.model.layers import Conv, Flatten, Square
-from zkcmp.model.network import Network, im2col
+from zkcmp.model.layers import Conv, Flatten, Square, SumPool
+from zkcmp.model.network import Network, group_rows, im2col, sum_windows
 
 FloatArray = NDArray[np.float64]
 _BATCH = 256
@@ -23,24 +23,28 @@ _BATCH = 256
 
 @dataclass(frozen=True, eq=False)
 class FloatConv:
-    """weight (out_channels, in_channels, kh, kw), bias (out_channels,), both float64."""
+    """weight (out_channels, in_channels / groups, kh, kw), bias (out_channels,), both float64."""
 
     weight: FloatArray = field(repr=False)
     bias: FloatArray = field(repr=False)
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    groups: int = 1
+    dilation: tuple[int, int] = (1, 1)
 
     def integer_layer(self, weight_bits: int, bias_bits: int) -> Conv:
         """The integer layer of the same shape."""
         out_channels, in_channels, height, width = map(int, self.weight.shape)
         return Conv(
-            in_channels,
+            in_channels * self.groups,
             out_channels,
             (height, width),
             self.stride,
             self.padding,
             weight_bits,
             bias_bits,
+            self.groups,
+            self.dilation,
         )
 
 
@@ -52,7 +56,7 @@ class FloatDense:
     bias: FloatArray = field(repr=False)
 
 
-FloatLayer = FloatConv | FloatDense | Square | Flatten
+FloatLayer = FloatConv | FloatDense | SumPool | Square | Flatten
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,11 +87,11 @@ class FloatNetwork:
         value: FloatArray = images.astype(np.float64) * scale + offset
         for layer in self.layers:
             if isinstance(layer, FloatConv):
-                patches = im2col(value, layer.integer_layer(8, 8))
-                rows = layer.weight.reshape(len(layer.weight), -1)
-                value = (patches @ rows.T + layer.bias).transpose(0, 3, 1, 2)
+                value = _conv(layer, value)
             elif isinstance(layer, FloatDense):
                 value = value @ layer.weight.T + layer.bias
+            elif isinstance(layer, SumPool):
+                value = sum_windows(value, layer)
             elif isinstance(layer, Square):
                 value = value * value
             else:
@@ -98,3 +102,13 @@ class FloatNetwork:
         """Labels (n,) of raw pixel images."""
         labels: NDArray[np.int64] = np.argmax(self.forward(images), axis=1).astype(np.int64)
         return labels
+
+
+def _conv(layer: FloatConv, value: FloatArray) -> FloatArray:
+    integer = layer.integer_layer(8, 8)
+    weights = layer.weight.reshape(layer.groups, -1, integer.fan_in)
+    groups = group_rows(im2col(value, integer), integer)
+    parts = [rows @ weight.T for rows, weight in zip(groups, weights, strict=True)]
+    shape = integer.output_shape(value.shape[1:])
+    out = np.concatenate(parts, axis=1) + layer.bias
+    return out.reshape(len(value), *shape[1:], shape[0]).transpose(0, 3, 1, 2)

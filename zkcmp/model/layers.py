@@ -1,11 +1,15 @@
 """The layers of an integer network: their shapes, their declared widths, their limits.
 
-    conv    y[o, i, j] = bias[o] + Σ weight[o, c, a, b] · x[c, sh·i + a − top, sw·j + b − left]
+    conv    y[o, i, j] = bias[o] + Σ weight[o, c, a, b] · x[g + c, i', j'],
+                         i' = sh·i + dh·a − top,  j' = sw·j + dw·b − left
     dense   y[o]       = bias[o] + Σ_i weight[o, i] · x[i]
+    sumpool y[c, i, j] = Σ x[c, sh·i + a, sw·j + b], a window's average but for the division
     square  y          = x · x, element by element
     flatten (C, H, W) -> (C·H·W,), row-major
 
-x outside the image is 0. A tensor of declared width b holds integers in [−2^(b−1), 2^(b−1) − 1].
+The channels of a convolution may fall into groups: output o reads those of its own group, from
+g = (o // (O / groups)) · (C / groups) on. x outside the image is 0. A tensor of declared width b
+holds integers in [−2^(b−1), 2^(b−1) − 1].
 Layers come from untrusted offers, so every field is bounded here, before anything is allocated.
 """
 
@@ -71,7 +75,7 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Conv:
-    """Convolution; weight (out_channels, in_channels, kh, kw), bias (out_channels,)."""
+    """Convolution; weight (out_channels, in_channels / groups, kh, kw), bias (out_channels,)."""
 
     in_channels: int
     out_channels: int
@@ -80,6 +84,8 @@ class Conv:
     padding: tuple[int, int, int, int]  # top, left, bottom, right
     weight_bits: int
     bias_bits: int
+    groups: int = 1
+    dilation: tuple[int, int] = (1, 1)
     kind: ClassVar[str] = "conv"
 
     def __post_init__(self) -> None:
@@ -90,20 +96,36 @@ class Conv:
         _require_ints("conv padding", self.padding, 4, 0, MAX_DIM)
         require_int("conv weight_bits", self.weight_bits, 1, MAX_TENSOR_BITS)
         require_int("conv bias_bits", self.bias_bits, 1, MAX_TENSOR_BITS)
+        require_int("conv groups", self.groups, 1, MAX_DIM)
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            raise ZkcmpError("conv groups must divide in_channels and out_channels")
+        _require_ints("conv dilation", self.dilation, 2, 1, MAX_DIM)
+        for size, dilation in zip(self.kernel, self.dilation, strict=True):
+            if size == 1 and dilation != 1:  # one network, one encoding
+                raise ZkcmpError("conv dilation must be 1 where the kernel is 1")
         require_shape("conv weight", self.weight_shape)
         top, left, bottom, right = self.padding
-        if max(top, bottom) >= self.kernel[0] or max(left, right) >= self.kernel[1]:
+        height, width = self.extent
+        if max(top, bottom) >= height or max(left, right) >= width:
             raise ZkcmpError("conv padding must be smaller than the kernel")
 
     @property
     def weight_shape(self) -> Shape:
         """Shape of the weight tensor."""
-        return (self.out_channels, self.in_channels, *self.kernel)
+        return (self.out_channels, self.in_channels // self.groups, *self.kernel)
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Rows and columns from the first pixel that an output reads to the last."""
+        return (
+            self.dilation[0] * (self.kernel[0] - 1) + 1,
+            self.dilation[1] * (self.kernel[1] - 1) + 1,
+        )
 
     @property
     def fan_in(self) -> int:
         """How many products one output sums."""
-        return self.in_channels * self.kernel[0] * self.kernel[1]
+        return prod(self.weight_shape[1:])
 
     def tensors(self, prefix: str) -> list[TensorSpec]:
         """Weight, then bias."""
@@ -118,14 +140,16 @@ class Conv:
             raise ZkcmpError(f"a convolution of {self.in_channels} channels cannot read {shape}")
         top, left, bottom, right = self.padding
         height, width = shape[1] + top + bottom, shape[2] + left + right
-        if height < self.kernel[0] or width < self.kernel[1]:
+        if height < self.extent[0] or width < self.extent[1]:
             raise ZkcmpError(
-                f"a {self.kernel} kernel does not fit a padded {(height, width)} image"
+                f"a {self.extent} kernel does not fit a padded {(height, width)} image"
             )
+        if shape[1] < self.dilation[0] or shape[2] < self.dilation[1]:
+            raise ZkcmpError(f"dilation {self.dilation} steps over a whole {shape[1:]} image")
         return (
             self.out_channels,
-            (height - self.kernel[0]) // self.stride[0] + 1,
-            (width - self.kernel[1]) // self.stride[1] + 1,
+            (height - self.extent[0]) // self.stride[0] + 1,
+            (width - self.extent[1]) // self.stride[1] + 1,
         )
 
 
@@ -172,6 +196,43 @@ class Dense:
 
 
 @dataclass(frozen=True)
+class SumPool:
+    """The sums over windows of every channel; windows lie inside the image."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    kind: ClassVar[str] = "sumpool"
+
+    def __post_init__(self) -> None:
+        _require_ints("sumpool kernel", self.kernel, 2, 1, MAX_DIM)
+        _require_ints("sumpool stride", self.stride, 2, 1, MAX_DIM)
+
+    @property
+    def fan_in(self) -> int:
+        """How many values one output sums."""
+        return prod(self.kernel)
+
+    def tensors(self, prefix: str) -> list[TensorSpec]:
+        """No weights."""
+        return []
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Shape of the output for an input of `shape`; raises ZkcmpError when it does not fit."""
+        if len(shape) != 3:
+            raise ZkcmpError(f"sumpool reads an image (C, H, W), not {shape}")
+        if shape[1] < self.kernel[0] or shape[2] < self.kernel[1]:
+            raise ZkcmpError(f"a {self.kernel} window does not fit a {shape[1:]} image")
+        sizes = zip(shape[1:], self.kernel, self.stride, strict=True)
+        return (shape[0], *((size - kernel) // stride + 1 for size, kernel, stride in sizes))
+
+    def as_conv(self, channels: int) -> Conv:
+        """The convolution, a group a channel, that is this layer when its weights are 1."""
+        return Conv(
+            channels, channels, self.kernel, self.stride, (0, 0, 0, 0), 2, 1, groups=channels
+        )
+
+
+@dataclass(frozen=True)
 class Square:
     """Every value times itself."""
 
@@ -203,7 +264,8 @@ class Flatten:
         return (prod(shape),)
 
 
-Layer = Conv | Dense | Square | Flatten
-LAYER_KINDS: dict[str, type[Conv] | type[Dense] | type[Square] | type[Flatten]] = {
-    cls.kind: cls for cls in (Conv, Dense, Square, Flatten)
+Layer = Conv | Dense | SumPool | Square | Flatten
+LayerKind = type[Conv] | type[Dense] | type[SumPool] | type[Square] | type[Flatten]
+LAYER_KINDS: dict[str, LayerKind] = {
+    cls.kind: cls for cls in (Conv, Dense, SumPool, Square, Flatten)
 }

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from zkcmp.errors import ZkcmpError
 from zkcmp.model.architecture import Architecture, Normalisation
 from zkcmp.model.bounds import bounds
-from zkcmp.model.layers import Conv, Dense, Flatten, Layer, Square, TensorSpec
+from zkcmp.model.layers import Conv, Dense, Flatten, Layer, Square, SumPool, TensorSpec
 
 __all__ = [
     "Architecture",
@@ -29,6 +29,7 @@ __all__ = [
     "Network",
     "Normalisation",
     "Square",
+    "SumPool",
     "TensorSpec",
 ]
 
@@ -77,6 +78,8 @@ class Network:
                 value = _conv(layer, value, next(tensors), next(tensors), bound_in, bound_out)
             elif isinstance(layer, Dense):
                 value = _affine(value, next(tensors), next(tensors), bound_in, bound_out)
+            elif isinstance(layer, SumPool):
+                value = sum_windows(_widen(value, bound_out), layer)
             elif isinstance(layer, Square):
                 value = _widen(value, bound_out)
                 value = value * value
@@ -136,19 +139,44 @@ def _conv(
 ) -> IntArray:
     patches = im2col(value, layer)
     n, height, width, _ = patches.shape
-    rows = patches.reshape(-1, layer.fan_in)
-    out = _affine(rows, weight.reshape(len(weight), -1), bias, bound_in, bound_out)
-    return np.ascontiguousarray(out.reshape(n, height, width, len(bias)).transpose(0, 3, 1, 2))
+    weights, biases = weight.reshape(layer.groups, -1, layer.fan_in), bias.reshape(layer.groups, -1)
+    parts = [
+        _affine(rows, w, b, bound_in, bound_out).reshape(n, height, width, len(b))
+        for rows, w, b in zip(group_rows(patches, layer), weights, biases, strict=True)
+    ]
+    return np.ascontiguousarray(np.concatenate(parts, axis=-1).transpose(0, 3, 1, 2))
 
 
 def im2col(value: IntArray, layer: Conv) -> IntArray:
-    """Patches (n, out_h, out_w, in_channels·kh·kw) of images (n, C, H, W), zero padded."""
+    """Patches (n, out_h, out_w, in_channels·kh·kw) of images (n, C, H, W), zero padded.
+
+    Channels come first, so those of a group of the convolution are consecutive.
+    """
     top, left, bottom, right = layer.padding
     padded = np.pad(value, ((0, 0), (0, 0), (top, bottom), (left, right)))
-    windows: IntArray = sliding_window_view(padded, layer.kernel, axis=(2, 3))  # type: ignore[call-overload]
-    strided = windows[:, :, :: layer.stride[0], :: layer.stride[1]]
-    n, _, height, width = strided.shape[:4]
-    return strided.transpose(0, 2, 3, 1, 4, 5).reshape(n, height, width, layer.fan_in)
+    windows = _windows(padded, layer.extent, layer.stride)
+    windows = windows[..., :: layer.dilation[0], :: layer.dilation[1]]
+    n, _, height, width = windows.shape[:4]
+    n_read = layer.groups * layer.fan_in
+    return windows.transpose(0, 2, 3, 1, 4, 5).reshape(n, height, width, n_read)
+
+
+def group_rows(patches: IntArray, layer: Conv) -> list[IntArray]:
+    """The patches that each group of channels reads, as rows (n·out_h·out_w, fan_in)."""
+    rows = patches.reshape(-1, layer.groups, layer.fan_in)
+    return [rows[:, group] for group in range(layer.groups)]
+
+
+def sum_windows(value: IntArray, layer: SumPool) -> IntArray:
+    """The sums of windows of images (n, C, H, W), in the type of `value`."""
+    sums: IntArray = _windows(value, layer.kernel, layer.stride).sum(axis=(4, 5))
+    return sums
+
+
+def _windows(value: IntArray, extent: tuple[int, int], stride: tuple[int, int]) -> IntArray:
+    """(n, C, out_h, out_w, *extent), a view."""
+    windows: IntArray = sliding_window_view(value, extent, axis=(2, 3))  # type: ignore[call-overload]
+    return windows[:, :, :: stride[0], :: stride[1]]
 
 
 def _affine(

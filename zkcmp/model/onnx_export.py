@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from zkcmp.model.bounds import bounds
 from zkcmp.model.float_network import FloatConv, FloatDense, FloatNetwork
-from zkcmp.model.layers import Conv, Dense, Layer, Square, TensorSpec
+from zkcmp.model.layers import Conv, Dense, Layer, Square, SumPool, TensorSpec
 from zkcmp.model.network import Network, im2col
 
 ARCHITECTURE_KEY = "zkcmp.architecture"
@@ -47,9 +47,20 @@ def export_float_onnx(network: FloatNetwork) -> bytes:
                 tensors.append(numpy_helper.from_array(array.astype(np.float32), f"{name}.{part}"))
             inputs = [value, f"{name}.weight", f"{name}.bias"]
             if isinstance(layer, FloatConv):
-                nodes.append(_conv_node(inputs, out, name, layer.stride, layer.padding))
+                nodes.append(_conv_node(inputs, out, name, layer))
             else:
                 nodes.append(helper.make_node("Gemm", inputs, [out], name, transB=1))
+        elif isinstance(layer, SumPool):
+            factor = np.array(layer.fan_in, np.float32)
+            tensors.append(numpy_helper.from_array(factor, f"{name}.window"))
+            kernel, stride = list(layer.kernel), list(layer.stride)
+            mean = f"{name}.mean"
+            nodes.append(
+                helper.make_node(
+                    "AveragePool", [value], [mean], mean, kernel_shape=kernel, strides=stride
+                )
+            )
+            nodes.append(helper.make_node("Mul", [mean, f"{name}.window"], [out], name))
         elif isinstance(layer, Square):
             nodes.append(helper.make_node("Mul", [value, value], [out], name))
         else:
@@ -94,6 +105,8 @@ def integer_model(network: Network) -> onnx.ModelProto:
                 value = builder.float32_conv(layer, name, value)
             else:
                 value = builder.gathered_conv(layer, name, value, shapes[index])
+        elif isinstance(layer, SumPool):
+            value = builder.gathered_sums(layer, name, value, shapes[index])
         else:
             value = builder.simple(layer, name, value)
     entries = {ARCHITECTURE_KEY: architecture.to_bytes().decode()}
@@ -145,48 +158,76 @@ class _Builder:
                 ("bias", f"{name}.bias"),
             )
         ]
-        self.nodes.append(_conv_node(inputs, f"{name}.out", name, layer.stride, layer.padding))
+        self.nodes.append(_conv_node(inputs, f"{name}.out", name, layer))
         return self.doubles(f"{name}.out")
 
     def gathered_conv(self, layer: Conv, name: str, value: str, shape: tuple[int, ...]) -> str:
-        """Patches by Gather, then MatMul on doubles."""
+        """Patches by Gather, then MatMul on doubles, the groups of channels as a batch."""
         size = int(np.prod(shape))
         # positions count from 1, so that the 0 of the padding becomes `size`, the appended zero
         patches = im2col(np.arange(1, size + 1).reshape(1, *shape), layer)[0]
         positions = np.where(patches == 0, size, patches - 1)
-        height, width, fan_in = positions.shape
+        height, width, _ = positions.shape
+        groups, fan_in = layer.groups, layer.fan_in
+        own = layer.out_channels // groups
         const = {
             "flat": [0, -1],
             "pads": [0, 0, 0, 1],
             "positions": positions.reshape(-1),
-            "patched": [0, height * width, fan_in],
-            "rows": [layer.out_channels, fan_in],
+            "patched": [0, height * width, groups, fan_in],
+            "rows": [groups, own, fan_in],
+            "biases": [groups, 1, own],
             "shaped": [0, layer.out_channels, height, width],
         }
-        for part, array in const.items():
-            self.tensor(f"{name}.{part}", np.array(array, dtype=np.int64))
+        self._integers(name, const)
         weight, bias = self.doubles(f"{name}.weight"), self.doubles(f"{name}.bias")
         rows = self.add("Reshape", [weight, f"{name}.rows"], f"{name}.weight_rows")
-        columns = self.add("Transpose", [rows], f"{name}.weight_columns", perm=[1, 0])
+        columns = self.add("Transpose", [rows], f"{name}.weight_columns", perm=[0, 2, 1])
+        biases = self.add("Reshape", [bias, f"{name}.biases"], f"{name}.bias_rows")
         v = self.add("Reshape", [value, f"{name}.flat"], f"{name}.flatten")
         v = self.add("Pad", [v, f"{name}.pads"], f"{name}.pad")
         v = self.add("Gather", [v, f"{name}.positions"], f"{name}.gather", axis=1)
         v = self.add("Reshape", [v, f"{name}.patched"], f"{name}.patches")
+        v = self.add("Transpose", [v], f"{name}.by_group", perm=[0, 2, 1, 3])
         v = self.add("MatMul", [v, columns], f"{name}.product")
-        v = self.add("Add", [v, bias], f"{name}.sum")
-        v = self.add("Transpose", [v], f"{name}.transpose", perm=[0, 2, 1])
+        v = self.add("Add", [v, biases], f"{name}.sum")
+        v = self.add("Transpose", [v], f"{name}.transpose", perm=[0, 1, 3, 2])
         return self.add("Reshape", [v, f"{name}.shaped"], name)
+
+    def gathered_sums(self, layer: SumPool, name: str, value: str, shape: tuple[int, ...]) -> str:
+        """Windows by Gather, then sums on doubles."""
+        windows = im2col(np.arange(np.prod(shape)).reshape(1, *shape), layer.as_conv(shape[0]))[0]
+        height, width, _ = windows.shape
+        const = {
+            "flat": [0, -1],
+            "positions": windows.reshape(-1),
+            "windows": [0, height, width, shape[0], layer.fan_in],
+            "axes": [4],
+        }
+        self._integers(name, const)
+        v = self.add("Reshape", [value, f"{name}.flat"], f"{name}.flatten")
+        v = self.add("Gather", [v, f"{name}.positions"], f"{name}.gather", axis=1)
+        v = self.add("Reshape", [v, f"{name}.windows"], f"{name}.windowed")
+        v = self.add("ReduceSum", [v, f"{name}.axes"], f"{name}.sum", keepdims=0)
+        return self.add("Transpose", [v], name, perm=[0, 3, 1, 2])
+
+    def _integers(self, name: str, arrays: dict[str, Any]) -> None:
+        for part, array in arrays.items():
+            self.tensor(f"{name}.{part}", np.array(array, dtype=np.int64))
 
 
 def _conv_node(
-    inputs: list[str],
-    output: str,
-    name: str,
-    stride: tuple[int, int],
-    padding: tuple[int, int, int, int],
+    inputs: list[str], output: str, name: str, layer: Conv | FloatConv
 ) -> onnx.NodeProto:
     return helper.make_node(
-        "Conv", inputs, [output], name, strides=list(stride), pads=list(padding)
+        "Conv",
+        inputs,
+        [output],
+        name,
+        strides=list(layer.stride),
+        pads=list(layer.padding),
+        dilations=list(layer.dilation),
+        group=layer.groups,
     )
 
 

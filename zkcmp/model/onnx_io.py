@@ -89,7 +89,8 @@ def _exact(network: Network) -> FloatNetwork:
         if isinstance(layer, Conv | Dense):
             weight, bias = next(tensors).astype(np.float64), next(tensors).astype(np.float64)
             if isinstance(layer, Conv):
-                layers.append(FloatConv(weight, bias, layer.stride, layer.padding))
+                shape = layer.stride, layer.padding, layer.groups, layer.dilation
+                layers.append(FloatConv(weight, bias, *shape))
             else:
                 layers.append(FloatDense(weight, bias))
         else:

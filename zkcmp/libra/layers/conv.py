@@ -15,9 +15,19 @@ x~(r_j, s), the claim on the input, and at
 
 which is an opening of W with weights eq((r_o, s_c), ·) ⊗ u ⊗ v, all of it cheap for the verifier.
 
+Dilation d puts s·h + d·a in place of s·h + a. With groups, W has channels c' of a group only, and
+c = g + c', g the first of o's group. K(c, a, b) = Σ_o eq(r_o, o)·W(o, c', a, b) over the outputs of
+the group of c takes the place of W~(r_o, c, a, b). The weights of the openings have an entry for
+each of W's: M ⊗ u ⊗ v with M(o, c') = eq(r_o, o)·eq(s_c, g + c'), or eq(r_o, o) times the public
+sums at (c, a, b). All is linear in W as before.
+
 Thaler 2013 has the idea for products; zkCNN (ePrint 2021/673) proves convolutions by FFT circuits
 instead. Soundness error: 2·log(C·H·W)/r for the sumcheck.
 """
+
+from math import prod
+
+import numpy as np
 
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.rows import Rows
@@ -29,7 +39,7 @@ from zkcmp.libra.layers.windows import Windows, map_axis
 from zkcmp.libra.sumcheck import ProductProver, sumcheck
 from zkcmp.libra.tables import Point, eq_table
 from zkcmp.libra.tensors import log_shape, pad_axes, places
-from zkcmp.model.layers import Conv
+from zkcmp.model.layers import Conv, Shape
 
 
 def reduce_conv(
@@ -39,7 +49,11 @@ def reduce_conv(
     image, out, *positions = parts
     product = claim.form - open_bias(channel, step, parts)
     if step.is_public:
-        weights = EqOuterWeights(out, (_bound_patches(layer, step, image, positions),))
+        patches = _bound_patches(layer, step, image, positions)
+        weights = EqOuterWeights(out, (patches,))
+        if layer.groups > 1:
+            taps = patches.take(places(_all_taps(layer)))
+            weights = EqOuterWeights([], (_by_output(layer, layer.weight_shape, out, taps),))
         channel.require_opening(step.weight, weights, product)
         return None
     prover = None
@@ -58,7 +72,11 @@ def reduce_conv(
             eq_table(at), (windows.size,), 0, windows.by_offset(), windows.weights(bound)
         )
         columns.append(pad_axes(table, shape))
-    weights = EqOuterWeights([*out, *point[: n_vars[0]]], tuple(columns))
+    channels = point[: n_vars[0]]
+    weights = EqOuterWeights([*out, *channels], tuple(columns))
+    if layer.groups > 1:
+        chosen = _by_output(layer, layer.weight_shape[:2], out, eq_table(channels))
+        weights = EqOuterWeights([], (chosen, *columns))
     channel.require_opening(step.weight, weights, spread_at)
     return TensorClaim([*image, *point], value)
 
@@ -66,13 +84,14 @@ def reduce_conv(
 def _windows(layer: Conv, step: Step) -> list[Windows]:
     """Of the height, and of the width."""
     return [
-        Windows(size, kernel, stride, before, n_positions)
-        for size, kernel, stride, before, n_positions in zip(
+        Windows(*sizes)
+        for sizes in zip(
             step.input_shape[1:],
             layer.kernel,
             layer.stride,
             layer.padding[:2],
             step.output_shape[1:],
+            layer.dilation,
             strict=True,
         )
     ]
@@ -87,17 +106,38 @@ def _bound_patches(layer: Conv, step: Step, image: Point, positions: list[Point]
 
 
 def _bound_kernel(layer: Conv, block: FrVector, out: Point) -> FrVector:
-    """W~(r_o, c, a, b) for every real (c, a, b)."""
-    return (
-        Rows.from_field(block, 1 << len(out))
-        .bind(eq_table(out))
-        .take(places(layer.weight_shape[1:]))
-    )
+    """K(c, a, b), which is W~(r_o, c, a, b) for one group, for every real (c, a, b)."""
+    taps, own = places(layer.weight_shape[1:]), layer.out_channels // layer.groups
+    rows, weights = Rows.from_field(block, 1 << len(out)), eq_table(out)
+    if layer.groups == 1:
+        return rows.bind(weights).take(taps)
+    parts = []
+    for group in range(layer.groups):
+        mine = FrVector.zeros(len(weights))
+        mine.assign(group * own, weights.slice(group * own, (group + 1) * own))
+        parts.append(rows.bind(mine).take(taps))
+    return FrVector.concat(parts)
+
+
+def _by_output(layer: Conv, shape: Shape, out: Point, taps: FrVector) -> FrVector:
+    """eq(r_o, o)·taps[g + c, …] for the entries (o, c, …) of `shape`, padded.
+
+    taps: by channel of the input, its other axes as in `shape`, row-major and not padded.
+    """
+    own, size = layer.out_channels // layer.groups, prod(shape[1:])
+    outputs = np.repeat(np.arange(layer.out_channels), size)
+    read = (np.arange(layer.out_channels)[:, None] // own * size + np.arange(size)).reshape(-1)
+    return pad_axes(eq_table(out).take(outputs) * taps.take(read), shape)
+
+
+def _all_taps(layer: Conv) -> Shape:
+    """(c, a, b) of all groups."""
+    return (layer.in_channels, *layer.kernel)
 
 
 def _transposed(layer: Conv, step: Step, kernel: FrVector, positions: list[Point]) -> FrVector:
     """G over the padded axes of the input."""
-    table, shape = kernel, layer.weight_shape[1:]
+    table, shape = kernel, _all_taps(layer)
     for axis, (windows, bound) in enumerate(zip(_windows(layer, step), positions, strict=True), 1):
         table, shape = map_axis(table, shape, axis, windows.by_input(), windows.weights(bound))
     return pad_axes(table, shape)

@@ -4,12 +4,10 @@
 
 one sumcheck over the positions of the input with the public u ⊗ v, at whose end
 u~(s)·v~(s')·x~(r_j, r_c, s, s') is the claim. Division by K·K' is left to the scale of the network,
-as everywhere (model/quantize.py).
+as everywhere (model/onnx_graph.py).
 
 Soundness error: 2·log(H·W)/r.
 """
-
-from dataclasses import dataclass
 
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
@@ -21,19 +19,7 @@ from zkcmp.libra.layers.windows import Windows, map_axis
 from zkcmp.libra.sumcheck import ProductProver, sumcheck
 from zkcmp.libra.tables import Point, eq_table, evaluate, outer
 from zkcmp.libra.tensors import log_shape, pad_axes
-
-
-@dataclass(frozen=True)
-class SumPool:
-    """The sums of windows of every channel; no padding."""
-
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-
-    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the output for an input (C, H, W) at least as large as the kernel."""
-        sizes = zip(shape[1:], self.kernel, self.stride, strict=True)
-        return (shape[0], *((size - kernel) // stride + 1 for size, kernel, stride in sizes))
+from zkcmp.model.layers import SumPool
 
 
 def reduce_sum_pool(

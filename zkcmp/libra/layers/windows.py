@@ -1,10 +1,10 @@
 """The linear maps between an image's axis and the positions and offsets of a sliding window.
 
-Output position p and offset a read input position i = s·p + a − t (s the stride, t the padding
-before), where 0 ≤ i < size. A claim at a point binds the positions with e = eq(r, ·):
+Output position p and offset a read input position i = s·p + d·a − t (s the stride, d the dilation,
+t the padding before), where 0 ≤ i < size. A claim at a point binds the positions with e = eq(r, ·):
 
-    by offset:  V ↦ Σ_p e[p]·V[s·p + a − t]     for every offset a      (images → kernels)
-    by input:   V ↦ Σ_p e[p]·V[i + t − s·p]     for every input i       (kernels → images)
+    by offset:  V ↦ Σ_p e[p]·V[s·p + d·a − t]       for every offset a      (images → kernels)
+    by input:   V ↦ Σ_p e[p]·V[(i + t − s·p) / d]   for every input i       (kernels → images)
 
 The two are transposes of each other.
 """
@@ -28,6 +28,7 @@ class Windows:
     stride: int
     before: int  # padding
     n_positions: int
+    dilation: int = 1
 
     def weights(self, point: Point) -> FrVector:
         """e, for the real positions."""
@@ -36,12 +37,14 @@ class Windows:
     def by_offset(self) -> np.ndarray:
         """(kernel, positions): the input that each reads, −1 for the padding."""
         offsets, positions = np.arange(self.kernel)[:, None], np.arange(self.n_positions)
-        return _inside(self.stride * positions + offsets - self.before, self.size)
+        index = self.stride * positions + self.dilation * offsets - self.before
+        return _inside(index, self.size)
 
     def by_input(self) -> np.ndarray:
         """(size, positions): the offset at which a window reads an input, −1 where it does not."""
         inputs, positions = np.arange(self.size)[:, None], np.arange(self.n_positions)
-        return _inside(inputs + self.before - self.stride * positions, self.kernel)
+        offset, rest = np.divmod(inputs + self.before - self.stride * positions, self.dilation)
+        return np.where(rest == 0, _inside(offset, self.kernel), -1)
 
 
 def _inside(index: np.ndarray, size: int) -> np.ndarray:
