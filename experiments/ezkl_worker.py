@@ -24,11 +24,13 @@ import onnx
 def main(network: str, directory: str, repeats: str) -> None:
     place = Path(directory)
     model, data, settings = str(network), place / "input.json", place / "settings.json"
-    shape = [d.dim_value or 1 for d in onnx.load(model).graph.input[0].type.tensor_type.shape.dim]
+    dimensions = onnx.load(model).graph.input[0].type.tensor_type.shape.dim
+    shape = [dimension.dim_value or 1 for dimension in dimensions]
     pixels = np.random.default_rng(1).random(shape)
     data.write_text(json.dumps({"input_data": [pixels.ravel().tolist()]}))
     options = ezkl.PyRunArgs()
     options.param_visibility = "private"
+    options.variables = [(d.dim_param, 1) for d in dimensions if d.dim_param]
     run("gen_settings", model, str(settings), py_run_args=options)
     run(
         "calibrate_settings",
