@@ -10,6 +10,7 @@ import typer
 
 from zkcmp.cli.console import progress_bars, say
 from zkcmp.cli.options import BUYER_HOME, BuyerHome, DealFolder
+from zkcmp.cli.party import opened
 
 if TYPE_CHECKING:
     from zkcmp.groth16.keys import VerifyingKey
@@ -180,7 +181,7 @@ def export_deal(
     """Write what `zkcmp buyer verify` verified for `snarkjs groth16 verify`, and the circuit."""
     from zkcmp.exchange.buyer import Buyer
 
-    with Buyer.opened(home) as buyer:
+    with opened(Buyer, home) as buyer:
         buyer.export(deal, out)
     say(f"written    verification_key.json, public.json, proof.json, circuit.r1cs in {out}")
     say("check      snarkjs groth16 verify verification_key.json public.json proof.json")

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from zkcmp import __version__
-from zkcmp.cli import buyer, chain, demo, estimate, groth16, seller, setup
+from zkcmp.cli import buyer, chain, demo, estimate, groth16, passphrase, recover, seller, setup
 from zkcmp.cli.console import fail, say
 from zkcmp.errors import ZkcmpError
 
@@ -40,6 +40,11 @@ app.add_typer(buyer.app, name="buyer")
 app.add_typer(chain.app, name="chain")
 app.add_typer(groth16.app, name="groth16")
 app.add_typer(setup.app, name="setup")
+seller.app.command(name="passphrase")(passphrase.seller_passphrase)
+buyer.app.command(name="passphrase")(passphrase.buyer_passphrase)
+seller.app.command(name="rescue")(recover.seller_rescue)
+buyer.app.command(name="rescue")(recover.buyer_rescue)
+app.command(name="recover")(recover.recover)
 app.command(name="demo")(demo.demo)
 app.command(name="estimate")(estimate.estimate)
 
@@ -68,8 +73,18 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    passphrase_fd: Annotated[
+        int | None,
+        typer.Option(
+            "--passphrase-fd",
+            min=0,
+            metavar="N",
+            help="Read the passphrase of a private directory from this open file descriptor; "
+            f"else from the file that {passphrase.VARIABLE} names, else from the terminal.",
+        ),
+    ] = None,
 ) -> None:
-    pass
+    passphrase.begin(passphrase_fd)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from zkcmp.cli import passphrase
 from zkcmp.cli.console import say
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ P = TypeVar("P", bound="Party[Any]")
 @contextlib.contextmanager
 def opened(kind: type[P], home: Path) -> Iterator[P]:
     """The party in `home`; says what it removed of a command that was killed."""
-    with kind.opened(home) as party:
+    with kind.opened(home, passphrase.ask) as party:
         for path in party.home.remove_unfinished():
             say(f"cleaned    {path}: a command was killed before it had begun this deal;")
             say("           nothing of it was sent, and the command can be repeated")

@@ -31,6 +31,14 @@ _DIGEST_BYTES = 32
 _NAME = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
+def is_one(path: Path) -> bool:
+    """Whether the file at `path` begins as a rescue file does."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
 def encode(payload: bytes, keyring: Keyring | None) -> bytes:
     """The file, under the passphrase of `keyring` if there is one."""
     if keyring is None:

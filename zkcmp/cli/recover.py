@@ -1,0 +1,145 @@
+"""`zkcmp seller|buyer rescue`, and `zkcmp recover`: a deal that goes on on another machine."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zkcmp.cli import buyer as buyer_commands
+from zkcmp.cli import passphrase
+from zkcmp.cli import seller as seller_commands
+from zkcmp.cli.console import say
+from zkcmp.cli.options import (
+    BUYER_HOME,
+    CHAIN_DIR,
+    SELLER_HOME,
+    BuyerHome,
+    ChainDir,
+    DealFolder,
+    SellerHome,
+    open_chain,
+)
+from zkcmp.cli.party import opened
+
+if TYPE_CHECKING:
+    from zkcmp.exchange.party import Party
+
+RescueOut = Annotated[Path, typer.Option("--out", help="Where to write the rescue file.")]
+Encrypt = Annotated[
+    bool,
+    typer.Option(
+        "--encrypt", help="Ask for a passphrase of the file; needless where the directory has one."
+    ),
+]
+
+
+def seller_rescue(
+    deal: DealFolder,
+    out: RescueOut,
+    home: SellerHome = SELLER_HOME,
+    encrypt: Encrypt = False,
+    new_file: passphrase.NewFile = None,
+) -> None:
+    """Write one file with which `zkcmp recover` claims the coins from another machine."""
+    from zkcmp.exchange.seller import Seller
+
+    _rescue(Seller, deal, out, home, encrypt, new_file)
+
+
+def buyer_rescue(
+    deal: DealFolder,
+    out: RescueOut,
+    home: BuyerHome = BUYER_HOME,
+    encrypt: Encrypt = False,
+    new_file: passphrase.NewFile = None,
+) -> None:
+    """Write one file with which `zkcmp recover` opens or refunds from another machine."""
+    from zkcmp.exchange.buyer import Buyer
+
+    _rescue(Buyer, deal, out, home, encrypt, new_file)
+
+
+def _rescue(
+    kind: "type[Party[Any]]",
+    folder: Path,
+    out: Path,
+    home: Path,
+    encrypt: bool,
+    new_file: Path | None,
+) -> None:
+    from zkcmp.errors import DealError
+    from zkcmp.exchange import rescue, rescue_file
+    from zkcmp.exchange.envelope import Kind
+    from zkcmp.exchange.keyring import Keyring
+    from zkcmp.exchange.messages import FILE_NAMES
+    from zkcmp.exchange.store import write_atomic
+
+    with opened(kind, home) as party:
+        deal = party.need(folder)
+        party.check_unshared(out, folder)
+        if out.exists() and not rescue_file.is_one(out):
+            raise DealError(f"{out} exists and is something else; choose another --out")
+        keyring = party.files.writing
+        if keyring is None and (encrypt or new_file is not None):
+            keyring = Keyring.new(passphrase.new_passphrase(new_file, str(out)))
+        data = rescue.encode(party, deal, keyring)
+        write_atomic(out, data)
+        say(f"written    {out}, {len(data)} bytes; `zkcmp recover` goes on from it")
+        if keyring is None:
+            say("caution    whoever reads it can spend and open what it is for: no passphrase")
+        if rescue.lacks_delivery(deal):
+            name = FILE_NAMES[Kind.DELIVERY]
+            say(f"caution    it is without {name}, which is large: keep that beside it, for")
+            say("           `zkcmp recover --deal`; a refund does not need it")
+
+
+def recover(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A rescue file.")],
+    home: Annotated[
+        Path | None,
+        typer.Option("--home", help="A private directory for it.", show_default="as ever"),
+    ] = None,
+    deal: Annotated[
+        Path | None, typer.Option("--deal", help="The deal folder, where it is now.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write a bought network, an ONNX file.")
+    ] = None,
+    chain_dir: ChainDir = CHAIN_DIR,
+) -> None:
+    """Go on with a deal from its rescue file alone: claim; or open, else refund."""
+    from zkcmp.exchange import rescue
+
+    asked: list[str] = []
+
+    def ask(what: str) -> str:
+        asked.append(passphrase.ask(what))
+        return asked[-1]
+
+    found = rescue.read(file, ask)
+    place = home or (SELLER_HOME if found.seller else BUYER_HOME)
+    folder = rescue.restore(found, place, deal, ask)
+    say(f"recovered  deal {found.deal.hex()} in {place}")
+    with passphrase.remembered(asked[-1] if asked else None):
+        if found.seller:
+            seller_commands.redeem(deal=folder, home=place, chain_dir=chain_dir)
+        else:
+            _recover_bought(place, folder, out, chain_dir)
+
+
+def _recover_bought(home: Path, folder: Path, out: Path | None, chain_dir: Path) -> None:
+    """Open the network if its key is out, else refund, by the ordinary commands."""
+    from zkcmp.exchange.buyer import Buyer, known_key, lost_locks, verifying
+
+    with opened(Buyer, home) as buyer, open_chain(chain_dir) as chain:
+        deal = buyer.need(folder)
+        verifying.take_again(buyer, deal)
+        for lock in lost_locks.find_lost_locks(buyer, deal, chain):
+            say(f"found      the lock {lock.txid}, which was signed after the file was written")
+        key_is_out = known_key.look(deal, chain) is not None
+    if not key_is_out:
+        buyer_commands.refund(deal=folder, home=home, chain_dir=chain_dir)
+    elif out is None:
+        raise typer.BadParameter("the key is out: say with --out where to write the network")
+    else:
+        buyer_commands.open_(deal=folder, out=out, home=home, chain_dir=chain_dir)

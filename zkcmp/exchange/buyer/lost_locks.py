@@ -1,0 +1,83 @@
+"""Locks of ours that the chain has and our record does not, as after an old rescue file.
+
+A lock pays the price to a script of which everything but the timeout is fixed by the deal, so a
+transaction that could be one is recognised by trying timeouts. Which transactions could be one:
+- what the lock message in the deal folder names: it is signed by us;
+- what spends the coins of a lock that is in the record (`signed_locks`: a later lock spends coins
+  of the one before);
+- where coins of our wallet come from: a lock's change.
+"""
+
+from collections.abc import Iterator
+
+from bitcoin.core import CTransaction, b2lx
+
+from bitcoin_scripts.chain import Chain, Outpoint, txid_of
+from bitcoin_scripts.htlc import Htlc
+from zkcmp.errors import ZkcmpError
+from zkcmp.exchange import messages
+from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
+from zkcmp.exchange.checks import MAX_TIMEOUT_BLOCKS, first_height
+from zkcmp.exchange.deal import BuyerState
+from zkcmp.exchange.envelope import Kind
+from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.party import Deal, Party
+
+
+def find_lost_locks(
+    buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain
+) -> list[SignedLock]:
+    """Record the locks that are found, durably, and return them."""
+    offer, record = deal.offer(), SignedLocks(deal.directory)
+    known = {signed.txid for signed in record.load()}
+    found: list[SignedLock] = []
+    for tx in _candidates(buyer, deal, offer, chain):
+        timeout_height = None if txid_of(tx) in known else _timeout_of(deal, offer, tx, chain)
+        if timeout_height is not None:
+            found.append(SignedLock(timeout_height, tx))
+            record.add(found[-1])
+            known.add(txid_of(tx))
+    return found
+
+
+def _candidates(
+    buyer: Party[BuyerState], deal: Deal[BuyerState], offer: Offer, chain: Chain
+) -> Iterator[CTransaction]:
+    txids = _announced(buyer, deal, offer)
+    txids += [coin.txid for coin in chain.find_spendable(buyer.wallet_script)]
+    for txid in txids:
+        tx = chain.get_transaction(txid)
+        if tx is not None:
+            yield tx
+    for signed in SignedLocks(deal.directory).load():
+        since = first_height(signed.timeout_height, offer, chain)
+        for tx_input in signed.transaction.vin:
+            coin = Outpoint(str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n, 0)
+            spend = chain.find_spend(coin, since)
+            if spend is not None:
+                yield spend
+
+
+def _announced(buyer: Party[BuyerState], deal: Deal[BuyerState], offer: Offer) -> list[str]:
+    """The transaction that our own lock message in the deal folder names, if there is one."""
+    answers = bytes.fromhex(deal.state.delivery)
+    try:
+        with deal.taking_in(Kind.LOCK) as copy:
+            lock = messages.read_lock(copy, offer.deal, buyer.identity.public_key, answers)
+    except (ZkcmpError, OSError):
+        return []
+    return [lock.txid.hex()]
+
+
+def _timeout_of(deal: Deal[BuyerState], offer: Offer, tx: CTransaction, chain: Chain) -> int | None:
+    """The timeout of this deal's lock that `tx` funds; None when it funds none."""
+    paid = {bytes(out.scriptPubKey) for out in tx.vout if out.nValue == offer.price_sat}
+    if not paid:
+        return None
+    mined = chain.height() + 1 - chain.confirmations(txid_of(tx))
+    refund_key = deal.keys().coin_public
+    for height in range(mined + offer.timeout_blocks, max(0, mined - MAX_TIMEOUT_BLOCKS), -1):
+        htlc = Htlc(offer.commitment, offer.claim_key, refund_key, height)
+        if bytes(htlc.script_pubkey) in paid:
+            return height
+    return None
