@@ -15,9 +15,10 @@ from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.messages import Delivery
 from zkcmp.exchange.proofs import Asked, DealStatement
-from zkcmp.exchange.proofs.libra import committed_vars, prove_with
+from zkcmp.exchange.proofs.libra import prove_with
 from zkcmp.exchange.seller import Seller
 from zkcmp.exchange.statement import ciphertext_words
+from zkcmp.libra.estimate import committed_vars
 
 ZKVPD = ("--backend", "libra", "--commitment", "zkvpd")
 HYRAX = ("--backend", "libra", "--commitment", "hyrax")

@@ -23,10 +23,10 @@ from zkcmp.exchange.forecast import (
 from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, ZKVPD, Method
 from zkcmp.exchange.proof_size import check_proof_size, key_material_limit
 from zkcmp.exchange.proofs import Asked, circuit
-from zkcmp.exchange.proofs.libra import committed_vars
 from zkcmp.groth16 import estimate as costs
 from zkcmp.groth16 import setup
 from zkcmp.groth16.estimate import CircuitSize, available_memory_bytes, require_memory
+from zkcmp.libra.estimate import committed_vars
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.layers import Conv, Dense, Flatten, Square

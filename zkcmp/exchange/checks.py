@@ -18,13 +18,12 @@ from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.fee_rates import FeeChoice, claim_target
 from bitcoin_scripts.htlc import Htlc, parse
 from bitcoin_scripts.keys import check_public_key
-from circuits.size import check_size
 from zkcmp import seal
 from zkcmp.errors import DealError, DecodeError, VerificationError
 from zkcmp.exchange.identity import fingerprint, import_reading_key, is_fingerprint_of
 from zkcmp.exchange.messages import Delivery, Lock, Offer, Request
 from zkcmp.exchange.method import Method
-from zkcmp.exchange.proof_size import check_proof_size
+from zkcmp.exchange.proof_size import check_proof_size, check_provable
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import check_no_wrap
 from zkcmp.model.dataset import TestSet
@@ -63,7 +62,7 @@ def check_offer(offer: Offer) -> Architecture:
     """The architecture of an acceptable offer. Raises DecodeError or VerificationError."""
     architecture = Architecture.from_bytes(offer.architecture)
     check_no_wrap(architecture)
-    check_size(architecture, 1)
+    check_provable(architecture)
     blocks = seal.n_blocks(architecture)
     if offer.n_blocks != blocks:
         raise VerificationError("offer: number of ciphertext blocks", blocks, offer.n_blocks)

@@ -17,7 +17,7 @@ from circuits.mimc7 import CONSTRAINTS_PER_BLOCK
 from circuits.size import Size
 from zkcmp.exchange.encryption import encrypted_length
 from zkcmp.exchange.method import FREIVALDS, FULL, SEED_BYTES, Method
-from zkcmp.exchange.proof_size import check_circuit_size, libra_entries
+from zkcmp.exchange.proof_size import check_circuit_size
 from zkcmp.exchange.proofs import Asked
 from zkcmp.groth16.estimate import (
     BASE_BYTES,
@@ -28,6 +28,7 @@ from zkcmp.groth16.estimate import (
     require_memory,
     setup_memory_bytes,
 )
+from zkcmp.libra.estimate import committed_vars, padded_entries
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet
 from zkcmp.seal import n_blocks
@@ -96,14 +97,12 @@ def require_prove_memory(
 
 def libra_memory_bytes(architecture: Architecture, n_images: int) -> int:
     """What the process of a prover needs at most with backend libra."""
-    images = sum(libra_entries(architecture, n_images))
+    images = sum(padded_entries(architecture, n_images))
     committed = _libra_committed(architecture, n_images)
     return BASE_BYTES + _ENTRY_BYTES * images + _VALUE_BYTES * committed
 
 
 def _libra_committed(architecture: Architecture, n_images: int) -> int:
-    from zkcmp.exchange.proofs.libra import committed_vars
-
     return 1 << committed_vars(architecture, n_images)
 
 

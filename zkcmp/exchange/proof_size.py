@@ -4,13 +4,12 @@ A few hundred bytes of architecture and test set can ask for more than any machi
 party computes this before it answers, or builds, anything. Sizes are in closed form (circuits/).
 """
 
-from math import prod
-
 from circuits.freivalds_size import check_freivalds_size
 from circuits.sampled_size import check_sampled_size
 from circuits.size import Size, check_size
 from zkcmp.errors import VerificationError
-from zkcmp.exchange.method import Method
+from zkcmp.exchange.method import FREIVALDS, HYRAX, Method
+from zkcmp.libra.estimate import padded_entries
 from zkcmp.model.architecture import Architecture
 
 MAX_TENSOR_ENTRIES = 1 << 30  # of one layer's output, over all images, with libra
@@ -32,7 +31,7 @@ def check_circuit_size(architecture: Architecture, n_images: int, method: Method
 def check_proof_size(architecture: Architecture, n_images: int, method: Method) -> None:
     """Raise VerificationError when no proof of such a statement can be made by this method."""
     if method.backend == "libra":
-        largest = max(libra_entries(architecture, n_images))
+        largest = max(padded_entries(architecture, n_images))
         if largest > MAX_TENSOR_ENTRIES:
             raise VerificationError(
                 f"statement about {n_images} images",
@@ -45,15 +44,15 @@ def check_proof_size(architecture: Architecture, n_images: int, method: Method) 
         check_circuit_size(architecture, n_images, method)
 
 
-def libra_entries(architecture: Architecture, n_images: int) -> list[int]:
-    """For the pixels and each layer's output, the entries over all images, padded."""
-    padded = [prod(_power_of_two(size) for size in shape) for shape in architecture.shapes()]
-    return [_power_of_two(n_images) * entries for entries in padded]
+def check_provable(architecture: Architecture) -> None:
+    """Raise VerificationError when no sound method can prove anything about such a network.
 
-
-def _power_of_two(size: int) -> int:
-    """The least one that is not below `size`."""
-    return 1 << (size - 1).bit_length()
+    One image is judged, by the method that takes the largest networks.
+    """
+    try:
+        check_proof_size(architecture, 1, HYRAX)
+    except VerificationError:
+        check_proof_size(architecture, 1, FREIVALDS)
 
 
 def key_material_limit(architecture: Architecture, n_images: int, method: Method) -> int:

@@ -15,21 +15,17 @@ from collections.abc import Sequence
 from math import log2
 from pathlib import Path
 
-import numpy as np
-
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.commitments.hyrax import Hyrax
 from zkcmp.commitments.scheme import Scheme
 from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.exchange.proofs import Asked, AuditedKey, DealStatement
+from zkcmp.libra.estimate import committed_vars
 from zkcmp.libra.prove import prove as make_proof
 from zkcmp.libra.prove import verify as check_proof
 from zkcmp.libra.statement import Statement
-from zkcmp.model.architecture import Architecture
-from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent
-from zkcmp.seal import n_blocks
 
 
 class Libra:
@@ -85,14 +81,6 @@ class Libra:
         degree = (4 << n_vars) + (layers << 12) + (1 << 14)
         bits = int(log2(FR_MODULUS) - log2(degree))
         return f"statistical error: at most 2^-{bits}; BN254, about 100 bits"
-
-
-def committed_vars(architecture: Architecture, n_images: int) -> int:
-    """m, for 2^m committed values; they depend on nothing else."""
-    # any ciphertext and any images: the layout only counts them
-    blocks = np.broadcast_to(np.uint64(0), (n_blocks(architecture), 4))
-    images = TestSet(np.zeros((n_images, 1, 1, 1), np.int64), np.zeros(n_images, np.int64))
-    return Statement(architecture, blocks, bytes(32), images, 1, bytes(32)).layout.n_vars
 
 
 def prove_with(

@@ -17,7 +17,8 @@ from zkcmp.commitments.srs_audit import audit as audit_srs
 from zkcmp.commitments.zkvpd import Zkvpd
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
 from zkcmp.exchange.proofs import Asked, AuditedKey, DealStatement
-from zkcmp.exchange.proofs.libra import Libra, committed_vars, prove_with, verify_with
+from zkcmp.exchange.proofs.libra import Libra, prove_with, verify_with
+from zkcmp.libra.estimate import committed_vars
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from circuits.size import check_size
 from zkcmp import seal as sealing
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks, messages
@@ -16,6 +15,7 @@ from zkcmp.exchange.deal import SellerState
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.messages import Offer
 from zkcmp.exchange.party import Deal, DealKeys, Party, refuse_foreign
+from zkcmp.exchange.proof_size import check_provable
 from zkcmp.exchange.statement import ciphertext_bytes
 from zkcmp.exchange.store import replacing
 from zkcmp.model.bounds import check_no_wrap
@@ -42,7 +42,7 @@ def seal(seller: Party[SellerState], folder: Path, network: Network, terms: Term
     """Begin a deal in this folder, or publish its offer again."""
     seller.home.check_outside(folder)
     check_no_wrap(network.architecture)
-    check_size(network.architecture, 1)
+    check_provable(network.architecture)
     weights = weights_digest(network)
     deal = seller.find(folder)
     if deal is None:
