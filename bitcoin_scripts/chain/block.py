@@ -42,14 +42,16 @@ def mine_block(
     transactions: Sequence[CTransaction],
     fees_sat: int,
     to_script: bytes,
+    branch: int = 0,
 ) -> CBlock:
     """A block with valid proof of work whose coinbase pays subsidy and fees to `to_script`.
 
-    Whether the transactions are valid is not looked at here.
+    Of the same arguments it is the same block; another `branch` makes another one. Whether the
+    transactions are valid is not looked at here.
     """
     reward_sat = (_FIRST_SUBSIDY_SAT >> height // _HALVING_INTERVAL) + fees_sat
     witness_root = merkle_root([bytes(32), *(tx.GetHash() for tx in transactions)])
-    coinbase = _coinbase(height, reward_sat, to_script, witness_root)
+    coinbase = _coinbase(height, branch, reward_sat, to_script, witness_root)
     block_transactions = [coinbase, *transactions]
     root = merkle_root([tx.GetTxid() for tx in block_transactions])
     nonce = 0
@@ -70,10 +72,12 @@ def merkle_root(hashes: Sequence[bytes]) -> bytes:
     return level[0]
 
 
-def _coinbase(height: int, reward_sat: int, to_script: bytes, witness_root: bytes) -> CTransaction:
+def _coinbase(
+    height: int, branch: int, reward_sat: int, to_script: bytes, witness_root: bytes
+) -> CTransaction:
     commitment = _COMMITMENT_HEADER + Hash(witness_root + _WITNESS_RESERVED)
     return CTransaction(
-        [CTxIn(COutPoint(), CScript([height, OP_0]))],
+        [CTxIn(COutPoint(), CScript([height, branch or OP_0]))],
         [CTxOut(reward_sat, CScript(to_script)), CTxOut(0, CScript([OP_RETURN, commitment]))],
         0,
         2,

@@ -103,17 +103,25 @@ class ConsensusChain:
 
     def submit(self, raw_block: bytes) -> bool:
         """Whether consensus accepts the block as the new tip; if not, `last_rejection` says why."""
+        return self.submit_branch([raw_block])
+
+    def submit_branch(self, raw_blocks: Sequence[bytes]) -> bool:
+        """Whether consensus accepts blocks, each upon the one before, as one block more than now.
+
+        They need not stand on the tip: those that they replace are undone.
+        """
         self.last_rejection = "not decodable as a block"
-        if len(raw_block) > MAX_BLOCK_BYTES:
-            return False
         height = self.height
         self._log.clear()
-        try:
-            self._manager.process_block(pbk.Block(raw_block))
-        except pbk.ProcessBlockException:
-            pass  # the height decides
-        except RuntimeError:
-            return False
+        for raw_block in raw_blocks:
+            if len(raw_block) > MAX_BLOCK_BYTES:
+                return False
+            try:
+                self._manager.process_block(pbk.Block(raw_block))
+            except pbk.ProcessBlockException:
+                pass  # the height decides
+            except RuntimeError:
+                return False
         accepted = self.height == height + 1
         reasons = (_REASON.search(line.rstrip()) for line in self._log)
         given = [found[1] for found in reasons if found]

@@ -38,10 +38,29 @@ class ChainIndex:
             self._heights[txid] = self.height
 
     def add_to_mempool(self, tx: CTransaction) -> None:
-        """The transaction will be in the next block."""
+        """The transaction will be in the next block, and what it conflicts with will not."""
         txid = txid_of(tx)
+        self._remove(self.with_descendants(self.waiting_conflicts(tx)))
         self.mempool[txid] = tx
         self._add(txid, tx)
+
+    def waiting_conflicts(self, tx: CTransaction) -> list[str]:
+        """Ids of the waiting transactions that spend an output which `tx` spends."""
+        spenders = (self._spends.get(_prevout(tx_input)) for tx_input in tx.vin)
+        return list(dict.fromkeys(txid for txid in spenders if txid in self.mempool))
+
+    def with_descendants(self, txids: list[str]) -> list[str]:
+        """Ids of waiting transactions, and of all that wait and spend from them."""
+        found = dict.fromkeys(txids)
+        for txid, tx in self.mempool.items():  # parents come before their children
+            if any(str(b2lx(each.prevout.hash)) in found for each in tx.vin):
+                found[txid] = None
+        return list(found)
+
+    def fee_sat(self, tx: CTransaction) -> int:
+        """What a transaction leaves to the miner of the known outputs that it spends."""
+        spent = (self.spent_output(tx_input) for tx_input in tx.vin)
+        return sum(o.amount_sat for o in spent if o) - sum(int(o.nValue) for o in tx.vout)
 
     def height_of(self, txid: str) -> int | None:
         """Height of the block with the transaction; None while it waits or when it is unknown."""
@@ -79,4 +98,19 @@ class ChainIndex:
             self._by_script.setdefault(bytes(output.scriptPubKey), []).append((txid, vout))
         if not tx.is_coinbase():
             for tx_input in tx.vin:
-                self._spends[(str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n)] = txid
+                self._spends[_prevout(tx_input)] = txid
+
+    def _remove(self, txids: list[str]) -> None:
+        """Forget waiting transactions."""
+        for txid in txids:
+            tx = self.mempool.pop(txid)
+            del self.transactions[txid]
+            for vout, output in enumerate(tx.vout):
+                self._by_script[bytes(output.scriptPubKey)].remove((txid, vout))
+            for tx_input in tx.vin:
+                if self._spends.get(_prevout(tx_input)) == txid:
+                    del self._spends[_prevout(tx_input)]
+
+
+def _prevout(tx_input: CTxIn) -> tuple[str, int]:
+    return str(b2lx(tx_input.prevout.hash)), int(tx_input.prevout.n)

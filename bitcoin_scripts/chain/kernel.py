@@ -1,6 +1,6 @@
 """An embedded regtest chain in a directory: no node, no network, Bitcoin Core's own rules.
 
-    directory/journal   every accepted block and broadcast transaction, in order
+    directory/journal   every accepted block, broadcast transaction and reorganisation, in order
     directory/lock      one process at a time
     directory/state     the consensus code's working files; rebuilt from the journal on opening
     directory/trial     the same for a trial block
@@ -10,10 +10,12 @@ second chain state replayed from the journal; only then is it written to the jou
 answered. Blocks are written after the consensus code took them and synced before `mine` returns.
 So a process killed at any point has lost nothing that it had announced, and the directory opens.
 
-It has no relay policy, no reorganisations and no replacement of waiting transactions, and every
+A waiting transaction gives way to one that pays more (`replacement`), and `reorganise` replaces the
+last blocks: what settlement has to withstand can be tried. It has no other relay policy, and every
 block is mined by whoever asks: for demonstrations and tests, never for money.
 """
 
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -23,17 +25,22 @@ from bitcoin.core.serialize import SerializationError
 
 from bitcoin_scripts.chain import FoundOutput, Outpoint, txid_of
 from bitcoin_scripts.chain.block import COINBASE_MATURITY, mine_block
+from bitcoin_scripts.chain.branch import Branch
 from bitcoin_scripts.chain.consensus import MAX_MONEY_SAT, ConsensusChain
 from bitcoin_scripts.chain.index import ChainIndex
 from bitcoin_scripts.chain.journal import Journal
 from bitcoin_scripts.chain.lock import DirectoryLock
+from bitcoin_scripts.chain.replacement import check_replacement
 from bitcoin_scripts.errors import SettlementError
 
 DEFAULT_LOCK_TIMEOUT_S = 10.0
 
 MAX_BLOCKS_PER_CALL = 10_000
 
-_BLOCK, _TRANSACTION = b"B", b"T"
+MAX_REORGANISED_BLOCKS = 1_000
+
+_BLOCK, _TRANSACTION, _BRANCH = b"B", b"T", b"R"
+_ANYONE_CAN_SPEND = b"\x51"
 _LOCKTIME_THRESHOLD = 500_000_000
 
 
@@ -65,6 +72,7 @@ class KernelChain:
             cleanup.callback(self._state.close)
             self._index = ChainIndex()
             self._blocks: list[bytes] = []
+            self._branches = 0
             for kind, payload in self._journal.replay():
                 self._apply(kind, payload)
             self._cleanup = cleanup.pop_all()
@@ -88,14 +96,16 @@ class KernelChain:
     def broadcast(self, tx: CTransaction) -> str:
         """Submit a transaction for the next block and return its id.
 
-        One that is already mined or waiting is accepted again. Raises SettlementError for one
-        that consensus would not take into the next block: lock time not reached included.
+        One that is already mined or waiting is accepted again; one that pays enough more replaces
+        the waiting ones that it conflicts with. Raises SettlementError for one that consensus would
+        not take into the next block: lock time not reached included.
         """
         index = self._opened()
         txid = txid_of(tx)
         if txid in index.transactions:
             return txid
         self._check_amounts(tx, txid)
+        check_replacement(index, tx, txid)
         self._check_trial_block(tx, txid)
         self._record(_TRANSACTION, tx.serialize())
         self._sync()
@@ -112,16 +122,49 @@ class KernelChain:
             block = self._next_block(list(index.mempool.values()), to_script)
             raw = block.serialize()
             if not self._state.submit(raw):
-                raise SettlementError(
-                    f"consensus rejects the mined block: {self._state.last_rejection}; "
-                    "report this defect"
-                )
+                raise self._own_block_rejected()
             self._record(_BLOCK, raw)
             self._blocks.append(raw)
             index.add_block(block)
             hashes.append(str(b2lx(block.GetHash())))
         self._sync()
         return hashes
+
+    def reorganise(
+        self, depth: int, forget: Collection[str] = (), to_script: bytes = _ANYONE_CAN_SPEND
+    ) -> list[str]:
+        """Replace the last `depth` blocks by `depth` + 1 empty ones; the new blocks' hashes.
+
+        Transactions of the old blocks wait again, before what waited already. Left out and unknown
+        from then on are those with an id in `forget`, those that spend a coinbase of the old
+        blocks, and whatever spends from either. Raises SettlementError for a depth out of range.
+        """
+        index = self._opened()
+        if not 0 < depth <= min(index.height, MAX_REORGANISED_BLOCKS):
+            most = min(index.height, MAX_REORGANISED_BLOCKS)
+            raise SettlementError(f"cannot replace {depth} blocks; ask for 1 to {most}")
+        for txid in forget:
+            if txid not in index.transactions:
+                raise SettlementError(f"the chain does not have {txid}; name one of its own")
+        fork = self._indexed(self._blocks[:-depth])
+        raw_blocks = []
+        for _ in range(depth + 1):
+            place = (fork.tip_hash, fork.tip_time, fork.height + 1)
+            block = mine_block(*place, [], 0, to_script, self._branches + 1)
+            fork.add_block(block)
+            raw_blocks.append(block.serialize())
+        branch = Branch(depth, tuple(forget), tuple(raw_blocks))
+        if not self._state.submit_branch(branch.raw_blocks):
+            raise self._own_block_rejected()
+        self._record(_BRANCH, branch.to_bytes())
+        self._sync()
+        self._take_branch(branch)
+        return [str(b2lx(CBlock.deserialize(raw).GetHash())) for raw in raw_blocks]
+
+    def raw_blocks(self) -> list[bytes]:
+        """The active chain without the genesis block, as any regtest node takes it."""
+        self._opened()
+        return list(self._blocks)
 
     def confirmations(self, txid: str) -> int:
         """How many blocks bury the transaction, its own included; 0 if none or unknown."""
@@ -183,14 +226,49 @@ class KernelChain:
         try:
             if kind == _TRANSACTION:
                 self._index.add_to_mempool(CTransaction.deserialize(payload))
-                return
-            block = CBlock.deserialize(payload)
+            elif kind == _BRANCH:
+                self._replay_branch(Branch.from_bytes(payload), where)
+            else:
+                self._replay_block(kind, payload, where)
         except (SerializationError, ValueError) as error:
             raise SettlementError(f"{where}: not decodable; start a new chain") from error
-        if kind != _BLOCK or not self._state.submit(payload):
+
+    def _replay_block(self, kind: bytes, raw: bytes, where: str) -> None:
+        block = CBlock.deserialize(raw)
+        if kind != _BLOCK or not self._state.submit(raw):
             raise SettlementError(f"{where}: consensus rejects the next record; start a new chain")
-        self._blocks.append(payload)
+        self._blocks.append(raw)
         self._index.add_block(block)
+
+    def _replay_branch(self, branch: Branch, where: str) -> None:
+        possible = 0 < branch.depth <= len(self._blocks)
+        if not possible or not self._state.submit_branch(branch.raw_blocks):
+            raise SettlementError(f"{where}: consensus rejects the next record; start a new chain")
+        self._take_branch(branch)
+
+    def _take_branch(self, branch: Branch) -> None:
+        """Put blocks that consensus accepted in the place of the last ones."""
+        old = [CBlock.deserialize(raw) for raw in self._blocks[-branch.depth :]]
+        waiting = [*(tx for block in old for tx in block.vtx[1:]), *self._index.mempool.values()]
+        self._blocks[-branch.depth :] = branch.raw_blocks
+        self._branches += 1
+        self._index = self._indexed(self._blocks)
+        for tx in waiting:
+            known = all(self._index.spent_output(tx_input) for tx_input in tx.vin)
+            if known and txid_of(tx) not in branch.forgotten:
+                self._index.add_to_mempool(tx)
+
+    @staticmethod
+    def _indexed(raw_blocks: Sequence[bytes]) -> ChainIndex:
+        index = ChainIndex()
+        for raw in raw_blocks:
+            index.add_block(CBlock.deserialize(raw))
+        return index
+
+    def _own_block_rejected(self) -> SettlementError:
+        return SettlementError(
+            f"consensus rejects the mined block: {self._state.last_rejection}; report this defect"
+        )
 
     def _check_amounts(self, tx: CTransaction, txid: str) -> None:
         """What assembling a block needs: known, unspent, mature coins that cover the outputs."""
@@ -199,7 +277,7 @@ class KernelChain:
             output = self._index.spent_output(tx_input)
             if output is None:
                 fault = "spends an output that this chain does not have"
-            elif output.spent_by is not None:
+            elif output.spent_by is not None and output.spent_by not in self._index.mempool:
                 fault = f"spends an output already spent by {output.spent_by}"
             elif not self._mature(output):
                 fault = f"spends a coinbase before it is {COINBASE_MATURITY} blocks deep"
@@ -219,7 +297,9 @@ class KernelChain:
         trial = ConsensusChain(self._directory / "trial")
         try:
             replayed = all(trial.submit(raw) for raw in self._blocks)
-            block = self._next_block([*self._index.mempool.values(), tx], b"\x51")
+            evicted = self._index.with_descendants(self._index.waiting_conflicts(tx))
+            staying = [t for txid, t in self._index.mempool.items() if txid not in evicted]
+            block = self._next_block([*staying, tx], _ANYONE_CAN_SPEND)
             accepted = replayed and trial.submit(block.serialize())
         finally:
             trial.close()
@@ -234,13 +314,9 @@ class KernelChain:
 
     def _next_block(self, transactions: list[CTransaction], to_script: bytes) -> CBlock:
         index = self._index
-        fees_sat = sum(self._fee_sat(tx) for tx in transactions)
+        fees_sat = sum(index.fee_sat(tx) for tx in transactions)
         height = index.height + 1
         return mine_block(index.tip_hash, index.tip_time, height, transactions, fees_sat, to_script)
-
-    def _fee_sat(self, tx: CTransaction) -> int:
-        spent = (self._index.spent_output(tx_input) for tx_input in tx.vin)
-        return sum(o.amount_sat for o in spent if o) - sum(int(o.nValue) for o in tx.vout)
 
     def _mature(self, output: FoundOutput) -> bool:
         if not output.coinbase or output.height is None:

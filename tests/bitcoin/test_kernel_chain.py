@@ -23,6 +23,7 @@ from bitcoin_scripts.chain.consensus import ConsensusChain, verify_input
 from bitcoin_scripts.chain.kernel import KernelChain
 from bitcoin_scripts.claim import build_claim
 from bitcoin_scripts.errors import SettlementError
+from bitcoin_scripts.fees import vsize
 from bitcoin_scripts.funding import build_lock
 from bitcoin_scripts.spend import input_of
 
@@ -140,12 +141,19 @@ def test_time_locks_are_judged_by_the_trial_block(sale: Sale):
         sale.chain.broadcast(tx)
 
 
-def test_second_spend_of_a_waiting_spend_is_refused(sale: Sale):
+def test_second_spend_of_a_waiting_spend_has_to_pay_for_both(sale: Sale):
     first = build_claim(sale.htlc, sale.funding, PREIMAGE, SELLER, SELLER_SCRIPT, 3)
-    second = build_claim(sale.htlc, sale.funding, PREIMAGE, SELLER, SELLER_SCRIPT, 4)
+    size_vb = vsize(first)
+    short, enough = (
+        sale.spend([PREIMAGE, b"\x01"], SELLER, amount_sat=AMOUNT_SAT - 4 * size_vb + missing)
+        for missing in (1, 0)
+    )
     txid = sale.chain.broadcast(first)
-    with pytest.raises(SettlementError, match=f"already spent by {txid}"):
-        sale.chain.broadcast(second)
+    least = f"already spent by {txid}, and pays {4 * size_vb - 1} sat; .* at least {4 * size_vb} "
+    with pytest.raises(SettlementError, match=least):
+        sale.chain.broadcast(short)
+    sale.chain.broadcast(enough)
+    assert sale.chain.get_transaction(txid) is None
 
 
 def test_coinbase_is_spendable_when_100_blocks_deep(tmp_path: Path):

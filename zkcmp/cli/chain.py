@@ -26,6 +26,21 @@ def mine(
 
 
 @app.command()
+def reorg(
+    blocks: Annotated[int, typer.Argument(min=1, max=1_000, help="How many blocks.")],
+    forget: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TXID", help="Leave this transaction out, as if never sent."),
+    ] = None,
+    chain_dir: ChainDir = CHAIN_DIR,
+) -> None:
+    """Replace the last blocks by one more than that; their transactions wait again."""
+    with open_embedded_chain(chain_dir) as chain:
+        chain.reorganise(blocks, forget or ())
+        say(f"the chain has {chain.height()} blocks, the last {blocks + 1} of them new")
+
+
+@app.command()
 def height(chain_dir: ChainDir = CHAIN_DIR) -> None:
     """How many blocks the chain has."""
     with open_chain(chain_dir) as chain:
