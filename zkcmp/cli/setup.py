@@ -39,10 +39,14 @@ def _circuit(path: Path, images: int) -> "R1CS":
     from circuits.statement import build
     from zkcmp.exchange.checks import check_offer
     from zkcmp.exchange.messages import read_offer
+    from zkcmp.exchange.method import FULL
+    from zkcmp.exchange.proof_size import check_circuit_size
 
     if not images:
         raise typer.BadParameter("an offer needs --images")
-    return build(check_offer(read_offer(path)), images).r1cs
+    architecture = check_offer(read_offer(path))
+    check_circuit_size(architecture, images, FULL)
+    return build(architecture, images).r1cs
 
 
 def _ptau(path: Path | None) -> "Ptau | None":
