@@ -1,4 +1,4 @@
-"""`zkcmp seller`: seal, audit, prove, redeem, status."""
+"""`zkcmp seller`: seal, audit, prove, redeem, watch, status."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +20,7 @@ from zkcmp.cli.options import (
     open_chain,
 )
 from zkcmp.cli.party import opened, say_damaged
+from zkcmp.cli.watching import Interval, Once, keep_looking
 
 if TYPE_CHECKING:
     from zkcmp.exchange.deal import SellerState
@@ -186,6 +187,35 @@ def redeem(
 
 
 @app.command()
+def watch(
+    deal: DealFolder,
+    home: SellerHome = SELLER_HOME,
+    chain_dir: ChainDir = CHAIN_DIR,
+    fee: SpendFee = None,
+    accept_high_fee: AcceptHighFee = False,
+    interval: Interval = 30,
+    once: Once = False,
+) -> None:
+    """Wait for the lock, redeem as soon as that is safe, and get the claim mined and buried.
+
+    It may be interrupted and started again at any time.
+    """
+    from bitcoin_scripts.fee_rates import FeeChoice
+    from zkcmp.exchange.seller import Redeemed, Seller
+    from zkcmp.exchange.watched import Watched
+
+    choice = FeeChoice(fee, accept_high_fee)
+
+    def look(seller: Seller) -> Watched[Redeemed]:
+        with open_chain(chain_dir) as chain:
+            return seller.watch(deal, chain, choice)
+
+    redeemed = keep_looking(Seller, home, look, interval, once)
+    if redeemed is not None:
+        say(f"paid       transaction {redeemed.txid}, {redeemed.confirmations} confirmations")
+
+
+@app.command()
 def status(home: SellerHome = SELLER_HOME) -> None:
     """What has been done in every deal, and what comes next."""
     from zkcmp.exchange.identity import fingerprint
@@ -202,9 +232,26 @@ def status(home: SellerHome = SELLER_HOME) -> None:
             if state.buyer:
                 say(f"buyer      {fingerprint(bytes.fromhex(state.buyer))}")
                 say(f"mode       {Method.from_line(state.method).title}")
-            say(f"answered   {seller.answered(deal)} requests about these weights")
+            answered = seller.answered(deal)
+            if answered is not None:
+                say(f"answered   {answered} requests about these weights")
             say(f"step       {_step(deal)}")
+            _say_last_moment(deal)
         say_damaged(seller)
+
+
+def _say_last_moment(deal: "Deal[SellerState]") -> None:
+    """Until when the key may be revealed, or the claim has to be mined."""
+    from zkcmp.exchange.seller.redeeming import deadlines
+
+    found = deadlines(deal)
+    if found is None:
+        return
+    reveal_until, timeout_height = found
+    if deal.state.claim_txid:
+        say(f"mined      the claim must be by height {timeout_height}; then the refund competes")
+    else:
+        say(f"reveal     only up to height {reveal_until}; the refund is from {timeout_height} on")
 
 
 def _step(deal: "Deal[SellerState]") -> str:

@@ -2,19 +2,19 @@
 
     file = one line each, oldest first: height at which it was signed, space, transaction in hex
 
-All of them spend the same output to the same script, with rising fees, so at most one is mined and
-it does not matter which. The file is written before any of them is sent: a claim that was sent
-must be sent again after a crash. Each can be signed anew from the deal's key, so a damaged file
-counts as an empty one.
+Those of one output all pay to the same script, with rising fees, so at most one is mined and it
+does not matter which. The file is written before any of them is sent: a claim that was sent must be
+sent again after a crash. Each can be signed anew from the deal's key, so a damaged file
+counts as an empty one. They are kept as secret files: a claim has the key in it.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from bitcoin.core import CTransaction
+from bitcoin.core import CTransaction, b2lx
 from bitcoin.core.serialize import SerializationError
 
-from bitcoin_scripts.chain import txid_of
+from bitcoin_scripts.chain import Outpoint, txid_of
 from zkcmp.errors import DecodeError
 from zkcmp.exchange.party import Deal
 
@@ -33,6 +33,11 @@ class SignedSpend:
     def txid(self) -> str:
         return txid_of(self.transaction)
 
+    def spends(self, txid: str, vout: int) -> bool:
+        """Whether it is a spend of that output."""
+        coins = ((str(b2lx(i.prevout.hash)), i.prevout.n) for i in self.transaction.vin)
+        return (txid, vout) in coins
+
     @property
     def paid_out_sat(self) -> int:
         """What its output gets: the less, the higher its fee."""
@@ -40,29 +45,29 @@ class SignedSpend:
 
 
 class SignedSpends:
-    """The record `name` of one deal."""
+    """What the record `name` of one deal has of spends of one output."""
 
-    def __init__(self, deal: Deal[Any], name: str):
+    def __init__(self, deal: Deal[Any], name: str, outpoint: Outpoint):
         self._deal, self._name = deal, name
+        self._place = (outpoint.txid, outpoint.vout)
 
     def load(self) -> list[SignedSpend]:
         """All of them, oldest first."""
+        return [spend for spend in self._all() if spend.spends(*self._place)]
+
+    def add(self, spend: SignedSpend) -> None:
+        """Record one durably; it must not be broadcast before."""
+        earlier = self._all()
+        if all(spend.txid != each.txid for each in earlier):
+            lines = [_encode(each) for each in (*earlier, spend)]
+            self._deal.write_secret(self._name, "".join(lines).encode("ascii"))
+
+    def _all(self) -> list[SignedSpend]:
         try:
             lines = self._deal.read_secret(self._name).decode("ascii").splitlines()
             return [_decode(line) for line in lines]
         except (FileNotFoundError, DecodeError, ValueError, SerializationError):
             return []
-
-    def add(self, spend: SignedSpend) -> None:
-        """Record one durably; it must not be broadcast before."""
-        earlier = self.load()
-        if all(spend.txid != each.txid for each in earlier):
-            lines = [_encode(each) for each in (*earlier, spend)]
-            self._deal.write_secret(self._name, "".join(lines).encode("ascii"))
-
-    def forget(self) -> None:
-        """Remove the record, once none of its transactions can be mined any more."""
-        (self._deal.directory / self._name).unlink(missing_ok=True)
 
 
 def _encode(spend: SignedSpend) -> str:

@@ -8,7 +8,7 @@ That holds also after a reorganisation undid the claim, and it is this program's
 of the chain: a seller whose claim is not mined before the timeout can lose to a refund.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bitcoin.core import CTransaction
 
@@ -29,13 +29,14 @@ from zkcmp.exchange.signed_spends import REFUNDS_FILE, SignedSpends
 
 @dataclass(frozen=True)
 class Refunded:
-    """The refund that the chain has."""
+    """A refund that the chain has, and those of other outputs that were paid to this deal."""
 
     txid: str
     confirmations: int
     repeated: bool
     replaced: bool
     fee_sat_per_vb: int
+    others: tuple["Refunded", ...] = ()
 
 
 def refund(
@@ -43,35 +44,55 @@ def refund(
 ) -> Refunded:
     """Find the refund on the chain or send it, or replace the one that waits by one that pays more.
 
-    Raises NotYet before the timeout, and DealError once the key was seen.
+    Of every output that was paid to this deal and that is not the seller's. Raises NotYet before
+    the first timeout, and DealError when the key was seen and there is nothing else.
     """
-    if known_key.look(deal, chain) is not None:
+    known_key.look(deal, chain)
+    ours = [paid for paid in _paid(deal, chain) if not known_key.is_claimed(deal, paid[1])]
+    if not ours:
         _record(deal, "")  # a reorganisation can have put the claim in a refund's place
-        SignedSpends(deal, REFUNDS_FILE).forget()
         raise DealError("the seller has redeemed; run `zkcmp buyer open` to get the network")
-    htlc, outpoint = need_lock(deal, chain)
+    ripe = [paid for paid in ours if paid[0].timeout_height <= chain.height()]
+    if not ripe:
+        raise _early(min(htlc.timeout_height for htlc, _ in ours), chain)
+    refunded = [_refund_one(buyer, deal, chain, choice, *paid) for paid in ripe]
+    _record(deal, refunded[0].txid)
+    return replace(refunded[0], others=tuple(refunded[1:]))
+
+
+def _paid(deal: Deal[BuyerState], chain: Chain) -> list[tuple[Htlc, Outpoint]]:
+    """Every output that was paid to this deal, the lock first."""
+    return [need_lock(deal, chain)]
+
+
+def _refund_one(
+    buyer: Party[BuyerState],
+    deal: Deal[BuyerState],
+    chain: Chain,
+    choice: FeeChoice,
+    htlc: Htlc,
+    outpoint: Outpoint,
+) -> Refunded:
+    """Have a refund of this output wait, or mined."""
     found = chain.find_spend(
         outpoint, checks.first_height(htlc.timeout_height, deal.offer(), chain)
     )
     spending = _spending(buyer, deal, htlc, outpoint, found)
     tx = found
     if tx is None or not chain.confirmations(txid_of(tx)):
-        _refuse_early(htlc, chain)
         tx = push(chain, spending, found, choice, Urgency(REFUND_TARGET_BLOCKS, False))
     txid = txid_of(tx)
-    _record(deal, txid)
     replaced = found is not None and txid_of(found) != txid
     depth = chain.confirmations(txid)
     return Refunded(txid, depth, found is not None, replaced, spending.sat_per_vb(tx))
 
 
-def _refuse_early(htlc: Htlc, chain: Chain) -> None:
-    wait = htlc.timeout_height - chain.height()
-    if wait > 0:
-        raise NotYet(
-            f"the refund is possible from height {htlc.timeout_height} on, {wait} blocks from "
-            "now; repeat this then"
-        )
+def _early(timeout_height: int, chain: Chain) -> NotYet:
+    wait = timeout_height - chain.height()
+    return NotYet(
+        f"the refund is possible from height {timeout_height} on, {wait} blocks from now; repeat "
+        "this then"
+    )
 
 
 def _spending(
@@ -82,7 +103,7 @@ def _spending(
     found: CTransaction | None,
 ) -> Spending:
     """How this deal's refunds are signed: all to the script that the first one pays to."""
-    record, secret = SignedSpends(deal, REFUNDS_FILE), deal.keys().coin_secret
+    record, secret = SignedSpends(deal, REFUNDS_FILE, outpoint), deal.keys().coin_secret
     earlier = [spend.transaction for spend in record.load()] + ([found] if found else [])
     destination = buyer.wallet_script
     if earlier:

@@ -17,12 +17,13 @@ from bitcoin_scripts.chain import Chain
 from bitcoin_scripts.fee_rates import FeeChoice
 from zkcmp.exchange.deal import SellerState
 from zkcmp.exchange.messages import Offer
-from zkcmp.exchange.party import Deal, Party
-from zkcmp.exchange.seller import answering, binding, redeeming, sealing
+from zkcmp.exchange.party import Damaged, Deal, Party
+from zkcmp.exchange.seller import answering, binding, redeeming, sealing, watching
 from zkcmp.exchange.seller.answering import Proved
 from zkcmp.exchange.seller.binding import Accepted, Audited, Inspected
 from zkcmp.exchange.seller.redeeming import Redeemed
 from zkcmp.exchange.seller.sealing import Terms, weights_digest
+from zkcmp.exchange.watched import Watched
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent
 
@@ -69,9 +70,15 @@ class Seller(Party[SellerState]):
         """What the request in the folder asks for, checked as `prove` does; nothing is bound."""
         return binding.inspect(self.need(folder))
 
-    def answered(self, deal: Deal[SellerState]) -> int:
-        """How many requests the deal's weights have answered, in all deals."""
-        return answering.answered(self, deal)
+    def damaged(self) -> list[Damaged]:
+        return [*super().damaged(), *answering.damaged_ledger(self)]
+
+    def answered(self, deal: Deal[SellerState]) -> int | None:
+        """How many requests the deal's weights have answered, in all deals.
+
+        None when the ledger cannot be read; `damaged` names it then.
+        """
+        return None if answering.damaged_ledger(self) else answering.answered(self, deal)
 
     def redeem(
         self,
@@ -87,3 +94,7 @@ class Seller(Party[SellerState]):
         """
         choice = FeeChoice(fee_sat_per_vb, accept_high_fee)
         return redeeming.redeem(self, self.need(folder), chain, choice)
+
+    def watch(self, folder: Path, chain: Chain, choice: FeeChoice) -> Watched[Redeemed]:
+        """Redeem as soon as that is safe, and then get the claim mined and buried."""
+        return watching.look(self, self.need(folder), chain, choice)

@@ -92,14 +92,18 @@ def redeem(
     return _record(deal, chain, case, claim, repeated, found)
 
 
-def reveal_until(deal: Deal[SellerState]) -> int | None:
-    """Up to which height the key may be revealed for the lock that was taken in; None before."""
+def deadlines(deal: Deal[SellerState]) -> tuple[int, int] | None:
+    """Up to which height the key may be revealed, and from which on the refund competes.
+
+    For the lock that was taken in; None before, or where our copy of it cannot be read.
+    """
     if not deal.own(Kind.LOCK).exists():
         return None
     offer = deal.offer()
-    request = bound_buyer(deal, offer)
-    case = _own_case(deal, offer, request)
-    return None if case is None else checks.last_safe_height(case.lock, offer)
+    case = _own_case(deal, offer, bound_buyer(deal, offer))
+    if case is None:
+        return None
+    return checks.last_safe_height(case.lock, offer), case.lock.timeout_height
 
 
 def _own_case(deal: Deal[SellerState], offer: Offer, request: BoundBuyer) -> _Case | None:
@@ -182,7 +186,7 @@ def _spending(
     seller: Party[SellerState], deal: Deal[SellerState], case: _Case, found: CTransaction | None
 ) -> Spending:
     """How this deal's claims are signed: all to the script that the first one pays to."""
-    record = SignedSpends(deal, CLAIMS_FILE)
+    record = SignedSpends(deal, CLAIMS_FILE, case.outpoint)
     earlier = [spend.transaction for spend in record.load()]
     if found is not None and extract_preimage(found, case.htlc) is not None:
         earlier.append(found)
