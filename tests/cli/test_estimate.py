@@ -28,6 +28,41 @@ def test_a_network(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
         assert re.fullmatch(pattern, line), line
 
 
+@pytest.mark.parametrize("commitment", ["hyrax", "zkvpd"])
+def test_sumchecks(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, commitment: str
+) -> None:
+    monkeypatch.setattr(costs, "available_memory_bytes", lambda: 12_345_000_000)
+    options = ["--images", "20", "--backend", "libra", "--commitment", commitment]
+    assert run(["estimate", str(digits_onnx()), *options]) == 0
+    parameters = (
+        r"key        [\d.]+ MB on disk, [\d.]+ MB on the wire",
+        r"setup      about [\d.]+ s, at most [\d.]+ MB of memory",
+        r"audit      about [\d.]+ s",
+    )
+    nothing = (r"key        none: there is nothing to set up or to audit",)
+    patterns = (
+        r"committed  \d+ values",
+        *(parameters if commitment == "zkvpd" else nothing),
+        r"prove      about [\d.]+ s, at most [\d.]+ MB of memory",
+        r"verify     about [\d.]+ s",
+        r"proof      about \d+ KB",
+        r"free       12\.35 GB of memory",
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(patterns)
+    for line, pattern in zip(lines, patterns, strict=True):
+        assert re.fullmatch(pattern, line), line
+    monkeypatch.setattr(costs, "available_memory_bytes", lambda: 100_000_000)
+    assert run(["estimate", str(digits_onnx()), *options]) == 2
+    assert "GB are free; use fewer test images" in capsys.readouterr().err
+
+
+def test_sumchecks_of_a_circuit_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["estimate", str(CIRCUIT), "--backend", "libra"]) == 2
+    assert "goes with --backend groth16" in capsys.readouterr().err
+
+
 def test_a_circuit(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["estimate", str(CIRCUIT)]) == 0
     assert "circuit    3 constraints, 3 public inputs\n" in capsys.readouterr().out

@@ -16,7 +16,7 @@ import numpy as np
 from circuits.mimc7 import CONSTRAINTS_PER_BLOCK
 from circuits.size import Size
 from zkcmp.exchange.encryption import encrypted_length
-from zkcmp.exchange.method import FREIVALDS, FULL, SEED_BYTES, Method
+from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, SEED_BYTES, Method
 from zkcmp.exchange.proof_size import check_circuit_size
 from zkcmp.exchange.proofs import Asked
 from zkcmp.groth16.estimate import (
@@ -74,8 +74,7 @@ def require_setup_memory(
 ) -> None:
     """Raise a ZkcmpError when setup will not fit into memory, unless `force`."""
     if method.backend == "libra":
-        committed = _libra_committed(architecture, n_images)
-        require_memory(BASE_BYTES + _MADE_BYTES * committed, "setup", force)
+        require_memory(libra_setup_memory_bytes(architecture, n_images), "setup", force)
         return
     size = check_circuit_size(architecture, n_images, method)
     require_memory(setup_memory_bytes(size.domain_size, size.n_wires), "setup", force)
@@ -86,24 +85,23 @@ def require_prove_memory(
 ) -> None:
     """Raise a ZkcmpError when the proof will not fit into memory, unless `force`."""
     if method.backend == "libra":
-        needed = libra_memory_bytes(architecture, n_images)
-        if method.has_key_material:
-            needed += _MAPPED_BYTES * _libra_committed(architecture, n_images)
-        require_memory(needed, "the proof", force)
+        require_memory(libra_memory_bytes(architecture, n_images, method), "the proof", force)
         return
     size = check_circuit_size(architecture, n_images, method)
     require_memory(prove_memory_bytes(size.domain_size, size.n_wires), "the proof", force)
 
 
-def libra_memory_bytes(architecture: Architecture, n_images: int) -> int:
-    """What the process of a prover needs at most with backend libra."""
+def libra_memory_bytes(architecture: Architecture, n_images: int, method: Method = HYRAX) -> int:
+    """What the process of a prover needs at most with backend libra, parameters included."""
     images = sum(padded_entries(architecture, n_images))
-    committed = _libra_committed(architecture, n_images)
-    return BASE_BYTES + _ENTRY_BYTES * images + _VALUE_BYTES * committed
+    committed = 1 << committed_vars(architecture, n_images)
+    mapped = _MAPPED_BYTES if method.has_key_material else 0
+    return BASE_BYTES + _ENTRY_BYTES * images + (_VALUE_BYTES + mapped) * committed
 
 
-def _libra_committed(architecture: Architecture, n_images: int) -> int:
-    return 1 << committed_vars(architecture, n_images)
+def libra_setup_memory_bytes(architecture: Architecture, n_images: int) -> int:
+    """What making the parameters of commitment zkvpd needs at most."""
+    return BASE_BYTES + _MADE_BYTES * (1 << committed_vars(architecture, n_images))
 
 
 def _built(architecture: Architecture, n_images: int, method: Method) -> CircuitSize:
