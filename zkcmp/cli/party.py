@@ -25,8 +25,8 @@ def opened(kind: type[P], home: Path) -> Iterator[P]:
 
 
 def say_damaged(party: "Party[Any]") -> None:
-    """A paragraph for every deal whose state cannot be read."""
-    for deal in party.damaged():
+    """A paragraph for every deal, or ledger, that cannot be read."""
+    for damaged in party.damaged():
         say()
-        say(f"damaged    {deal.reason}")
-        say("           until then no command goes on with this deal; keep all else in its place")
+        say(f"damaged    {damaged.reason}")
+        say(f"           until then {damaged.consequence}")

@@ -129,6 +129,7 @@ def recover(
 
 def _recover_bought(home: Path, folder: Path, out: Path | None, chain_dir: Path) -> None:
     """Open the network if its key is out, else refund, by the ordinary commands."""
+    from zkcmp.errors import DealError
     from zkcmp.exchange.buyer import Buyer, known_key, lost_locks, verifying
 
     with opened(Buyer, home) as buyer, open_chain(chain_dir) as chain:
@@ -140,6 +141,8 @@ def _recover_bought(home: Path, folder: Path, out: Path | None, chain_dir: Path)
     if not key_is_out:
         buyer_commands.refund(deal=folder, home=home, chain_dir=chain_dir)
     elif out is None:
-        raise typer.BadParameter("the key is out: say with --out where to write the network")
+        raise DealError("the key is out: repeat this with --out, where to write the network")
     else:
+        say("caution    a rescue file is without the test set: whether the ONNX file, which")
+        say("           computes in doubles, labels it as was proved is not looked at")
         buyer_commands.open_(deal=folder, out=out, home=home, chain_dir=chain_dir)

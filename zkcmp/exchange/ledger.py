@@ -55,18 +55,21 @@ class AnsweredRequests:
     def __init__(self, path: Path):
         self.path = path
 
-    def _load(self) -> dict[str, list[str]]:
+    def load(self) -> dict[str, list[str]]:
+        """All of them, in hexadecimal. Raises DecodeError when the file is damaged."""
         if not self.path.exists():
             return {}
         try:
-            loaded: dict[str, list[str]] = json.loads(self.path.read_text("ascii"))
-            return loaded
-        except ValueError:
-            raise DecodeError(f"{self.path} is damaged; restore it before you answer") from None
+            loaded = json.loads(self.path.read_bytes())
+        except (ValueError, RecursionError):
+            loaded = None
+        if not isinstance(loaded, dict) or not all(map(_is_list_of_digests, loaded.values())):
+            raise DecodeError(f"{self.path} is damaged; restore it before you answer a request")
+        return loaded
 
     def record(self, weights: bytes, request: bytes) -> int:
         """Count `request` (once) as answered about `weights`, durably; return the total."""
-        answered = self._load()
+        answered = self.load()
         requests = answered.setdefault(weights.hex(), [])
         if request.hex() not in requests:
             requests.append(request.hex())
@@ -74,4 +77,8 @@ class AnsweredRequests:
         return len(requests)
 
     def count(self, weights: bytes) -> int:
-        return len(self._load().get(weights.hex(), []))
+        return len(self.load().get(weights.hex(), []))
+
+
+def _is_list_of_digests(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)

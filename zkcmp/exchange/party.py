@@ -145,11 +145,12 @@ class Deal(Generic[State]):
 
 
 @dataclass(frozen=True)
-class DamagedDeal:
-    """A deal whose state cannot be read: where it is kept, and what to do about it."""
+class Damaged:
+    """A deal or a ledger that cannot be read: what to do about it, and what waits for that."""
 
-    directory: Path
+    path: Path
     reason: str
+    consequence: str = "no command goes on with this deal; keep all else in its place"
 
 
 class Party(Generic[State]):
@@ -196,10 +197,10 @@ class Party(Generic[State]):
         """Every deal whose state can be read; `damaged` has the others."""
         return self._load()[0]
 
-    def damaged(self) -> list[DamagedDeal]:
+    def damaged(self) -> list[Damaged]:
         return self._load()[1]
 
-    def _load(self) -> tuple[list[Deal[State]], list[DamagedDeal]]:
+    def _load(self) -> tuple[list[Deal[State]], list[Damaged]]:
         found: list[Deal[State]] = []
         damaged = []
         for directory in self.home.deal_directories():
@@ -209,7 +210,7 @@ class Party(Generic[State]):
                     raise DecodeError(f"{directory / STATE_FILE} is of another deal; restore ours")
                 found.append(Deal(directory, Path(state.folder), state, self.files))
             except DecodeError as error:
-                damaged.append(DamagedDeal(directory, str(error)))
+                damaged.append(Damaged(directory, str(error)))
         return found, damaged
 
     def find(self, folder: Path) -> Deal[State] | None:
@@ -229,7 +230,7 @@ class Party(Generic[State]):
         for lost in damaged:
             name = FILE_NAMES[Kind.OFFER]
             with contextlib.suppress(OSError, DecodeError):
-                if same_bytes(lost.directory / name, place / name):
+                if same_bytes(lost.path / name, place / name):
                     raise DealError(f"our deal in {folder} cannot go on: {lost.reason}")
         return None
 

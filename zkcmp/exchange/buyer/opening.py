@@ -8,7 +8,7 @@ from zkcmp.errors import DealError
 from zkcmp.exchange import checks
 from zkcmp.exchange.buyer import known_key
 from zkcmp.exchange.buyer.locking import need_lock
-from zkcmp.exchange.buyer.requesting import own_test_set
+from zkcmp.exchange.buyer.requesting import has_test_set, own_test_set
 from zkcmp.exchange.buyer.verifying import read_delivery
 from zkcmp.exchange.checks import NotYet
 from zkcmp.exchange.deal import BuyerState
@@ -62,9 +62,14 @@ def _unknown(deal: Deal[BuyerState], chain: Chain) -> DealError:
 
 
 def surely_labelled(deal: Deal[BuyerState], network: Network) -> tuple[int, int]:
-    """On how many of our test images doubles surely give the proved label, of how many."""
+    """On how many of our test images doubles surely give the proved label, of how many.
+
+    Of none, where a rescue file left the test set out.
+    """
     from zkcmp.model.double_rounding import stable_in_double
 
+    if not has_test_set(deal):
+        return 0, 0
     test_set = own_test_set(deal)
     return int(stable_in_double(network, test_set.images).sum()), len(test_set)
 

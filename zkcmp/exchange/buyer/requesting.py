@@ -54,6 +54,11 @@ def request(
     return offer
 
 
+def has_test_set(deal: Deal[BuyerState]) -> bool:
+    """Whether we still have it: a deal that came from a rescue file does not."""
+    return (deal.directory / "test_set").exists()
+
+
 def own_test_set(deal: Deal[BuyerState]) -> TestSet:
     """The test set that our request of this deal sent."""
     return TestSet.from_bytes((deal.directory / "test_set").read_bytes())

@@ -1,11 +1,12 @@
 """The seller answers the bound request with ciphertext and proof, or refuses and is silent."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from zkcmp import seal as sealing
-from zkcmp.errors import DealError
+from zkcmp.errors import DealError, DecodeError
 from zkcmp.exchange import checks, messages, rescue
 from zkcmp.exchange.deal import SellerState
 from zkcmp.exchange.envelope import Kind
@@ -13,7 +14,7 @@ from zkcmp.exchange.identity import fingerprint
 from zkcmp.exchange.ledger import AnsweredRequests
 from zkcmp.exchange.messages import Offer, Request
 from zkcmp.exchange.method import Method
-from zkcmp.exchange.party import Deal, Party
+from zkcmp.exchange.party import Damaged, Deal, Party
 from zkcmp.exchange.proofs import Asked, DealStatement, backend
 from zkcmp.exchange.seller.binding import PROVING_KEY, Accepted, bind
 from zkcmp.exchange.statement import ciphertext_words
@@ -66,6 +67,24 @@ def prove(
 def answered(seller: Party[SellerState], deal: Deal[SellerState]) -> int:
     """How many requests the deal's weights have answered, in all deals."""
     return _ledger(seller).count(bytes.fromhex(deal.state.weights))
+
+
+def damaged_ledger(seller: Party[SellerState]) -> list[Damaged]:
+    """The ledger of answered requests, if it cannot be read."""
+    ledger = _ledger(seller)
+    try:
+        ledger.load()
+    except OSError as error:
+        return [
+            _damaged(ledger.path, f"{ledger.path} cannot be read ({error.strerror}); restore it")
+        ]
+    except DecodeError as error:
+        return [_damaged(ledger.path, str(error))]
+    return []
+
+
+def _damaged(path: Path, reason: str) -> Damaged:
+    return Damaged(path, reason, "no request is answered; what was answered can be redeemed")
 
 
 def _ledger(seller: Party[SellerState]) -> AnsweredRequests:
