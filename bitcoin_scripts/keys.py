@@ -5,6 +5,7 @@ import secrets
 from bitcoin import segwit_addr
 from bitcoin.core import Hash160
 from bitcoin.core.script import OP_0, OP_CHECKSIG, OP_DUP, OP_EQUALVERIFY, OP_HASH160, CScript
+from embit import bech32
 
 from bitcoin_scripts.ecdsa import FIELD_MODULUS, ORDER, base_multiple
 from bitcoin_scripts.errors import SettlementError
@@ -57,6 +58,20 @@ def p2wpkh_script(public_key: bytes) -> CScript:
 def p2wpkh_script_code(public_key: bytes) -> CScript:
     """What a spend of `p2wpkh_script` signs in place of the script (BIP 143)."""
     return CScript([OP_DUP, OP_HASH160, Hash160(public_key), OP_EQUALVERIFY, OP_CHECKSIG])
+
+
+def script_of_address(address: str, chain_name: str) -> bytes:
+    """The output script of a witness address, version 0 or 1, of that chain.
+
+    Raises SettlementError for an address of another kind or chain.
+    """
+    prefix = BECH32_PREFIXES.get(chain_name, "")
+    version, program = bech32.decode(prefix, address.strip())
+    if version not in (0, 1) or program is None:
+        raise SettlementError(
+            f"{address!r} is not a witness address on {chain_name}; it begins with {prefix}1"
+        )
+    return bytes([0x50 + version if version else 0, len(program), *program])
 
 
 def bech32_address(script_pubkey: bytes, chain_name: str) -> str:

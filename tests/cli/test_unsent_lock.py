@@ -88,6 +88,7 @@ def test_never_two_of_them_confirm(sale: Callable[[str], Sale], fees: tuple[str,
     assert set.intersection(*map(coins_of, signed))
     txid, _ = locked(deal, "--fee", fees[-1])
     assert txid == txid_of(signed[-1])
+    mine(deal, 1)
     for earlier in signed[:-1]:
         with pytest.raises(SettlementError, match="already spent"):
             broadcast(deal, earlier)
@@ -195,7 +196,7 @@ def test_a_fee_that_its_coins_cannot_pay(sale: Callable[[str], Sale]) -> None:
     deal = sale("verified")
     first = interrupt(deal, "before", "buyer", "lock")
     mine(deal, 1)
-    result = deal.run("buyer", "lock", "--fee", "10000")
+    result = deal.run("buyer", "lock", "--fee", "10000", "--accept-high-fee")
     assert result.refused
     assert "lower fee" in result.err or "lower --fee" in result.err
     txid, _ = locked(deal)

@@ -1,22 +1,30 @@
-"""The buyer locks the price to the E whose proof it verified, once.
+"""The buyer locks the price to the E whose proof it verified, once, in one of three ways:
 
-A lock that was signed and not sent is signed anew, with a fresh timeout, when it is sent later: the
-seller redeems none that ends soon. `signed_locks` says why no two of them can confirm. Once one was
-announced, the seller may have revealed the key for it, and it is only ever sent again as it is.
-Which of them counts is for the chain to say, not for our records.
+    own        of our own wallet, signed here                              `funding_own`
+    draft      of the node's or another wallet, by a PSBT                  `funding_draft`
+    external   of any wallet, which pays to an address                     `funding_external`
+
+Every command first looks at the chain: which lock counts is for the chain to say, not for our
+records. What it has is announced to the seller; what it lacks is sent again, if it was announced;
+else the way goes on, and `funding_ways` sees to it that it is the only one.
+
+A lock counts with exactly the price. One that we signed or drafted is announced at once, since its
+id is fixed; any other only when it is mined. Once one was announced, the seller may have revealed
+the key for it, and no other is announced while the chain has it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bitcoin.core import b2lx
-
-from bitcoin_scripts.chain import Chain, Outpoint, txid_of
-from bitcoin_scripts.errors import SettlementError
-from bitcoin_scripts.funding import build_lock, lock_outpoint
+from bitcoin_scripts.chain import Chain, Outpoint
 from bitcoin_scripts.htlc import Htlc
 from zkcmp.errors import DealError, DecodeError
 from zkcmp.exchange import checks, messages, rescue
+from zkcmp.exchange.buyer import funding_draft, funding_external, funding_own
+from zkcmp.exchange.buyer.funding_draft import Drafted, Fund, WalletChain
+from zkcmp.exchange.buyer.funding_external import Payable
+from zkcmp.exchange.buyer.funding_outputs import LockOutput, is_claimed, paid_outputs, terms
+from zkcmp.exchange.buyer.funding_record import FUNDING_FILE, FundingRecord, Way
+from zkcmp.exchange.buyer.funding_ways import enter
 from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE, SignedLock, SignedLocks
 from zkcmp.exchange.deal import BuyerState, missing
 from zkcmp.exchange.envelope import Kind
@@ -27,45 +35,101 @@ from zkcmp.exchange.store import replacing
 
 @dataclass(frozen=True)
 class Locked:
-    """Coins in the hash-lock."""
+    """Coins in the hash-lock; `others` were paid to this deal beside them, and are unspent."""
 
     outpoint: Outpoint
     timeout_height: int
     confirmations: int
     repeated: bool
+    others: tuple[LockOutput, ...] = ()
 
 
 def lock(
     buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain, fee_sat_per_vb: int
 ) -> Locked:
-    """Send the lock, unless the chain has it, and tell the seller where it is."""
-    state, offer = deal.state, deal.offer()
-    if not state.delivery:
-        raise DealError("the delivery was not verified yet; run `zkcmp buyer verify` first")
-    checks.check_chain(offer, chain)
-    signed = _on_chain(deal, chain)
-    if signed is None:
-        signed = _announced(deal) or _to_send(buyer, deal, offer, chain, fee_sat_per_vb)
-        rescue.keep(buyer, deal)
-        chain.broadcast(signed.transaction)
-    htlc, outpoint = _place(deal, offer, signed)
-    repeated = state.funding_txid == signed.txid
-    if not repeated:
-        _announce(buyer, deal, offer, htlc, outpoint)
-    deal.publish(Kind.LOCK)
-    depth = chain.confirmations(signed.txid)
-    return Locked(outpoint, signed.timeout_height, depth, repeated)
+    """Send the lock from our own coins, unless the chain has one, and tell the seller of it."""
+    offer, found = _begin(buyer, deal, chain, Way.OWN)
+    if found is not None:
+        return found
+    return _send(buyer, deal, chain, funding_own.sign(buyer, deal, offer, chain, fee_sat_per_vb))
+
+
+def lock_from_node(
+    buyer: Party[BuyerState], deal: Deal[BuyerState], chain: WalletChain, fee_sat_per_vb: int
+) -> Locked:
+    """As `lock`, from coins of the node's wallet, which signs."""
+    offer, found = _begin(buyer, deal, chain, Way.DRAFT)
+    if found is not None:
+        return found
+    fund = funding_draft.from_node(chain, offer, fee_sat_per_vb)
+    drafted = funding_draft.begin(deal, offer, chain, fund)
+    return _send(buyer, deal, chain, funding_draft.sign_by_node(deal, chain, drafted))
+
+
+def draft(
+    buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain, fund: Fund, abandon: bool
+) -> Drafted | Locked:
+    """The transaction that another wallet is to sign, unless the chain has a lock."""
+    offer, found = _begin(buyer, deal, chain, Way.DRAFT, abandon)
+    if found is not None:
+        return found
+    drafted = funding_draft.begin(deal, offer, chain, fund)
+    rescue.keep(buyer, deal)
+    return drafted
+
+
+def lock_signed(
+    buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain, data: bytes
+) -> Locked:
+    """Send the drafted transaction that `data` holds signed, unless the chain has a lock."""
+    offer, found = _begin(buyer, deal, chain, Way.DRAFT)
+    if found is not None:
+        return found
+    return _send(buyer, deal, chain, funding_draft.take_signed(deal, offer, chain, data))
+
+
+def ask_payment(
+    buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain, abandon: bool
+) -> Payable | Locked:
+    """What any wallet is to pay, unless the chain has a lock."""
+    offer, found = _begin(buyer, deal, chain, Way.EXTERNAL, abandon)
+    if found is not None:
+        return found
+    payment = SignedLocks(deal.directory).load()
+    if payment:  # it was mined, and was to be announced; a second one must not be asked for
+        return _send(buyer, deal, chain, payment[-1])
+    payable = funding_external.ask(deal, offer, chain)
+    rescue.keep(buyer, deal)
+    return payable
 
 
 def need_lock(deal: Deal[BuyerState], chain: Chain) -> tuple[Htlc, Outpoint]:
-    """Terms and place of the one lock of ours that the chain has. Raises DealError if none."""
-    checks.check_chain(deal.offer(), chain)
-    if not SignedLocks(deal.directory).load():
+    """Terms and place of our lock on the chain: of several, the one that matters most.
+
+    That is one that the seller claimed, else the one that was announced, else one of the price,
+    else any: coins that are no lock can still be refunded. Raises DealError if there is none.
+    """
+    offer = deal.offer()
+    checks.check_chain(offer, chain)
+    signed, record = SignedLocks(deal.directory).load(), FundingRecord(deal.directory).load()
+    if not signed and not record:
         raise missing(Kind.LOCK)
-    found = _on_chain(deal, chain)
-    if found is None:
+    if not record:
+        own = _signed_on_chain(deal, chain)
+        if own is not None:
+            return _place(deal, offer, own)
+    paid = paid_outputs(deal, chain)
+    if not paid:
         raise DealError("the chain does not have our lock; `zkcmp buyer lock` sends it")
-    return _place(deal, deal.offer(), found)
+
+    def rank(each: LockOutput) -> tuple[bool, ...]:
+        output = each.output
+        told = output.txid == deal.state.funding_txid
+        priced = output.amount_sat == offer.price_sat
+        return is_claimed(each, deal, chain), told and priced, priced, output.spent_by is None
+
+    best = max(paid, key=rank)
+    return best.htlc, best.output
 
 
 def signed_last(deal: Deal[BuyerState]) -> tuple[Htlc, Outpoint]:
@@ -76,18 +140,114 @@ def signed_last(deal: Deal[BuyerState]) -> tuple[Htlc, Outpoint]:
     return _place(deal, deal.offer(), signed[-1])
 
 
+def _begin(
+    buyer: Party[BuyerState],
+    deal: Deal[BuyerState],
+    chain: Chain,
+    way: Way,
+    abandon: bool = False,
+) -> tuple[Offer, Locked | None]:
+    """The lock that exists, announced; else None, and `way` may go on."""
+    offer = deal.offer()
+    if not deal.state.delivery:
+        raise DealError("the delivery was not verified yet; run `zkcmp buyer verify` first")
+    checks.check_chain(offer, chain)
+    signed = _signed_on_chain(deal, chain) or _paid(deal, offer, chain) or _announced(deal)
+    if signed is not None:
+        return offer, _send(buyer, deal, chain, signed)
+    deal.refuse_recovered()
+    _refuse_second_payment(buyer, deal, offer)
+    refuse_foreign(deal.folder, Kind.LOCK)
+    enter(deal, offer, chain, way, abandon)
+    return offer, None
+
+
+def _send(
+    buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain, signed: SignedLock
+) -> Locked:
+    """Have the chain take a lock that is on disk, and tell the seller where it is."""
+    state, offer = deal.state, deal.offer()
+    if chain.get_transaction(signed.txid) is None:
+        rescue.keep(buyer, deal)
+        chain.broadcast(signed.transaction)
+    htlc, outpoint = _place(deal, offer, signed)
+    repeated = state.funding_txid == signed.txid
+    if not repeated:
+        _announce(buyer, deal, offer, htlc, outpoint)
+    deal.publish(Kind.LOCK)
+    depth = chain.confirmations(signed.txid)
+    return Locked(outpoint, signed.timeout_height, depth, repeated, _others(deal, chain, outpoint))
+
+
+def _others(deal: Deal[BuyerState], chain: Chain, outpoint: Outpoint) -> tuple[LockOutput, ...]:
+    """What else was paid and can be refunded. Nobody was told where our own wallet pays to."""
+    if not FundingRecord(deal.directory).load():
+        return ()
+    place = (outpoint.txid, outpoint.vout)
+    unspent = (p for p in paid_outputs(deal, chain) if p.output.spent_by is None)
+    return tuple(p for p in unspent if (p.output.txid, p.output.vout) != place)
+
+
 def _place(deal: Deal[BuyerState], offer: Offer, signed: SignedLock) -> tuple[Htlc, Outpoint]:
-    refund_key = deal.keys().coin_public
-    htlc = Htlc(offer.commitment, offer.claim_key, refund_key, signed.timeout_height)
-    return htlc, lock_outpoint(signed.transaction, htlc)
+    """Terms of a lock, and its first output with exactly the price."""
+    htlc = terms(deal, offer, signed.timeout_height)
+    script = bytes(htlc.script_pubkey)
+    for vout, output in enumerate(signed.transaction.vout):
+        if bytes(output.scriptPubKey) == script and output.nValue == offer.price_sat:
+            return htlc, Outpoint(signed.txid, vout, offer.price_sat)
+    raise DecodeError(
+        f"{deal.directory / SIGNED_LOCKS_FILE} has a transaction that is no lock of this deal; "
+        "restore it from a copy of the private directory"
+    )
 
 
-def _on_chain(deal: Deal[BuyerState], chain: Chain) -> SignedLock | None:
-    """The one that the chain has, mined or waiting."""
-    for signed in SignedLocks(deal.directory).load():
+def _signed_on_chain(deal: Deal[BuyerState], chain: Chain) -> SignedLock | None:
+    """The one of our record that the chain has, mined or waiting; of several, the announced one."""
+    told = deal.state.funding_txid
+    record = SignedLocks(deal.directory).load()
+    for signed in sorted(record, key=lambda signed: signed.txid != told):
         if chain.get_transaction(signed.txid) is not None:
             return signed
     return None
+
+
+def _paid(deal: Deal[BuyerState], offer: Offer, chain: Chain) -> SignedLock | None:
+    """A lock that others sent, on disk by now: one of our drafts, or any that is mined.
+
+    Raises DealError for one that came too late for the seller.
+    """
+    if not FundingRecord(deal.directory).load():
+        return None
+    priced = [p for p in paid_outputs(deal, chain) if p.output.amount_sat == offer.price_sat]
+    fixed = funding_draft.drafted_ids(deal)
+    ready = [p for p in priced if p.output.height is not None or p.output.txid in fixed]
+    ready = [p for p in ready if p.output.spent_by is None or is_claimed(p, deal, chain)]
+    if not ready:
+        return None
+    best = max(ready, key=lambda p: p.output.spent_by is not None)
+    tx = chain.get_transaction(best.output.txid)
+    if tx is None:
+        raise DealError(
+            f"the node cannot show transaction {best.output.txid} now; repeat this later"
+        )
+    if best.output.spent_by is None:
+        _refuse_late(best, offer, chain)
+    signed = SignedLock(best.htlc.timeout_height, tx)
+    SignedLocks(deal.directory).add(signed)
+    return signed
+
+
+def _refuse_late(paid: LockOutput, offer: Offer, chain: Chain) -> None:
+    """Raise DealError when the lock is deep enough only after the seller's last moment."""
+    height, timeout_height = chain.height(), paid.htlc.timeout_height
+    mined_at = height + 1 if paid.output.height is None else paid.output.height
+    redeemable_at = max(height, mined_at + offer.confirmations - 1)
+    if timeout_height - redeemable_at < offer.min_blocks_left:
+        raise DealError(
+            f"{paid.output.txid} came too late for the seller, who needs {offer.min_blocks_left} "
+            f"blocks before height {timeout_height}; from that height on, `zkcmp buyer refund` "
+            "returns the coins; pay nothing more until then"
+        )
 
 
 def _announced(deal: Deal[BuyerState]) -> SignedLock | None:
@@ -101,89 +261,14 @@ def _announced(deal: Deal[BuyerState]) -> SignedLock | None:
     return None
 
 
-def _to_send(
-    buyer: Party[BuyerState],
-    deal: Deal[BuyerState],
-    offer: Offer,
-    chain: Chain,
-    fee_sat_per_vb: int,
-) -> SignedLock:
-    """A lock with a fresh timeout, on disk. Of the coins of the one signed last, if there is one.
-
-    Signing is deterministic: at the same height, with the same fee, it is the one signed last.
-    """
-    deal.refuse_recovered()
-    _refuse_second_payment(buyer, deal, offer)
-    refuse_foreign(deal.folder, Kind.LOCK)
-    record = SignedLocks(deal.directory)
-    earlier = record.load()
-    timeout_height = chain.height() + offer.timeout_blocks
-    if earlier:
-        coins = _coins_again(buyer, offer, chain, earlier[-1], record)
-    else:
-        coins = chain.find_spendable(buyer.wallet_script)
-    if not coins:
-        raise DealError(
-            f"no spendable coins at {buyer.wallet_address(chain.name)}; send some there "
-            f"(on regtest: `zkcmp chain mine 101 --to {buyer.wallet_address(chain.name)}`)"
-        )
-    htlc = Htlc(offer.commitment, offer.claim_key, deal.keys().coin_public, timeout_height)
-    try:
-        tx = build_lock(
-            coins, htlc, offer.price_sat, buyer.wallet_script, buyer.coin_secret, fee_sat_per_vb
-        )
-    except SettlementError as error:
-        if not earlier:
-            raise
-        raise DealError(
-            f"only the coins of the lock that was signed before may be used: {error}; or choose a "
-            "lower --fee"
-        ) from None
-    signed = SignedLock(timeout_height, tx)
-    if not earlier or earlier[-1].txid != signed.txid:
-        record.add(signed)
-    return signed
-
-
-def _coins_again(
-    buyer: Party[BuyerState], offer: Offer, chain: Chain, signed: SignedLock, record: SignedLocks
-) -> Sequence[Outpoint]:
-    """The coins of a lock that was not sent. Raises DealError unless all can be spent.
-
-    Once one is surely spent elsewhere, none of the record can be mined, and it is forgotten. That
-    the chain refuses them proves nothing: it may be another chain, or one that is behind.
-    """
-    spendable = {(coin.txid, coin.vout): coin for coin in chain.find_spendable(buyer.wallet_script)}
-    coins: list[Outpoint] = []
-    for tx_input in signed.transaction.vin:
-        txid, vout = str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n
-        if (txid, vout) in spendable:
-            coins.append(spendable[txid, vout])
-            continue
-        spend = chain.find_spend(Outpoint(txid, vout, 0))
-        if spend is None:
-            raise DealError(
-                f"the chain at hand does not have coin {txid}:{vout} of the lock that is signed; "
-                "is it the right one, and up to date?"
-            )
-        depth = chain.confirmations(txid_of(spend))
-        if depth < offer.confirmations:
-            raise DealError(
-                f"{txid_of(spend)} spends coins of the lock that is signed, and has {depth} of "
-                f"{offer.confirmations} confirmations; repeat the command when it has them"
-            )
-        record.forget()
-        raise DealError("the coins of the signed lock were spent elsewhere; repeat the command")
-    return coins
-
-
 def _refuse_second_payment(buyer: Party[BuyerState], deal: Deal[BuyerState], offer: Offer) -> None:
-    """Raise DealError when another deal has a lock to the same E.
+    """Raise DealError when in another deal coins were locked to the same E, or were asked for.
 
     From our copies of the offers, so that a deal whose state cannot be read counts as well.
     """
     for directory in buyer.home.deal_directories():
-        if directory == deal.directory or not (directory / SIGNED_LOCKS_FILE).exists():
+        begun = any((directory / name).exists() for name in (SIGNED_LOCKS_FILE, FUNDING_FILE))
+        if directory == deal.directory or not begun:
             continue
         try:
             other = messages.read_offer(directory / messages.FILE_NAMES[Kind.OFFER])

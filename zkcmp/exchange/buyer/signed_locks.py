@@ -1,14 +1,15 @@
-"""Every lock transaction that was signed for a deal, in one file of its private directory.
+"""Every lock transaction that was signed for a deal, or came and was announced, in one file.
 
     file = one line a lock, oldest first: timeout height, space, transaction in hexadecimal
 
 A transaction that was signed may have reached a node, whatever that node answered, and can be mined
 long after. So none is forgotten while it could be: its timeout is needed to open or to refund it.
-Whoever adds one (`locking`) signs it over coins of the last one only:
+Whoever signs one or has it signed (`funding_own`, `funding_draft`) takes only coins of the last:
 
     coins(lock 1) ⊇ coins(lock 2) ⊇ … ⊇ coins(last) ≠ ∅
 
 so at most one of them confirms, and a coin of the last one that is spent elsewhere ends them all.
+External payments are not ours to choose, and are added when they are mined already.
 """
 
 from dataclasses import dataclass

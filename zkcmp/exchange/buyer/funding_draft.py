@@ -1,0 +1,183 @@
+"""A lock that another wallet signs: the node's at once, or any, by a PSBT that goes there and back.
+
+    draft → on disk → handed out → signed, the very same transaction → on disk → broadcast
+
+A draft that is signed too late is drafted anew with a fresh timeout, and is otherwise the same: it
+spends the same coins, so at most one of a deal's drafts confirms. What a wallet drafts or signs is
+taken only after `bitcoin_scripts.psbt` has checked it.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bitcoin.core import b2lx
+
+from bitcoin_scripts.chain import Chain, Outpoint, txid_of
+from bitcoin_scripts.chain.node_wallet import FundedPsbt, SignedPsbt
+from bitcoin_scripts.errors import SettlementError
+from bitcoin_scripts.htlc import Htlc
+from bitcoin_scripts.psbt import (
+    Draft,
+    build_draft,
+    check_draft_rate,
+    read_draft,
+    signed_transaction,
+    transaction_in,
+    with_terms,
+)
+from zkcmp.errors import DealError
+from zkcmp.exchange.buyer.funding_outputs import terms
+from zkcmp.exchange.buyer.funding_record import Begun, FundingRecord, Way
+from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
+from zkcmp.exchange.deal import BuyerState
+from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.party import Deal
+
+
+class WalletChain(Chain, Protocol):
+    """A chain whose node has a wallet, as `RpcChain`."""
+
+    def fund_psbt(
+        self, script_pubkey: bytes, amount_sat: int, fee_sat_per_vb: int | None
+    ) -> FundedPsbt:
+        """A transaction that pays the script from coins of the wallet, which stay reserved."""
+
+    def sign_psbt(self, psbt: str) -> SignedPsbt:
+        """The transaction with the wallet's signatures."""
+
+    def release(self, coins: list[Outpoint]) -> None:
+        """End the reservation of coins."""
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A draft and the terms that it pays to."""
+
+    begun: Begun
+    draft: Draft
+    repeated: bool
+
+
+Fund = Callable[[Htlc], Draft]
+"""Drafts a lock to these terms."""
+
+
+def from_node(chain: WalletChain, offer: Offer, fee_sat_per_vb: int) -> Fund:
+    """Coins and change of the node's wallet, whose reservation ends if the draft is refused."""
+
+    def fund(htlc: Htlc) -> Draft:
+        script = bytes(htlc.script_pubkey)
+        psbt = b64decode(chain.fund_psbt(script, offer.price_sat, fee_sat_per_vb).psbt)
+        try:
+            return _checked(psbt, htlc, offer, chain, fee_sat_per_vb)
+        except SettlementError:
+            chain.release(_coins(psbt))
+            raise
+
+    return fund
+
+
+def from_script(chain: Chain, offer: Offer, script_pubkey: bytes, fee_sat_per_vb: int) -> Fund:
+    """Coins that the chain has at one script, to which the change goes back."""
+
+    def fund(htlc: Htlc) -> Draft:
+        utxos = chain.find_spendable(script_pubkey)
+        if not utxos:
+            raise DealError(
+                "there are no spendable coins at the address of --from; send some there"
+            )
+        made_by = [chain.get_transaction(txid) for txid in sorted({coin.txid for coin in utxos})]
+        parents = [tx for tx in made_by if tx is not None]
+        psbt = build_draft(utxos, htlc, offer.price_sat, script_pubkey, fee_sat_per_vb, parents)
+        return _checked(psbt, htlc, offer, chain, fee_sat_per_vb)
+
+    return fund
+
+
+def begin(deal: Deal[BuyerState], offer: Offer, chain: Chain, fund: Fund) -> Drafted:
+    """The draft that was begun, if it can still be sent; else a new one, on disk."""
+    record, height = FundingRecord(deal.directory), chain.height()
+    current = record.current()
+    if current and height <= current[-1].pay_until:
+        return Drafted(current[-1], _recorded(deal, offer, current[-1]), True)
+    fresh = Begun.at(Way.DRAFT, height, offer)
+    htlc = terms(deal, offer, fresh.timeout_height)
+    if current:
+        old = terms(deal, offer, current[-1].timeout_height)
+        draft = read_draft(with_terms(current[-1].psbt, old, htlc), htlc, offer.price_sat, height)
+    else:
+        draft = fund(htlc)
+    begun = Begun.at(Way.DRAFT, height, offer, draft.psbt)
+    record.add(begun)
+    return Drafted(begun, draft, False)
+
+
+def sign_by_node(deal: Deal[BuyerState], chain: WalletChain, drafted: Drafted) -> SignedLock:
+    """The lock as the node's wallet signs it, on disk. Raises DealError where it has no keys."""
+    answer = chain.sign_psbt(b64encode(drafted.begun.psbt).decode("ascii"))
+    if not answer.complete:
+        raise DealError(
+            "the node's wallet does not have all keys of its coins; `zkcmp buyer lock --psbt-out "
+            "FILE` writes the transaction for the wallet that does"
+        )
+    return _keep(deal, drafted.begun, drafted.draft, b64decode(answer.psbt))
+
+
+def take_signed(deal: Deal[BuyerState], offer: Offer, chain: Chain, data: bytes) -> SignedLock:
+    """The lock that `data` holds signed, on disk, if it is one that was drafted here."""
+    current = FundingRecord(deal.directory).current()
+    if not current or current[-1].way is not Way.DRAFT:
+        raise DealError(
+            "nothing was drafted for this deal; `zkcmp buyer lock --psbt-out` does that"
+        )
+    txid = txid_of(transaction_in(data))
+    for begun in current:
+        draft = _recorded(deal, offer, begun)
+        if draft.txid == txid:
+            break
+    else:
+        raise DealError(
+            f"this is transaction {txid}, which is not what `zkcmp buyer lock --psbt-out` wrote; "
+            "sign that, with no change to fee, coins or outputs"
+        )
+    if chain.height() > begun.pay_until:
+        raise DealError(
+            f"this transaction had to be sent up to height {begun.pay_until}: later, the seller "
+            "has too little time; `zkcmp buyer lock --psbt-out` writes it anew, over the same coins"
+        )
+    return _keep(deal, begun, draft, data)
+
+
+def drafted_ids(deal: Deal[BuyerState]) -> set[str]:
+    """Ids of all drafts of this deal; nobody can change them."""
+    offer, drafts = deal.offer(), FundingRecord(deal.directory).load()
+    return {_recorded(deal, offer, begun).txid for begun in drafts if begun.way is Way.DRAFT}
+
+
+def _recorded(deal: Deal[BuyerState], offer: Offer, begun: Begun) -> Draft:
+    htlc = terms(deal, offer, begun.timeout_height)
+    return read_draft(begun.psbt, htlc, offer.price_sat, begun.begun_height)
+
+
+def _checked(psbt: bytes, htlc: Htlc, offer: Offer, chain: Chain, fee_sat_per_vb: int) -> Draft:
+    draft = read_draft(psbt, htlc, offer.price_sat, chain.height())
+    check_draft_rate(draft, fee_sat_per_vb)
+    return draft
+
+
+def _keep(deal: Deal[BuyerState], begun: Begun, draft: Draft, data: bytes) -> SignedLock:
+    record = SignedLocks(deal.directory)
+    signed = SignedLock(begun.timeout_height, signed_transaction(draft, data))
+    if all(earlier.txid != signed.txid for earlier in record.load()):
+        record.add(signed)
+    return signed
+
+
+def _coins(psbt: bytes) -> list[Outpoint]:
+    try:
+        inputs = transaction_in(psbt).vin
+    except SettlementError:
+        return []
+    return [Outpoint(str(b2lx(i.prevout.hash)), i.prevout.n, 0) for i in inputs]

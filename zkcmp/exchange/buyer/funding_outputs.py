@@ -1,0 +1,71 @@
+"""Whatever was paid to a script of this deal, by whom and when: found on the chain by the script.
+
+A script is known by its timeout alone; everything else of it is fixed by the deal. What is paid to
+it can be refunded after that timeout, unless the seller claims it: also a wrong amount, a second
+payment, one that came late or was never announced.
+"""
+
+from dataclasses import dataclass
+
+from bitcoin_scripts.chain import Chain, FoundOutput
+from bitcoin_scripts.htlc import Htlc
+from bitcoin_scripts.preimage import extract_preimage
+from zkcmp.exchange import checks
+from zkcmp.exchange.buyer.funding_record import FundingRecord
+from zkcmp.exchange.buyer.signed_locks import SignedLocks
+from zkcmp.exchange.deal import BuyerState
+from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.party import Deal
+
+
+@dataclass(frozen=True)
+class LockOutput:
+    """An output that the chain has, mined or waiting, and the terms that it pays to."""
+
+    htlc: Htlc
+    output: FoundOutput
+
+
+def terms(deal: Deal[BuyerState], offer: Offer, timeout_height: int) -> Htlc:
+    """The terms of this deal's lock with that timeout."""
+    return Htlc(offer.commitment, offer.claim_key, deal.keys().coin_public, timeout_height)
+
+
+def recorded_locks(deal: Deal[BuyerState]) -> list[Htlc]:
+    """All terms to which coins can have been paid in this deal, in whatever way, oldest first.
+
+    From our records alone: of every lock that was signed, sent or not, of every transaction that
+    was drafted for others to sign, of every address that was shown for an external payment.
+    """
+    heights = [signed.timeout_height for signed in SignedLocks(deal.directory).load()]
+    heights += [begun.timeout_height for begun in FundingRecord(deal.directory).load()]
+    offer = deal.offer()
+    return [terms(deal, offer, height) for height in sorted(set(heights))]
+
+
+def paid_outputs(deal: Deal[BuyerState], chain: Chain) -> list[LockOutput]:
+    """Every output that pays to any of `recorded_locks`, spent ones included."""
+    offer, found = deal.offer(), []
+    for htlc in recorded_locks(deal):
+        since = checks.first_height(htlc.timeout_height, offer, chain)
+        paid = chain.find_output(bytes(htlc.script_pubkey), since)
+        found += [LockOutput(htlc, output) for output in paid]
+    return found
+
+
+def unspent_locks(deal: Deal[BuyerState], chain: Chain) -> list[LockOutput]:
+    """Every output that pays to any of `recorded_locks` and that no known transaction spends.
+
+    Each can be refunded once the chain has reached the `timeout_height` of its terms. Usually there
+    is one, or none; there are more after a second payment or a wrong amount.
+    """
+    return [paid for paid in paid_outputs(deal, chain) if paid.output.spent_by is None]
+
+
+def is_claimed(paid: LockOutput, deal: Deal[BuyerState], chain: Chain) -> bool:
+    """Whether the seller's claim of this output is on the chain, mined or waiting."""
+    if paid.output.spent_by is None:
+        return False
+    since = checks.first_height(paid.htlc.timeout_height, deal.offer(), chain)
+    spend = chain.find_spend(paid.output, since)
+    return spend is not None and extract_preimage(spend, paid.htlc) is not None
