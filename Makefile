@@ -1,12 +1,13 @@
 # make demo   sells a small network end to end on this machine (installs itself first)
 # make test   runs the default test tier
 # make test-snarkjs  runs the tests against npm's snarkjs and circom, where node and npm are
+# make test-regtest  runs the tests against a real bitcoind, named by BITCOIND or obtained by apt
 # make check  lint and types
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-snarkjs check clean
+.PHONY: demo test test-snarkjs test-regtest check clean
 
 demo: $(VENV)/.run
 	$(BIN)/zkcmp demo
@@ -16,6 +17,9 @@ test: $(VENV)/.dev
 
 test-snarkjs: $(VENV)/.dev
 	PYTHON=$(BIN)/python tests/snarkjs/run.sh
+
+test-regtest: $(VENV)/.dev
+	$(BIN)/python -m pytest -m regtest -rs tests/regtest
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

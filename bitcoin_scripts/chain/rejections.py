@@ -10,7 +10,10 @@ from bitcoin_scripts.htlc import LOCKTIME_THRESHOLD
 
 _HINTS = (
     ("non-BIP68-final", "one of its inputs is too young for its relative lock time; wait"),
-    ("insufficient fee", "it competes with one that waits and must pay more; raise the fee rate"),
+    (
+        "insufficient fee",
+        "a replacement has to pay more than what it evicts; raise the fee rate",
+    ),
     ("too many potential replacements", "wait until one of those that it competes with is mined"),
     ("txn-mempool-conflict", "it competes with one that waits and cannot be replaced; wait"),
     ("min relay fee not met", "raise the fee rate"),

@@ -143,7 +143,7 @@ class RpcChain(NodeWallet):
         """
         txid, raw = txid_of(tx), tx.serialize().hex()
         limit = str(Decimal(MAX_FEE_SAT_PER_VB).scaleb(-5))
-        reason = self._node.ask(_reason, "testmempoolaccept", [raw], limit)
+        reason, details = self._node.ask(_verdict, "testmempoolaccept", [raw], limit)
         if not reason or reason in _WAITING_ALREADY:
             try:
                 self._node.call("sendrawtransaction", raw, limit)
@@ -151,10 +151,10 @@ class RpcChain(NodeWallet):
             except NodeError as error:
                 if error.code not in _REJECTIONS:
                     raise
-                reason = error.reason
+                details = error.reason
         if self._has(txid):
             return txid
-        raise rejected(tx, txid, reason, self._node.ask(int, "getblockcount"))
+        raise rejected(tx, txid, details, self._node.ask(int, "getblockcount"))
 
     def confirmations(self, txid: str) -> int:
         """How many blocks bury the transaction, its own included; 0 if none or unknown."""
@@ -403,9 +403,15 @@ class RpcChain(NodeWallet):
         return found
 
 
-def _reason(answer: Any) -> str:
-    """Why the node would not take the one transaction asked about; empty if it would."""
-    return "" if answer[0]["allowed"] else str(answer[0]["reject-reason"])
+def _verdict(answer: Any) -> tuple[str, str]:
+    """Why the node would not take the one transaction asked about, in a word and in more words.
+
+    Both are empty if it would; older nodes have no more words.
+    """
+    if answer[0]["allowed"]:
+        return "", ""
+    reason = str(answer[0]["reject-reason"])
+    return reason, str(answer[0].get("reject-details", reason))
 
 
 def _unspent(each: Any, script: bytes) -> FoundOutput:

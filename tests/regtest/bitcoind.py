@@ -6,6 +6,7 @@ machine's own apt, from the archive that apt is configured for, with its keyring
 of our own. Nothing is installed and no privilege is needed. `python bitcoind.py` obtains it.
 """
 
+import contextlib
 import functools
 import json
 import os
@@ -16,11 +17,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from bitcoin_scripts.chain.node_client import NodeClient
+from bitcoin_scripts.chain.node_client import NodeClient, NodeError
 from bitcoin_scripts.errors import SettlementError
 
 PACKAGES = ("bitcoin-knots", "systemd-standalone-sysusers")
@@ -28,8 +29,7 @@ PACKAGES = ("bitcoin-knots", "systemd-standalone-sysusers")
 
 SUITE = "sid"
 
-ANYONE = "raw(51)#8lvh9jxk"
-"""The descriptor of the script OP_TRUE."""
+ANYONE = b"\x51"
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _START_S = 30
@@ -41,11 +41,14 @@ class Unobtainable(Exception):
 
 @functools.cache
 def bitcoind_command() -> tuple[str, ...]:
-    """How to start bitcoind, without its arguments. Raises Unobtainable."""
+    """How to start bitcoind, without its arguments.
+
+    Raises Unobtainable, or FileNotFoundError where BITCOIND names none.
+    """
     named = os.environ.get("BITCOIND")
     if named:
         if not os.access(named, os.X_OK):
-            raise Unobtainable(f"BITCOIND={named} is not a program")
+            raise FileNotFoundError(f"BITCOIND={named} is not a program")
         return (named,)
     found = shutil.which("bitcoind")
     if found:
@@ -165,6 +168,7 @@ class Bitcoind:
             "-listen=0",
             "-dnsseed=0",
             "-fixedseeds=0",
+            "-persistmempool=0",
             "-fallbackfee=0.00001",
             f"-datadir={self.directory}",
             f"-rpcport={self.port}",
@@ -193,30 +197,40 @@ class Bitcoind:
         client = NodeClient.connect(self.url, cookie=self.cookie, wallet=wallet)
         return client.call(method, *parameters)
 
-    def mine(self, n: int, script: str = ANYONE) -> list[str]:
-        """Mine blocks that pay to an address or descriptor, with all that waits; their hashes."""
-        hashes: list[str] = self.call("generatetodescriptor", n, script) if "(" in script else []
-        return hashes or list(self.call("generatetoaddress", n, script))
+    def mine(self, n: int = 1, script: bytes = ANYONE) -> None:
+        """Mine blocks that pay to a script, the first with everything that waits."""
+        self.call("generatetodescriptor", n, self._descriptor(script))
 
-    def reorganise(self, depth: int, keep: bool = True) -> None:
-        """Replace the last `depth` blocks by `depth` + 1 others.
+    def reorganise(self, depth: int, forget: Collection[str] = ()) -> None:
+        """Replace the last `depth` blocks by one more, all empty; what they had waits again.
 
-        Their transactions wait again afterwards, or, unless `keep`, are on no chain and forgotten.
+        But for transactions in `forget`, and those that spend from them: for that the node is
+        restarted, which forgets all that waits, and given the others again.
         """
-        height = self.call("getblockcount")
-        doomed = self.call("getblockhash", height - depth + 1)
-        self.call("invalidateblock", doomed)
+        tip = self.call("getblockcount")
+        hashes = [self.call("getblockhash", height) for height in range(tip - depth + 1, tip + 1)]
+        blocks = [self.call("getblock", block_hash, 2)["tx"][1:] for block_hash in hashes]
+        sent = [(tx["txid"], tx["hex"]) for block in blocks for tx in block]
+        waiting = self.call("getrawmempool")
+        sent += [(txid, self.call("getrawtransaction", txid)) for txid in waiting]
+        self.call("invalidateblock", hashes[0])
+        if forget:
+            self.restart()
         for _ in range(depth + 1):
-            self.call("generateblock", ANYONE, [])
-        if not keep:
-            self.restart("-persistmempool=0")
+            self.call("generateblock", self._descriptor(ANYONE), [])
+        for txid, raw in sent if forget else ():
+            if txid not in forget:
+                with contextlib.suppress(NodeError):  # a child of one that is forgotten
+                    self.call("sendrawtransaction", raw)
 
-    def restart(self, *options: str) -> None:
-        """Stop the node and start it again."""
+    def _descriptor(self, script: bytes) -> str:
+        described = self.call("getdescriptorinfo", f"raw({bytes(script).hex()})")
+        return str(described["descriptor"])
+
+    def restart(self) -> None:
+        """Stop the node and start it again; it forgets what waits."""
         self.stop()
-        earlier, self._options = self._options, (*self._options, *options)
         self.start()
-        self._options = earlier
 
     def stop(self) -> None:
         """Shut the node down cleanly."""
