@@ -80,9 +80,11 @@ def choose_widths(
     """The integer network of fewest sealed bits that loses at most `max_drop` of the accuracy.
 
     per_channel: with, without, or (None) whichever is smaller.
-    Raises ZkcmpError that names the layer which loses most, or could wrap the field, and what to
-    try; for a file that holds an integer network, when that loses more than `max_drop`.
+    Raises VerificationError for samples that do not fit the network; ZkcmpError that names the
+    layer which loses most, or could wrap the field, and what to try; for a file that holds an
+    integer network nothing is chosen, and it comes back as it is.
     """
+    samples.check(quantize(float_network, MIN_WEIGHT_BITS, input_bits).architecture)
     search = _Search(float_network, samples, max_drop, input_bits, progress)
     if float_network.integer is not None:
         return search.exact(float_network.integer)
@@ -113,7 +115,7 @@ class _Search:
         self.input_bits, self.progress = input_bits, progress
         self.float_right = _right(float_network, samples)
         self.needed = self.float_right - int(max_drop * len(samples))
-        self.tried = 0
+        self.tried, self.most = 0, 2 * (WIDEST + GENEROUS) * (1 + linear_count(float_network))
 
     def run(self, per_channel: bool) -> Calibrated:
         """Steps 1 and 2."""
@@ -188,7 +190,7 @@ class _Search:
     def _right_enough(self, network: Network) -> int:
         """How many samples are right; counting ends once too many are wrong."""
         self.tried += 1
-        self.progress(f"quantise: candidate {self.tried}", 0, 0)
+        self.progress("trying widths", self.tried, self.most)
         allowed, wrong = len(self.samples) - self.needed, 0
         for start in range(0, len(self.samples), _CHUNK):
             part = self.samples.take(slice(start, start + _CHUNK))

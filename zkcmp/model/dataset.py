@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
 from zkcmp.model.architecture import Architecture
+from zkcmp.model.layers import Shape
 
 MAGIC = b"zkcmp-tests\n"
 VERSION = 1
@@ -25,6 +26,10 @@ MAX_IMAGES = 1 << 20
 MAX_PIXELS = 1 << 28
 _HEADER = struct.Struct("<12sHIIIIB")
 _SAMPLE_DOMAIN = b"zkcmp-sample-1"
+_FLOAT_HINTS = {
+    "pixels": "; write what the camera gave, as np.rint(255 * x).astype(np.uint8)",
+    "labels": "; write class numbers, as labels.astype(np.int64)",
+}
 
 
 class TestSet:
@@ -42,8 +47,14 @@ class TestSet:
         if len(images) > MAX_IMAGES or images.size > MAX_PIXELS:
             raise ZkcmpError(f"a test set has at most {MAX_IMAGES} images, {MAX_PIXELS} pixels")
         for name, array in (("pixels", images), ("labels", labels)):
-            if array.dtype.kind not in "iu" or int(array.min()) < 0 or int(array.max()) > 0xFFFF:
-                raise ZkcmpError(f"{name} must be integers from 0 to 65535")
+            if array.dtype.kind not in "iu":
+                hint = _FLOAT_HINTS[name] if array.dtype.kind == "f" else ""
+                raise ZkcmpError(f"{name} must be integers, not {array.dtype}{hint}")
+            if int(array.min()) < 0 or int(array.max()) > 0xFFFF:
+                raise ZkcmpError(
+                    f"{name} must be integers from 0 to 65535, not {int(array.min())} to "
+                    f"{int(array.max())}"
+                )
         self.images: NDArray[np.int64] = np.array(images, dtype=np.int64, order="C")
         self.labels: NDArray[np.int64] = np.array(labels, dtype=np.int64)
         self.images.setflags(write=False)
@@ -69,14 +80,18 @@ class TestSet:
         """Raises VerificationError unless every pixel and label is in the network's range."""
         shape = tuple(self.images.shape[1:])
         if shape != architecture.input_shape:
-            raise VerificationError("test set image shape", architecture.input_shape, shape)
+            hint = _shape_hint(architecture.input_shape, shape)
+            raise VerificationError("test set image shape", architecture.input_shape, shape, hint)
         largest = int(self.images.max())
         if largest >= 1 << architecture.input_bits:
             allowed = f"0..{(1 << architecture.input_bits) - 1}"
             raise VerificationError("test set pixels", allowed, largest, "rescale the images")
         if int(self.labels.max()) >= architecture.n_classes:
             allowed = f"0..{architecture.n_classes - 1}"
-            raise VerificationError("test set labels", allowed, int(self.labels.max()))
+            hint = f"the network knows {architecture.n_classes} classes; drop the other samples"
+            if int(self.labels.max()) == architecture.n_classes and int(self.labels.min()) > 0:
+                hint = "these labels count from 1; subtract 1 from all"
+            raise VerificationError("test set labels", allowed, int(self.labels.max()), hint)
 
     def sample_digests(self) -> list[bytes]:
         """SHA-256 of every image (shape and pixels, not the label), so a relabelled one matches."""
@@ -114,3 +129,14 @@ class TestSet:
     def digest(self) -> bytes:
         """SHA-256 of the canonical bytes."""
         return sha256(self.to_bytes()).digest()
+
+
+def _shape_hint(expected: Shape, got: Shape) -> str:
+    """What to do about images of shape `got` where the network reads `expected`, both (C, H, W)."""
+    if got == (*expected[1:], expected[0]):
+        return "put the channels first, as images.transpose(0, 3, 1, 2)"
+    if got[1:] == expected[1:] and (got[0], expected[0]) == (3, 1):
+        return "these are colour images and the network reads grey ones; convert them"
+    if got[1:] == expected[1:] and (got[0], expected[0]) == (1, 3):
+        return "these are grey images and the network reads colour ones"
+    return "scale or crop the images to what the network reads"
