@@ -77,6 +77,14 @@ AcceptHighFee = Annotated[
     bool, typer.Option("--accept-high-fee", help="A fee rate above 500 sat/vB is meant.")
 ]
 
+AcceptMainnet = Annotated[
+    bool,
+    typer.Option(
+        "--accept-unaudited-on-mainnet",
+        help="We know that this is unaudited, and risk real coins.",
+    ),
+]
+
 
 class Mode(StrEnum):
     """What Groth16 proves of the network's products."""

@@ -12,6 +12,7 @@ from zkcmp.cli.options import (
     CHAIN_DIR,
     SELLER_HOME,
     AcceptHighFee,
+    AcceptMainnet,
     ChainDir,
     DealFolder,
     Force,
@@ -28,6 +29,15 @@ if TYPE_CHECKING:
     from zkcmp.exchange.seller import Inspected
 
 app = ChainTyper(help="Sell a network.")
+
+
+class SettlingChain(StrEnum):
+    """Where a deal can be paid."""
+
+    REGTEST = "regtest"
+    SIGNET = "signet"
+    TESTNET = "testnet"
+    MAIN = "main"
 
 
 @app.command()
@@ -54,6 +64,10 @@ def seal(
     expires_in_hours: Annotated[
         int, typer.Option(min=1, max=8760, help="How long a buyer may ask.")
     ] = 168,
+    chain: Annotated[
+        SettlingChain, typer.Option("--chain", help="Where the deal is paid.")
+    ] = SettlingChain.REGTEST,
+    accept_unaudited_on_mainnet: AcceptMainnet = False,
 ) -> None:
     """Encrypt the network under a fresh key and put an offer into the deal folder."""
     from zkcmp.exchange.seller import Seller, Terms
@@ -63,10 +77,12 @@ def seal(
     network = quantize(read_onnx(model), weight_bits)
     terms = Terms(
         price_sat,
+        chain.value,
         timeout_blocks=timeout_blocks,
         min_blocks_left=min_blocks_left,
         confirmations=confirmations or None,
         expires_in_s=expires_in_hours * 3600,
+        accept_unaudited_on_mainnet=accept_unaudited_on_mainnet,
     )
     with opened(Seller, home) as seller:
         offer = seller.seal(deal, network, terms)

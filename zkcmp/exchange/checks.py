@@ -39,7 +39,13 @@ TIMEOUT_SLACK_BLOCKS = 6
 SCAN_BLOCKS = 13_000
 """About ninety days: a message cannot make a party search more of the chain than that."""
 
+MIN_PRICE_SAT = 1000
+"""Less could not pay for its own claim."""
+
 _REORGANISED_BLOCKS = 144
+_MIN_BLOCKS_LEFT = 18
+_ROOM_BLOCKS = 12
+_MIN_CONFIRMATIONS = {"signet": 2, "testnet": 3, "main": 3}
 _SLOWEST_TARGET_BLOCKS = 144
 _ONE_COIN_SAT = 100_000_000
 _LOCK_AGAIN = "do not reveal the key; the buyer must take the refund and lock again"
@@ -58,6 +64,22 @@ def default_confirmations(chain: str, price_sat: int) -> int:
     return 1 if chain == "regtest" else min(6 + price_sat // _ONE_COIN_SAT, 1000)
 
 
+def min_confirmations(chain: str, price_sat: int) -> int:
+    """What an offer has to ask for at the least: half of the default, and never one or two."""
+    if chain == "regtest":
+        return 1
+    return max(_MIN_CONFIRMATIONS[chain], default_confirmations(chain, price_sat) // 2)
+
+
+def check_accepted_chain(chain: str, accept_unaudited_on_mainnet: bool) -> None:
+    """Raise DealError for a deal about real coins unless that was said to be meant."""
+    if chain == "main" and not accept_unaudited_on_mainnet:
+        raise DealError(
+            "this deal settles with real coins, and this software is unaudited; use another chain, "
+            "or say --accept-unaudited-on-mainnet"
+        )
+
+
 def check_offer(offer: Offer) -> Architecture:
     """The architecture of an acceptable offer. Raises DecodeError or VerificationError."""
     architecture = Architecture.from_bytes(offer.architecture)
@@ -68,17 +90,35 @@ def check_offer(offer: Offer) -> Architecture:
         raise VerificationError("offer: number of ciphertext blocks", blocks, offer.n_blocks)
     _check_coin_key(offer.claim_key, "offer: claim key")
     import_reading_key(offer.reading_key)
+    _check_terms(offer)
+    return architecture
+
+
+def _check_terms(offer: Offer) -> None:
+    """Raise VerificationError for terms under which a party of good faith could lose."""
+    chain, another = offer.chain, "ask for another offer"
+    if offer.price_sat < MIN_PRICE_SAT:
+        least = f"at least {MIN_PRICE_SAT} sat"
+        raise VerificationError("offer: price", least, offer.price_sat, another)
     if offer.timeout_blocks > MAX_TIMEOUT_BLOCKS:
         limit = f"at most {MAX_TIMEOUT_BLOCKS}"
-        raise VerificationError("offer: timeout blocks", limit, offer.timeout_blocks)
-    if offer.timeout_blocks < offer.confirmations + offer.min_blocks_left:
+        raise VerificationError("offer: timeout blocks", limit, offer.timeout_blocks, another)
+    least_depth = min_confirmations(chain, offer.price_sat)
+    if offer.confirmations < least_depth:
+        least = f"at least {least_depth} for {offer.price_sat} sat on {chain}"
+        raise VerificationError("offer: confirmations", least, offer.confirmations, another)
+    if chain != "regtest" and offer.min_blocks_left < _MIN_BLOCKS_LEFT:
+        least = f"at least {_MIN_BLOCKS_LEFT} on {chain}"
+        raise VerificationError("offer: blocks left", least, offer.min_blocks_left, another)
+    room = 0 if chain == "regtest" else _ROOM_BLOCKS
+    if offer.timeout_blocks < offer.confirmations + offer.min_blocks_left + room:
         raise VerificationError(
             "offer: timeout blocks",
-            f"room for {offer.confirmations} confirmations and {offer.min_blocks_left} blocks left",
+            f"room for {offer.confirmations} confirmations and {offer.min_blocks_left} blocks left"
+            + (f", and {room} more to act in" if room else ""),
             offer.timeout_blocks,
             "no lock could satisfy these terms; ask for another offer",
         )
-    return architecture
 
 
 def check_fingerprint(where: str, typed: str | None, key: bytes) -> None:

@@ -6,9 +6,11 @@ What must never happen twice, or out of order, and how it is prevented:
 - the proof is checked with the verifying key of our own store, against the hash in the offer
   (`key_material`, `verifying`);
 - coins are locked to the very E of that proof, and never twice to the same E: a second lock would
-  pay again for a key that the first claim makes public (`locking`, `signed_locks`);
+  pay again for a key that the first claim makes public (`locking`, `signed_locks`), and so are
+  two ways of funding at a time (`funding_ways`);
 - lock and refund are on disk before they are broadcast, and are called sent only afterwards
-  (`locking`, `refunding`).
+  (`locking`, `refunding`); so are a transaction and an address before others are to sign the one or
+  pay to the other (`funding_record`).
 """
 
 import os
@@ -19,7 +21,18 @@ from bitcoin_scripts.chain import Chain, Outpoint
 from bitcoin_scripts.fee_rates import FeeChoice
 from bitcoin_scripts.htlc import Htlc
 from zkcmp.errors import DealError
-from zkcmp.exchange.buyer import key_material, locking, opening, refunding, requesting, verifying
+from zkcmp.exchange.buyer import (
+    funding_draft,
+    key_material,
+    locking,
+    opening,
+    refunding,
+    requesting,
+    verifying,
+    watching,
+)
+from zkcmp.exchange.buyer.funding_draft import Drafted, WalletChain
+from zkcmp.exchange.buyer.funding_external import Payable
 from zkcmp.exchange.buyer.locking import Locked
 from zkcmp.exchange.buyer.refunding import Refunded
 from zkcmp.exchange.buyer.verifying import Verified
@@ -28,11 +41,12 @@ from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.messages import FILE_NAMES, Offer
 from zkcmp.exchange.method import FREIVALDS, Method
 from zkcmp.exchange.party import Deal, Party
+from zkcmp.exchange.watched import Watched
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent
 
-__all__ = ["Buyer", "Locked", "Refunded", "Verified"]
+__all__ = ["Buyer", "Drafted", "Locked", "Payable", "Refunded", "Verified"]
 
 
 class Buyer(Party[BuyerState]):
@@ -99,6 +113,43 @@ class Buyer(Party[BuyerState]):
         """Lock the price to the verified E and tell the seller where."""
         return locking.lock(self, self.need(folder), chain, fee_sat_per_vb)
 
+    def lock_from_node(self, folder: Path, chain: WalletChain, fee_sat_per_vb: int) -> Locked:
+        """As `lock`, from coins of the node's wallet, which signs."""
+        return locking.lock_from_node(self, self.need(folder), chain, fee_sat_per_vb)
+
+    def draft_from_node(
+        self, folder: Path, chain: WalletChain, fee_sat_per_vb: int, abandon: bool = False
+    ) -> Drafted | Locked:
+        """A lock over coins of the node's wallet for another wallet to sign.
+
+        With `abandon`, whoever calls knows that nothing was or will be paid in the way of funding
+        that was begun before.
+        """
+        deal = self.need(folder)
+        fund = funding_draft.from_node(chain, deal.offer(), fee_sat_per_vb)
+        return locking.draft(self, deal, chain, fund, abandon)
+
+    def draft_from_script(
+        self,
+        folder: Path,
+        chain: Chain,
+        script_pubkey: bytes,
+        fee_sat_per_vb: int,
+        abandon: bool = False,
+    ) -> Drafted | Locked:
+        """As `draft_from_node`, over the coins at one script, to which the change goes back."""
+        deal = self.need(folder)
+        fund = funding_draft.from_script(chain, deal.offer(), script_pubkey, fee_sat_per_vb)
+        return locking.draft(self, deal, chain, fund, abandon)
+
+    def lock_signed(self, folder: Path, chain: Chain, data: bytes) -> Locked:
+        """Send a drafted lock that came back signed, a PSBT or a transaction in hexadecimal."""
+        return locking.lock_signed(self, self.need(folder), chain, data)
+
+    def ask_payment(self, folder: Path, chain: Chain, abandon: bool = False) -> Payable | Locked:
+        """Address and amount for any wallet to pay, or the lock if that was paid and mined."""
+        return locking.ask_payment(self, self.need(folder), chain, abandon)
+
     def locked(self, deal: Deal[BuyerState]) -> tuple[Htlc, Outpoint]:
         """Terms and place of the lock that was signed last, from our own records."""
         return locking.signed_last(deal)
@@ -131,3 +182,12 @@ class Buyer(Party[BuyerState]):
         """
         choice = FeeChoice(fee_sat_per_vb, accept_high_fee)
         return refunding.refund(self, self.need(folder), chain, choice)
+
+    def watch(
+        self, folder: Path, chain: Chain, out: Path, refunds: bool, choice: FeeChoice
+    ) -> Watched[Network | Refunded]:
+        """Open as soon as the key is out, and with `refunds` refund once that is possible."""
+        deal = self.need(folder)
+        self.check_unshared(out, folder)
+        opening.check_out(out)
+        return watching.look(self, deal, chain, out, refunds, choice)

@@ -24,7 +24,10 @@ from zkcmp.model.network import Network
 
 @dataclass(frozen=True)
 class Terms:
-    """What the seller asks for; blocks and satoshi. `expires_in_s` counts from now."""
+    """What the seller asks for; blocks and satoshi. `expires_in_s` counts from now.
+
+    On `main`, the seller has to know that the software is unaudited.
+    """
 
     price_sat: int
     chain: str = "regtest"
@@ -32,6 +35,7 @@ class Terms:
     min_blocks_left: int = checks.DEFAULT_MIN_BLOCKS_LEFT
     confirmations: int | None = None
     expires_in_s: int = 7 * 24 * 3600
+    accept_unaudited_on_mainnet: bool = False
 
     @property
     def depth(self) -> int:
@@ -41,6 +45,7 @@ class Terms:
 def seal(seller: Party[SellerState], folder: Path, network: Network, terms: Terms) -> Offer:
     """Begin a deal in this folder, or publish its offer again."""
     seller.home.check_outside(folder)
+    checks.check_accepted_chain(terms.chain, terms.accept_unaudited_on_mainnet)
     check_no_wrap(network.architecture)
     check_provable(network.architecture)
     weights = weights_digest(network)
