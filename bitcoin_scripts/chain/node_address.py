@@ -37,6 +37,10 @@ class NodeAddress:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
+    def with_cookie(self, cookie: Path) -> "NodeAddress":
+        """The same place, and the words of that cookie."""
+        return replace(self, cookie=cookie, _login="")
+
     def authorization(self) -> str:
         """The value of the HTTP header. Raises SettlementError when the cookie cannot be read."""
         login = self._login.encode()
@@ -57,25 +61,25 @@ def from_url(url: str, cookie: Path | None = None) -> NodeAddress:
     Without words to say, those of the cookie, which for a node on this machine at a usual port
     need not be named. Raises SettlementError for anything else.
     """
-    parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
     try:
+        parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
         host, port = parts.hostname or "", parts.port
+        extra = parts.path.strip("/") or parts.query or parts.fragment
+        well_formed = parts.scheme in ("http", "https") and host and not extra
     except ValueError:
-        host, port = "", None
-    extra = parts.path.strip("/") or parts.query or parts.fragment
-    if parts.scheme not in ("http", "https") or not host or extra:
+        well_formed = False
+    if not well_formed:
         raise SettlementError(
             "the node's address is not of the form http://user:password@host:port; correct it"
         )
     if port is None:
         ports = ", ".join(f"{port} ({name})" for name, (port, _) in _CHAINS.items())
         raise SettlementError(f"the node's address needs a port, usually one of {ports}; add it")
-    login = ""
-    if parts.username is not None or parts.password is not None:
-        login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-    elif cookie is None:
-        cookie = _usual_cookie(host, port)
-    return NodeAddress(host, port, parts.scheme == "https", cookie, login)
+    tls = parts.scheme == "https"
+    if parts.username is not None:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        return NodeAddress(host, port, tls, None, login)
+    return NodeAddress(host, port, tls, cookie or _usual_cookie(host, port))
 
 
 def from_conf(path: Path, url: str = "") -> NodeAddress:

@@ -7,6 +7,7 @@ are read as Decimal: amounts are never floats. No text of an error quotes what a
 
 import http.client
 import json
+import re
 import ssl
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -28,6 +29,9 @@ MAX_ANSWER_BYTES = 256_000_000
 """A block is 8 MB in hexadecimal; a list of all that waits in a full mempool about 10 MB."""
 
 WARMING_UP = -28
+
+_MAX_DEPTH = 64
+_BRACKET = re.compile(rb"[\[\]{}]")
 
 _HINTS = {
     WARMING_UP: "the node is still starting; repeat this in a minute",
@@ -69,13 +73,10 @@ class NodeClient:
         wallet: str = "",
     ) -> "NodeClient":
         """A client of the node at `url` or of `conf`; nothing is sent yet. See `node_address`."""
-        if conf is not None:
-            address = node_address.from_conf(conf, url)
-            if cookie is not None:
-                address = node_address.from_url(str(address), cookie)
-        else:
-            address = node_address.from_url(url, cookie)
-        return cls(address, wallet)
+        if conf is None:
+            return cls(node_address.from_url(url, cookie), wallet)
+        address = node_address.from_conf(conf, url)
+        return cls(address.with_cookie(cookie) if cookie else address, wallet)
 
     def call(self, method: str, *parameters: Any, timeout_s: float = TIMEOUT_S) -> Any:
         """The result of a call. Raises NodeError for the node's refusal, else SettlementError."""
@@ -125,6 +126,7 @@ class NodeClient:
             raise NodeUnreachable(f"{self.address} is too busy; repeat this in a minute")
 
         def read(text: bytes) -> list[Any]:
+            _check_depth(text)
             answers = json.loads(text, parse_float=Decimal)
             if not isinstance(answers, list):
                 answers = [answers]  # a refusal of the whole
@@ -147,7 +149,7 @@ class NodeClient:
             raise NodeUnreachable(
                 f"{self.address} did not answer within {timeout_s:.0f} s; is the node busy?"
             ) from None
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, UnicodeError, http.client.HTTPException) as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
             raise NodeUnreachable(
                 f"no Bitcoin node answers at {self.address} ({reason}); start bitcoind with "
@@ -165,6 +167,15 @@ class NodeClient:
             context = ssl.create_default_context()
             return http.client.HTTPSConnection(*where, timeout=timeout_s, context=context)
         return http.client.HTTPConnection(*where, timeout=timeout_s)
+
+
+def _check_depth(text: bytes) -> None:
+    """Raise ValueError for brackets so deep that the parser's recursion would end the process."""
+    depth = 0
+    for bracket in _BRACKET.finditer(text):
+        depth += 1 if bracket[0] in b"[{" else -1
+        if depth > _MAX_DEPTH:
+            raise ValueError("brackets too deep")
 
 
 def _request(number: int, method: str, parameters: Sequence[Any]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class NodeWallet:
 
         Its output is anywhere among the outputs, and its inputs may be of any kind.
         """
-        outputs = [{self._address(script_pubkey): str(Decimal(amount_sat).scaleb(-8))}]
+        outputs = [{self._address(script_pubkey): f"{Decimal(amount_sat).scaleb(-8):.8f}"}]
         options: dict[str, Any] = {"lockUnspents": True, "replaceable": True}
         options["change_type"] = "bech32"
         if fee_sat_per_vb is not None:

@@ -1,0 +1,347 @@
+"""Nodes that must not be believed, nodes that fail, and words that must not leak.
+
+What a healthy node answers is tested on one, in tests/regtest.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from bitcoin.core import CTransaction
+from bitcoin_sale import BUYER, BUYER_SCRIPT, terms
+from fake_node import ELSEWHERE, PASSWORD, TIP, FakeNode, Refusal
+
+from bitcoin_scripts.chain import Outpoint
+from bitcoin_scripts.chain.node_client import NodeUnreachable
+from bitcoin_scripts.chain.rpc import MAX_TIP_AGE_S, RECENT_BLOCKS, RpcChain
+from bitcoin_scripts.errors import SettlementError
+from bitcoin_scripts.refund import build_refund
+
+TXID = "ab" * 32
+OUTPOINT = Outpoint(TXID, 0, 1_000_000)
+
+
+@pytest.fixture
+def node() -> Iterator[FakeNode]:
+    fake = FakeNode()
+    stop = fake.start()
+    yield fake
+    stop()
+
+
+def connect(node: FakeNode, **options: Any) -> RpcChain:
+    login = f"alice:{quote(PASSWORD, safe='')}"
+    return RpcChain.connect(f"http://{login}@127.0.0.1:{node.port}", **options)
+
+
+def refused(words: str) -> Any:
+    """One line with these words, and none of the secret."""
+    caught = pytest.raises(SettlementError, match=words)
+
+    class Checked:
+        def __enter__(self) -> None:
+            self.info = caught.__enter__()
+
+        def __exit__(self, *error: Any) -> Any:
+            swallowed = caught.__exit__(*error)
+            assert "\n" not in str(self.info.value)
+            assert "pa55" not in repr(self.info.value) + str(self.info.value.__context__)
+            return swallowed
+
+    return Checked()
+
+
+def signet(node: FakeNode, **changes: Any) -> RpcChain:
+    node.info |= {"chain": "signet", "time": int(time.time()), **changes}
+    return connect(node)
+
+
+QUESTIONS = {
+    "height": lambda chain: chain.height(),
+    "confirmations": lambda chain: chain.confirmations(TXID),
+    "get_transaction": lambda chain: chain.get_transaction(TXID),
+    "find_output": lambda chain: chain.find_output(BUYER_SCRIPT),
+    "find_spendable": lambda chain: chain.find_spendable(BUYER_SCRIPT),
+    "find_spend": lambda chain: chain.find_spend(OUTPOINT),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_node_that_is_behind_is_asked_nothing(node: FakeNode, question: str):
+    ask = QUESTIONS[question]
+    chain = signet(node, initialblockdownload=True)
+    with refused(r"still catching up .*wait until it has all blocks"):
+        ask(chain)
+    chain = signet(node, initialblockdownload=False, headers=10)
+    with refused(r"still catching up \(block 7, 3 behind\)"):
+        ask(chain)
+    chain = signet(node, headers=9, time=int(time.time()) - MAX_TIP_AGE_S - 60)
+    with refused(r"newest block is 4 hours old, so it may be cut off"):
+        ask(chain)
+    assert set(node.methods) == {"getblockchaininfo"}
+
+
+def test_a_node_that_is_up_to_date_is_believed(node: FakeNode):
+    chain = signet(node, headers=9, time=int(time.time()) - MAX_TIP_AGE_S + 60)
+    assert chain.height() == 7
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("test", "testnet"), ("testnet4", "testnet"), ("signet", "signet"), ("regtest", "regtest")],
+)
+def test_names_of_chains(node: FakeNode, theirs: str, ours: str):
+    node.info["chain"] = theirs
+    assert connect(node).name == ours
+
+
+def test_the_main_chain_only_where_that_is_accepted(node: FakeNode):
+    node.info["chain"] = "main"
+    with refused(r"main chain.* unaudited.* --accept-unaudited-on-mainnet"):
+        connect(node)
+    assert connect(node, accept_unaudited_on_mainnet=True).name == "main"
+
+
+def test_other_chains_are_refused(node: FakeNode):
+    node.info["chain"] = "liquidv1"
+    with refused(r"'liquidv1', which is no chain of Bitcoin's"):
+        connect(node)
+
+
+def test_a_node_that_comes_back_on_another_chain_is_refused(node: FakeNode):
+    chain = connect(node)
+    node.info["chain"] = "main"
+    with refused(r"was on regtest and is on 'main' now"):
+        chain.height()
+
+
+def test_what_was_seen_of_two_tips_is_asked_again(node: FakeNode):
+    """The block of the transaction is undone right after the node told its depth."""
+    chain = connect(node)
+    raw = CTransaction().serialize().hex()
+
+    def undo() -> str:
+        node.info["bestblockhash"] = ELSEWHERE
+        node.answers["getblockheader"] = {"confirmations": -1}
+        return ELSEWHERE
+
+    node.answers["getrawtransaction"] = lambda *_: {"blockhash": TIP, "hex": raw}
+    node.answers["getblockheader"] = {"confirmations": 5}
+    assert chain.confirmations(TXID) == 5
+    node.answers["getbestblockhash"] = undo
+    assert chain.confirmations(TXID) == 0
+
+
+def test_a_chain_that_never_rests_is_an_error(node: FakeNode):
+    chain = connect(node)
+    node.answers["getbestblockhash"] = ELSEWHERE
+    node.answers["getrawtransaction"] = lambda *_: {"hex": CTransaction().serialize().hex()}
+    with refused("changes all the time; repeat"):
+        chain.get_transaction(TXID)
+
+
+def test_a_transaction_of_an_undone_block_is_not_there(node: FakeNode):
+    chain = connect(node)
+    raw = CTransaction().serialize().hex()
+    node.answers["getrawtransaction"] = lambda *_: {"blockhash": ELSEWHERE, "hex": raw}
+    node.answers["getblockheader"] = {"confirmations": -1}
+    assert chain.confirmations(TXID) == 0
+    assert chain.get_transaction(TXID) is None
+
+
+def test_a_pruned_node_says_that_it_cannot_tell(node: FakeNode):
+    chain = connect(node)
+
+    def missing(*_: Any) -> None:
+        raise Refusal(-5, "No such mempool transaction")
+
+    def pruned(*_: Any) -> None:
+        raise Refusal(-1, "Block not available (pruned data)")
+
+    node.answers |= {"getrawtransaction": missing, "getindexinfo": {}, "gettxout": None}
+    node.answers |= {"getblockhash": TIP, "getblock": pruned, "getrawmempool": []}
+    with refused(r"does not have block .* any more; .*not pruned"):
+        chain.get_transaction(TXID)
+    with refused(r"does not have block .* any more"):
+        chain.find_output(BUYER_SCRIPT)
+
+
+def test_without_an_index_only_recent_blocks_are_searched(node: FakeNode):
+    chain = connect(node)
+    node.info["blocks"] = node.info["headers"] = 1_000_000
+
+    def missing(*_: Any) -> None:
+        raise Refusal(-5, "No such mempool transaction")
+
+    heights: list[int] = []
+    node.answers |= {"getrawtransaction": missing, "getindexinfo": {}, "gettxout": None}
+    node.answers |= {"getblockhash": lambda h: heights.append(h) or f"{h:064x}"}
+    node.answers |= {"getblock": {"tx": []}, "getrawmempool": []}
+    assert chain.get_transaction(TXID) is None
+    assert (min(heights), max(heights)) == (1_000_000 - RECENT_BLOCKS + 1, 1_000_000)
+    with refused(r"takes too long"):
+        chain.find_output(BUYER_SCRIPT)
+
+
+def test_with_an_index_nothing_is_searched_for(node: FakeNode):
+    chain = connect(node)
+
+    def missing(*_: Any) -> None:
+        raise Refusal(-5, "No such mempool or blockchain transaction")
+
+    node.answers |= {"getrawtransaction": missing, "getindexinfo": {"txindex": {"synced": True}}}
+    assert chain.get_transaction(TXID) is None
+    assert chain.confirmations(TXID) == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, r"does not accept our user and password or cookie; .*--node-conf"),
+        (403, "rpcallowip"),
+        (503, "too busy; repeat"),
+    ],
+)
+def test_refusals_by_http(node: FakeNode, status: int, words: str):
+    chain = connect(node)
+    node.status = status
+    with refused(words):
+        chain.height()
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "words"),
+    [
+        (-28, "Loading block index…", "Loading block index.*still starting; repeat"),
+        (-32601, "Method not found", "needs Bitcoin Core 25 or newer"),
+        (-18, "Requested wallet does not exist", "--wallet"),
+        (-1, "two\nlines\x1b[31m", r"two lines\[31m"),
+    ],
+)
+def test_refusals_by_the_node(node: FakeNode, code: int, text: str, words: str):
+    chain = connect(node)
+
+    def refuse(*_: Any) -> None:
+        raise Refusal(code, text)
+
+    node.answers["getblockchaininfo"] = refuse
+    with refused(words):
+        chain.height()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>a web server</html>",
+        b"[]",
+        b"{}",
+        b"[1]",
+        b"[" * 100_000,
+        b'[{"id": 0, "result": 5, "error": null}]',
+        b'[{"id": 0, "result": {"blocks": []}, "error": null}]',
+        b'[{"id": 0, "error": null}]',
+        b'[{"id": 0, "error": "text"}]',
+        b"\xff\xfe",
+    ],
+)
+def test_what_is_no_node_is_said_to_be_none(node: FakeNode, body: bytes):
+    chain = connect(node)
+    node.raw = body
+    with refused(r"is not a Bitcoin node's|refuses getblockchaininfo: (text|no answer)"):
+        chain.height()
+
+
+def test_nobody_there(node: FakeNode):
+    chain = connect(node)
+    chain._node.address = type(chain._node.address)("127.0.0.1", 1)
+    with pytest.raises(NodeUnreachable, match=r"no Bitcoin node answers at 127.0.0.1:1 .*start"):
+        chain.height()
+    with pytest.raises(SettlementError, match="no Bitcoin node answers"):
+        RpcChain.connect(f"http://a:b@{'x' * 70}.invalid:8332")
+
+
+def test_a_slow_node(node: FakeNode):
+    chain = connect(node)
+    node.answers["slow"] = lambda: time.sleep(0.3)
+    with pytest.raises(NodeUnreachable, match="did not answer within"):
+        chain._node.call("slow", timeout_s=0.05)
+
+
+def test_the_password_goes_to_the_node_and_nowhere_else(node: FakeNode):
+    chain = connect(node, wallet="our wallet/2")
+    assert set(node.logins) == {f"alice:{PASSWORD}"}
+    assert set(node.paths) == {"/wallet/our%20wallet%2F2"}
+    assert "pa55" not in repr(vars(chain._node)) + str(chain._node.address)
+
+
+def test_a_cookie_is_read_anew_for_every_call(node: FakeNode, tmp_path: Path):
+    cookie = tmp_path / ".cookie"
+    cookie.write_text("__cookie__:one")
+    chain = RpcChain.connect(f"127.0.0.1:{node.port}", cookie=cookie)
+    cookie.write_text("__cookie__:two\n")
+    chain.height()
+    assert node.logins == ["__cookie__:one", "__cookie__:two"]
+    cookie.unlink()
+    with pytest.raises(SettlementError, match=r"cannot read the cookie .* is the node running"):
+        chain.height()
+
+
+@pytest.mark.parametrize(
+    ("btc_per_kvb", "sat_per_vb"),
+    [(0.00001, 1), (0.00001001, 2), (0.000129, 13), (1e-8, 1), (0.1, 10_000)],
+)
+def test_fee_rates_are_rounded_up(node: FakeNode, btc_per_kvb: float, sat_per_vb: int):
+    chain = connect(node)
+    node.answers["estimatesmartfee"] = lambda target, _: {"feerate": btc_per_kvb, "blocks": target}
+    assert chain.fee_rate(6) == sat_per_vb
+    node.answers["estimatesmartfee"] = {"errors": ["Insufficient data or no feerate found"]}
+    assert chain.fee_rate(6) is None
+
+
+REFUND = build_refund(terms(), OUTPOINT, BUYER, BUYER_SCRIPT, 3)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("non-final", "locked until height 110, wait for 103 more blocks"),
+        ("non-BIP68-final", "relative lock time; wait"),
+        ("min relay fee not met", "raise the fee rate"),
+        ("mempool min fee not met", "raise the fee rate"),
+        ("insufficient fee", "raise the fee rate"),
+        ("max-fee-exceeded", "lower the fee rate"),
+        ("missing-inputs", "is it the right chain"),
+        ("dust", "raise the amount"),
+        ("txn-mempool-conflict", "wait"),
+        ("bad-txns-premature-spend-of-coinbase", "100 blocks deep"),
+        ("mandatory-script-verify-flag-failed (Script failed)", "check key, preimage"),
+        ("something new", "build it again"),
+    ],
+)
+def test_a_rejection_says_what_to_do(node: FakeNode, reason: str, words: str):
+    chain = connect(node)
+    txid = REFUND.GetTxid()[::-1].hex()
+
+    def missing(*_: Any) -> None:
+        raise Refusal(-5, "No such mempool or blockchain transaction")
+
+    node.answers |= {"testmempoolaccept": [{"allowed": False, "reject-reason": reason}]}
+    node.answers |= {"getrawtransaction": missing, "getindexinfo": {"txindex": {"synced": True}}}
+    node.answers |= {"getblockcount": 7}
+    with refused(f"refuses transaction {txid}: .*{words}"):
+        chain.broadcast(REFUND)
+    assert "sendrawtransaction" not in node.methods, "a refused transaction is told to nobody"
+
+
+def test_a_node_that_fails_in_a_broadcast_is_no_rejection(node: FakeNode):
+    chain = connect(node)
+
+    def busy(*_: Any) -> None:
+        raise Refusal(-28, "Rescanning…")
+
+    node.answers |= {"testmempoolaccept": [{"allowed": True}], "sendrawtransaction": busy}
+    with refused("still starting; repeat"):
+        chain.broadcast(REFUND)
