@@ -11,7 +11,18 @@ from typing import Annotated
 import typer
 
 from zkcmp import __version__
-from zkcmp.cli import buyer, chain, demo, estimate, groth16, passphrase, recover, seller, setup
+from zkcmp.cli import (
+    buyer,
+    chain,
+    demo,
+    estimate,
+    groth16,
+    model,
+    passphrase,
+    recover,
+    seller,
+    setup,
+)
 from zkcmp.cli.console import fail, say
 from zkcmp.errors import ZkcmpError
 
@@ -26,6 +37,7 @@ _GROUPS: list[list[str]] = [
     ["groth16", "export"],
     ["groth16", "import"],
     ["setup"],
+    ["model"],
 ]
 
 app = typer.Typer(
@@ -40,6 +52,7 @@ app.add_typer(buyer.app, name="buyer")
 app.add_typer(chain.app, name="chain")
 app.add_typer(groth16.app, name="groth16")
 app.add_typer(setup.app, name="setup")
+app.add_typer(model.app, name="model")
 seller.app.command(name="passphrase")(passphrase.seller_passphrase)
 buyer.app.command(name="passphrase")(passphrase.buyer_passphrase)
 seller.app.command(name="rescue")(recover.seller_rescue)
