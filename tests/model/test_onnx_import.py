@@ -126,7 +126,7 @@ def test_imported_network_computes_what_onnxruntime_computes(key):
 
 def test_all_unsupported_nodes_are_listed_at_once_by_name():
     nodes = [
-        _node("Conv", "x w", "c", name="wide", dilations=[2, 2]),
+        _node("Conv", "x w", "c", name="wide", kernel_shape=[5, 5]),
         _node("Relu", "c", "r", name="act1"),
         _node("MaxPool", "r", "p", name="pool", kernel_shape=[2, 2]),
         _node("Conv", "p w", "q", name="grouped", group=2),
@@ -139,13 +139,14 @@ def test_all_unsupported_nodes_are_listed_at_once_by_name():
     with pytest.raises(ZkcmpError) as caught:
         import_onnx(_model(nodes, constants))
     text = str(caught.value)
-    assert "'wide' Conv: dilations [2, 2]" in text
-    assert "'act1' Relu;" in text
-    assert "'pool' MaxPool;" in text
-    assert "'grouped' Conv: group 2" in text
+    hint = "not yet; a square activation trains nearly as well, see experiments/train_mnist.py"
+    assert "'wide' Conv: kernel_shape differs from the weight" in text
+    assert f"'act1' Relu: {hint};" in text
+    assert f"'pool' MaxPool: {hint}, and AveragePool in its place;" in text
+    assert "'grouped' Conv: group 2 does not divide 1 outputs" in text
     assert "'skip' Add: reads 'c', not the output of the node before it" in text
     assert "'turned' Gemm: transA" in text
-    assert "node 7 Sigmoid" in text
+    assert f"node 7 Sigmoid: {hint}" in text
     assert "'fine'" not in text
     assert "\n" not in text
 
@@ -153,15 +154,33 @@ def test_all_unsupported_nodes_are_listed_at_once_by_name():
 @pytest.mark.parametrize(
     ("node", "reason"),
     [
-        (_node("Mul", "x k", "y"), "only a value times itself"),
+        (_node("Mul", "x k", "y"), r"a constant of shape \(3,\) for \(N, 1, 6, 5\)"),
+        (_node("Mul", "x u", "y"), r"a constant of shape \(2, 1, 6, 5\) for \(N, 1, 6, 5\)"),
+        (_node("Mul", "x n", "y"), "not a finite float"),
+        (_node("Div", "x z", "y"), "not by 0"),
+        (_node("Div", "k x", "y"), "only the value divided by constants"),
+        (_node("Sub", "x x", "y"), "only a constant can be subtracted"),
+        (_node("AveragePool", "x", "y", kernel_shape=[2, 2], pads=[1, 0, 0, 0]), "without padding"),
+        (_node("AveragePool", "x", "y", kernel_shape=[7, 7]), "does not fit"),
+        (_node("AveragePool", "x", "y", kernel_shape=[2, 4], ceil_mode=1, strides=[2, 2]), "ceil"),
+        (_node("ReduceMean", "x", "y", axes=[1, 2]), "only over all rows and columns"),
+        (_node("ReduceMean", "x", "y", axes=[0]), "the images"),
+        (_node("Transpose", "x", "y", perm=[1, 0, 2, 3]), "the images first"),
+        (_node("Transpose", "x", "y", perm=[0, 1]), "a permutation of 3 axes"),
+        (_node("Squeeze", "x", "y", axes=[2]), "only axes of size 1"),
+        (_node("BatchNormalization", "x c c c m", "y"), "its variance is not positive"),
+        (_node("BatchNormalization", "x c c c c", "y", training_mode=1), "training_mode"),
+        (_node("LinearClassifier", "x", "y"), "no output of scores"),
+        (_node("Dropout", "x x t", "y"), "training_mode"),
+        (_node("Softmax", "x", "y", axis=2), "only over the classes"),
         (_node("Pow", "x k", "y"), "only the exponent 2"),
         (_node("Pow", "x x", "y"), "exponent is not a constant"),
-        (_node("Add", "x k", "y"), "a bias must follow"),
+        (_node("Add", "x k", "y"), "a constant of shape"),
         (_node("Add", "x x", "y"), "only a constant can be added"),
         (_node("Reshape", "x s", "y"), r"to \[1, 2, 15\]"),
         (_node("Flatten", "x", "y", axis=2), "axis 2"),
         (_node("MatMul", "v x", "y"), "data .* times a constant"),
-        (_node("MatMul", "x v", "y"), "features, but its input has shape"),
+        (_node("MatMul", "x v", "y"), r"reads \(N, 30\), but its input has shape \(N, 1, 6, 5\)"),
         (_node("Conv", "x x", "y"), "weight is not a constant"),
         (_node("Conv", "x i", "y"), "not a finite float"),
         (_node("Conv", "x n", "y"), "not a finite float"),
@@ -176,7 +195,7 @@ def test_all_unsupported_nodes_are_listed_at_once_by_name():
         (_node("Gemm", "x v", "y", alpha="a"), "alpha and beta"),
         (_node("Cast", "x", "y", to=TensorProto.INT64), "only to a float"),
         (_node("If", "x", "y"), "If --"),
-        (_node("Flatten", "k", "y"), "does not read"),
+        (_node("Flatten", "k", "y"), "outputs must be the logits"),
         (_node("Flatten", "", "y"), "does not read"),
         (helper.make_node("Flatten", ["x"], []), "no output"),
         (helper.make_node("Flatten", ["x"], ["y"], domain="other"), "Flatten --"),
@@ -185,6 +204,11 @@ def test_all_unsupported_nodes_are_listed_at_once_by_name():
 def test_each_refusal_gives_its_reason(node, reason):
     constants = {
         "k": _normal(3),
+        "u": _normal(2, 1, 6, 5),
+        "z": np.zeros(1, dtype=np.float32),
+        "c": np.ones(1, dtype=np.float32),
+        "m": -np.ones(1, dtype=np.float32),
+        "t": np.array([True]),
         "s": np.array([1, 2, 15]),
         "v": _normal(30, 3),
         "w": _normal(1, 1, 2, 2),
@@ -203,7 +227,7 @@ def test_nodes_after_the_softmax_are_refused():
 
 def test_an_output_in_the_middle_is_refused():
     nodes = [_node("Flatten", "x", "y"), _node("Mul", "y y", "z")]
-    with pytest.raises(ZkcmpError, match="one output, that of its last node"):
+    with pytest.raises(ZkcmpError, match="outputs must be the logits, the value of its last"):
         import_onnx(_model(nodes))
 
 

@@ -32,7 +32,8 @@ from zkcmp.model.onnx_export import (
     integer_model,
     storage_type,
 )
-from zkcmp.model.onnx_graph import MAX_FILE_BYTES, OnnxGraph, metadata, parse_model
+from zkcmp.model.onnx_file import MAX_FILE_BYTES, metadata, parse_model
+from zkcmp.model.onnx_graph import OnnxGraph
 
 __all__ = ["export_float_onnx", "export_onnx", "import_onnx", "read_onnx", "stable_in_double"]
 
@@ -44,11 +45,11 @@ def read_onnx(path: str | Path) -> FloatNetwork:
             data = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise DecodeError(f"cannot read {path}: {error.strerror}") from None
-    return import_onnx(data)
+    return import_onnx(data, Path(path).parent)
 
 
-def import_onnx(data: bytes) -> FloatNetwork:
-    """The network in an ONNX file.
+def import_onnx(data: bytes, directory: Path | None = None) -> FloatNetwork:
+    """The network in an ONNX file. directory: where tensors outside the file may lie.
 
     Raises DecodeError when the bytes are not an ONNX model, ZkcmpError that lists every
     unsupported node at once when they are.
@@ -57,18 +58,19 @@ def import_onnx(data: bytes) -> FloatNetwork:
     entries = metadata(model)
     if ARCHITECTURE_KEY in entries:
         return _exact(_import_integer(model, entries[ARCHITECTURE_KEY]))
-    input_bits = _widths(entries, INPUT_BITS_KEY)
+    input_bits, weight_bits = _widths(entries, INPUT_BITS_KEY), _widths(entries, WEIGHT_BITS_KEY)
     try:
         scaling = Normalisation(entries.get(SCALE_KEY, "1"), entries.get(OFFSET_KEY, "0"))
     except ZkcmpError as error:
         raise DecodeError(f"metadata {SCALE_KEY}, {OFFSET_KEY}: {error}") from None
-    graph = OnnxGraph(model.graph)
+    opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    graph = OnnxGraph(model.graph, opset, directory)
     return FloatNetwork(
         graph.input_shape,
         graph.layers,
         None if input_bits is None else input_bits[0],
         scaling,
-        _widths(entries, WEIGHT_BITS_KEY),
+        weight_bits,
     )
 
 

@@ -1,0 +1,115 @@
+"""What a graph computes from constants alone: weights transposed, reshaped, or scaled by exporters,
+and the shape of a value as old exporters compute it before a Reshape.
+
+The number of images in such a shape is written 0, which is what Reshape takes for "as it was".
+"""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from zkcmp.model.float_chain import UnsupportedError
+from zkcmp.model.layers import MAX_VOLUME
+
+Attributes = dict[str, Any]
+Fold = Callable[[list[np.ndarray], Attributes], np.ndarray]
+
+
+def fold(op: str, inputs: list[np.ndarray], attributes: Attributes) -> np.ndarray:
+    """The constant; raises UnsupportedError when it cannot be computed."""
+    if op not in FOLDS:
+        raise UnsupportedError("of constants")
+    try:
+        with np.errstate(all="ignore"):
+            result = np.asarray(FOLDS[op](inputs, attributes))
+    except (ValueError, TypeError, IndexError, KeyError, OverflowError):
+        raise UnsupportedError("of constants: malformed") from None
+    if result.size > MAX_VOLUME:
+        raise UnsupportedError(f"of constants: more than {MAX_VOLUME} values")
+    return result
+
+
+def _arithmetic(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Fold:
+    def apply(inputs: list[np.ndarray], _: Attributes) -> np.ndarray:
+        left, right = inputs
+        if prod(np.broadcast_shapes(left.shape, right.shape)) > MAX_VOLUME:
+            raise ValueError
+        if left.dtype.kind == right.dtype.kind == "i" and function is np.divide:
+            return np.asarray(np.floor_divide(left, right))
+        return np.asarray(function(left, right))
+
+    return apply
+
+
+def _axes(inputs: list[np.ndarray], attributes: Attributes) -> tuple[int, ...] | None:
+    """From the attribute, or the second input."""
+    if len(inputs) > 1:
+        return tuple(int(axis) for axis in inputs[1].reshape(-1))
+    axes = attributes.get("axes")
+    return None if axes is None else tuple(axes)
+
+
+def _transpose(inputs: list[np.ndarray], attributes: Attributes) -> np.ndarray:
+    return inputs[0].transpose(attributes.get("perm"))
+
+
+def _reshape(inputs: list[np.ndarray], _: Attributes) -> np.ndarray:
+    array, target = inputs[0], [int(d) for d in inputs[1].reshape(-1)]
+    return array.reshape([array.shape[i] if d == 0 else d for i, d in enumerate(target)])
+
+
+def _squeeze(inputs: list[np.ndarray], attributes: Attributes) -> np.ndarray:
+    return np.squeeze(inputs[0], _axes(inputs, attributes))
+
+
+def _unsqueeze(inputs: list[np.ndarray], attributes: Attributes) -> np.ndarray:
+    axes = _axes(inputs, attributes)
+    if axes is None or len(axes) > 8:
+        raise ValueError
+    return np.expand_dims(inputs[0], axes)
+
+
+def _gather(inputs: list[np.ndarray], attributes: Attributes) -> np.ndarray:
+    if inputs[1].size > inputs[0].size:
+        raise ValueError
+    return np.take(inputs[0], inputs[1], axis=attributes.get("axis", 0))
+
+
+def _slice(inputs: list[np.ndarray], _: Attributes) -> np.ndarray:
+    array, starts, ends = inputs[0], inputs[1].reshape(-1), inputs[2].reshape(-1)
+    axes = inputs[3].reshape(-1) if len(inputs) > 3 else np.arange(len(starts))
+    steps = inputs[4].reshape(-1) if len(inputs) > 4 else np.ones(len(starts), np.int64)
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        index: list[Any] = [slice(None)] * array.ndim
+        index[int(axis)] = slice(int(start), int(end), int(step))
+        array = array[tuple(index)]
+    return array
+
+
+def _concat(inputs: list[np.ndarray], attributes: Attributes) -> np.ndarray:
+    if sum(array.size for array in inputs) > MAX_VOLUME:
+        raise ValueError
+    return np.concatenate(inputs, attributes["axis"])
+
+
+FOLDS: dict[str, Fold] = {
+    "Identity": lambda inputs, _: inputs[0],
+    "Cast": lambda inputs, _: inputs[0],  # only what a number is matters, not how it is stored
+    "Transpose": _transpose,
+    "Reshape": _reshape,
+    "Flatten": lambda inputs, _: inputs[0].reshape(len(inputs[0]), -1),
+    "Squeeze": _squeeze,
+    "Unsqueeze": _unsqueeze,
+    "Gather": _gather,
+    "Slice": _slice,
+    "Concat": _concat,
+    "Add": _arithmetic(np.add),
+    "Sub": _arithmetic(np.subtract),
+    "Mul": _arithmetic(np.multiply),
+    "Div": _arithmetic(np.divide),
+    "Neg": lambda inputs, _: -inputs[0],
+    "Sqrt": lambda inputs, _: np.sqrt(inputs[0]),
+    "Reciprocal": lambda inputs, _: 1 / inputs[0],
+}
