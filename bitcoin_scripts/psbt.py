@@ -101,16 +101,16 @@ def with_terms(psbt: bytes, old: Htlc, new: Htlc) -> bytes:
     return bytes(parsed.serialize())
 
 
-def read_draft(psbt: bytes, htlc: Htlc, amount_sat: int, fee_sat_per_vb: int, height: int) -> Draft:
-    """The draft in a PSBT, if it is one that may be signed at this height of the chain.
+def read_draft(psbt: bytes, htlc: Htlc, amount_sat: int, height: int) -> Draft:
+    """The draft in a PSBT, if it may be signed at this height of the chain.
 
-    `fee_sat_per_vb` is the rate that was asked for. Raises SettlementError for anything else.
+    Its fee is bounded by the amount alone; `check_draft_rate` holds it to a rate. Raises
+    SettlementError for anything else.
     """
     tx, parsed = _parse(psbt)
     coins = tuple(_coin(scope, index) for index, scope in enumerate(parsed.inputs))
     lock = lock_outpoint(tx, htlc)
-    spent = sum(coin.nValue for coin in coins)
-    fee = spent - sum(output.nValue for output in tx.vout)
+    fee = sum(coin.nValue for coin in coins) - sum(output.nValue for output in tx.vout)
     fault = ""
     if lock.amount_sat != amount_sat:
         fault = f"pays {lock.amount_sat} sat to the lock, not {amount_sat}"
@@ -125,13 +125,18 @@ def read_draft(psbt: bytes, htlc: Htlc, amount_sat: int, fee_sat_per_vb: int, he
     if fault:
         raise SettlementError(f"the drafted transaction {fault}; have it drafted again")
     fees.check_fee(fee, amount_sat)
-    size = fees.vsize(with_witnesses(tx, [_dummy_witness(coin.scriptPubKey) for coin in coins]))
-    if fee > 2 * fees.fee_sat(size, fee_sat_per_vb) + MAX_DISCARDED_CHANGE_SAT:
-        raise SettlementError(
-            f"the drafted transaction pays a fee of {fee} sat for {size} vbytes, far over "
-            f"{fee_sat_per_vb} sat/vB; have it drafted again"
-        )
     return Draft(psbt, tx, coins, lock, fee)
+
+
+def check_draft_rate(draft: Draft, fee_sat_per_vb: int) -> None:
+    """Raises SettlementError for a fee far over the rate that was asked for."""
+    witnesses = [_dummy_witness(coin.scriptPubKey) for coin in draft.coins]
+    size = fees.vsize(with_witnesses(draft.transaction, witnesses))
+    if draft.fee_sat > 2 * fees.fee_sat(size, fee_sat_per_vb) + MAX_DISCARDED_CHANGE_SAT:
+        raise SettlementError(
+            f"the drafted transaction pays a fee of {draft.fee_sat} sat for {size} vbytes, far "
+            f"over {fee_sat_per_vb} sat/vB; have it drafted again"
+        )
 
 
 def signed_transaction(draft: Draft, data: bytes) -> CTransaction:

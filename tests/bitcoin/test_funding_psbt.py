@@ -19,6 +19,7 @@ from bitcoin_scripts.psbt import (
     MAX_PSBT_BYTES,
     Draft,
     build_draft,
+    check_draft_rate,
     read_draft,
     signed_transaction,
     transaction_in,
@@ -41,7 +42,9 @@ def drafted(script: bytes = P2WPKH) -> bytes:
 
 
 def checked(psbt: bytes, rate: int = RATE) -> Draft:
-    return read_draft(psbt, terms(), AMOUNT_SAT, rate, HEIGHT)
+    draft = read_draft(psbt, terms(), AMOUNT_SAT, HEIGHT)
+    check_draft_rate(draft, rate)
+    return draft
 
 
 def sign(psbt: bytes, sighash: int = SIGHASH.DEFAULT, key: ec.PrivateKey = KEY) -> bytes:
@@ -130,7 +133,7 @@ def test_with_other_terms_it_spends_the_same_coins(kind: str) -> None:
     """So that never both are mined; and what was signed is not signed any more."""
     old, new = terms(), terms(timeout_height=300)
     first = checked(sign(drafted(SCRIPTS[kind])))
-    renewed = read_draft(with_terms(first.psbt, old, new), new, AMOUNT_SAT, RATE, HEIGHT)
+    renewed = read_draft(with_terms(first.psbt, old, new), new, AMOUNT_SAT, HEIGHT)
     assert renewed.coins == first.coins
     assert [i.prevout for i in renewed.transaction.vin] == [
         i.prevout for i in first.transaction.vin

@@ -1,24 +1,24 @@
-"""`zkcmp buyer`: inspect, request, setup, verify, lock, open, refund, status."""
+"""`zkcmp buyer`: inspect, request, setup, verify, lock, open, refund, watch, status."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zkcmp.cli import funding
 from zkcmp.cli.console import progress_bars, say
 from zkcmp.cli.node_options import ChainTyper
 from zkcmp.cli.options import (
     BUYER_HOME,
     CHAIN_DIR,
-    DEFAULT_FEE_SAT_PER_VB,
     AcceptHighFee,
+    AcceptMainnet,
     Backend,
     BackendOption,
     BuyerHome,
     ChainDir,
     CommitmentOption,
     DealFolder,
-    FeeRate,
     Force,
     Mode,
     ModeOption,
@@ -28,12 +28,15 @@ from zkcmp.cli.options import (
     open_chain,
 )
 from zkcmp.cli.party import opened, say_damaged
+from zkcmp.cli.watching import Interval, Once, keep_looking
 
 if TYPE_CHECKING:
+    from zkcmp.exchange.buyer import Refunded
     from zkcmp.exchange.deal import BuyerState
     from zkcmp.exchange.messages import Offer
     from zkcmp.exchange.party import Deal
     from zkcmp.model.dataset import TestSet
+    from zkcmp.model.network import Network
 
 app = ChainTyper(help="Buy a network.")
 
@@ -91,9 +94,11 @@ def request(
             help="With --mode sampled: we know that it says nothing about the accuracy.",
         ),
     ] = False,
+    accept_unaudited_on_mainnet: AcceptMainnet = False,
 ) -> None:
     """Accept the offer and send the seller a test set, which is spent from then on."""
     from zkcmp.exchange.buyer import Buyer
+    from zkcmp.exchange.checks import check_accepted_chain
     from zkcmp.exchange.statement import parse_threshold
 
     if bool(accuracy) == bool(threshold):
@@ -107,6 +112,9 @@ def request(
     samples = _load(test_set, images, skip, data)
     wanted = threshold or parse_threshold(accuracy, len(samples))
     with opened(Buyer, home) as buyer:
+        begun = buyer.find(deal)
+        settling = begun.offer() if begun else buyer.inspect(deal)
+        check_accepted_chain(settling.chain, accept_unaudited_on_mainnet)
         offer = buyer.request(deal, samples, wanted, seller, method)
         _show_offer(offer)
         say(f"asked      at least {wanted} of {len(samples)} images right; these are spent now")
@@ -188,18 +196,71 @@ def lock(
     deal: DealFolder,
     home: BuyerHome = BUYER_HOME,
     chain_dir: ChainDir = CHAIN_DIR,
-    fee: FeeRate = DEFAULT_FEE_SAT_PER_VB,
+    fee: SpendFee = None,
+    accept_high_fee: AcceptHighFee = False,
+    psbt_out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the lock as a PSBT, for another wallet to sign."),
+    ] = None,
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="ADDRESS",
+            help="With --psbt-out: take the coins of this address, not of the node's wallet.",
+        ),
+    ] = "",
+    psbt_in: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Send the lock that --psbt-out wrote, signed by now."),
+    ] = None,
+    external: Annotated[
+        bool,
+        typer.Option("--external", help="Show what any wallet is to pay; repeated, look for it."),
+    ] = False,
+    abandon: Annotated[
+        bool,
+        typer.Option(
+            "--abandon",
+            help="With --psbt-out or --external: we know that nothing was or will be paid in the "
+            "way of funding that was begun before.",
+        ),
+    ] = False,
 ) -> None:
-    """Lock the price so that only the key, or the timeout, releases it."""
-    from zkcmp.exchange.buyer import Buyer
+    """Lock the price so that only the key, or the timeout, releases it.
 
+    From our own wallet; with --wallet from a node's; or in the other ways below.
+    """
+    from zkcmp.exchange.buyer import Buyer, Drafted, Locked, Payable
+
+    ways = [psbt_out is not None, psbt_in is not None, external]
+    if sum(ways) > 1:
+        raise typer.BadParameter("give one of --psbt-out, --psbt-in and --external")
+    if source and psbt_out is None:
+        raise typer.BadParameter("--from goes with --psbt-out")
+    if abandon and not (psbt_out or external):
+        raise typer.BadParameter("--abandon goes with --psbt-out or --external")
+    signed = None if psbt_in is None else funding.read_signed(psbt_in)
     with opened(Buyer, home) as buyer, open_chain(chain_dir) as chain:
-        locked = buyer.lock(deal, chain, fee)
-    done = "already locked" if locked.repeated else "locked"
-    say(f"{done}     {locked.outpoint.amount_sat} sat in {locked.outpoint.txid}")
-    say(f"refund     possible from height {locked.timeout_height} on")
-    say(f"depth      {locked.confirmations} confirmations; on regtest: `zkcmp chain mine 1`")
-    say("next       the seller runs `zkcmp seller redeem`, then we `zkcmp buyer open`")
+        rate = funding.lock_rate(chain, fee, accept_high_fee)
+        done: Locked | Drafted | Payable
+        if psbt_out is not None:
+            done = funding.write_psbt(buyer, deal, chain, psbt_out, source, rate, abandon)
+        elif signed is not None:
+            done = buyer.lock_signed(deal, chain, signed)
+        elif external:
+            done = buyer.ask_payment(deal, chain, abandon)
+        elif getattr(chain, "wallet", ""):
+            done = buyer.lock_from_node(deal, funding.wallet_of(chain), rate)
+        else:
+            done = buyer.lock(deal, chain, rate)
+        height = chain.height()
+    if isinstance(done, Locked):
+        funding.say_locked(done)
+    elif isinstance(done, Drafted) and psbt_out is not None:
+        funding.say_drafted(done, psbt_out, height)
+    elif isinstance(done, Payable):
+        funding.say_payable(done)
 
 
 @app.command("open")
@@ -214,7 +275,11 @@ def open_(
 
     with opened(Buyer, home) as buyer, open_chain(chain_dir) as chain:
         network = buyer.open(deal, chain, out)
-        sure, n_images = buyer.surely_labelled(deal, network)
+        sure = buyer.surely_labelled(deal, network)
+    _say_opened(network, out, *sure)
+
+
+def _say_opened(network: "Network", out: Path, sure: int, n_images: int) -> None:
     say(f"opened     {network.architecture.n_weights} weights, written to {out}")
     if sure < n_images:
         say("caution    the file computes in doubles, which round: of our images, only")
@@ -238,9 +303,54 @@ def refund(
 
     with opened(Buyer, home) as buyer, open_chain(chain_dir) as chain:
         refunded = buyer.refund(deal, chain, fee, accept_high_fee)
-    say(f"refunded   transaction {refunded.txid}, {refunded.confirmations} confirmations")
-    if refunded.replaced:
-        say(f"fee        raised to {refunded.fee_sat_per_vb} sat/vB; it replaces the waiting one")
+    _say_refunded(refunded)
+
+
+def _say_refunded(refunded: "Refunded") -> None:
+    for each in (refunded, *refunded.others):
+        say(f"refunded   transaction {each.txid}, {each.confirmations} confirmations")
+        if each.replaced:
+            say(f"fee        raised to {each.fee_sat_per_vb} sat/vB; it replaces the waiting one")
+
+
+@app.command()
+def watch(
+    deal: DealFolder,
+    out: Annotated[Path, typer.Option(help="Where to write the network, an ONNX file.")],
+    home: BuyerHome = BUYER_HOME,
+    chain_dir: ChainDir = CHAIN_DIR,
+    no_refund: Annotated[
+        bool, typer.Option("--no-refund", help="Do not take the coins back after the timeout.")
+    ] = False,
+    fee: SpendFee = None,
+    accept_high_fee: AcceptHighFee = False,
+    interval: Interval = 30,
+    once: Once = False,
+) -> None:
+    """Wait for the key, open the seal as soon as it is out, or take the refund after the timeout.
+
+    It may be interrupted and started again at any time.
+    """
+    from bitcoin_scripts.fee_rates import FeeChoice
+    from zkcmp.exchange.buyer import Buyer, Refunded
+    from zkcmp.exchange.watched import Watched
+
+    choice = FeeChoice(fee, accept_high_fee)
+    sure = (0, 0)
+
+    def look(buyer: Buyer) -> "Watched[Network | Refunded]":
+        nonlocal sure
+        with open_chain(chain_dir) as chain:
+            watched = buyer.watch(deal, chain, out, not no_refund, choice)
+        if watched.result is not None and not isinstance(watched.result, Refunded):
+            sure = buyer.surely_labelled(deal, watched.result)
+        return watched
+
+    result = keep_looking(Buyer, home, look, interval, once)
+    if isinstance(result, Refunded):
+        _say_refunded(result)
+    elif result is not None:
+        _say_opened(result, out, *sure)
 
 
 @app.command()
@@ -268,21 +378,24 @@ def _mode(line: str) -> str:
 
 
 def _step(deal: "Deal[BuyerState]") -> str:
+    from zkcmp.exchange.buyer.known_key import SEEN_CLAIM_FILE
     from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE
     from zkcmp.exchange.method import Method
     from zkcmp.exchange.signed_spends import REFUNDS_FILE
 
     state = deal.state
+    key_known = (deal.directory / SEEN_CLAIM_FILE).exists()
     refund_signed = (deal.directory / REFUNDS_FILE).exists()
     lock_signed = (deal.directory / SIGNED_LOCKS_FILE).exists()
     steps = (
         (state.opened, f"opened, network in {state.opened}"),
+        (key_known, "the seller has redeemed; next: zkcmp buyer open"),
         (state.refund_txid, f"refunded by {state.refund_txid}"),
         (refund_signed, "the refund is signed, perhaps not sent; next: zkcmp buyer refund"),
         (
             state.funding_txid,
             f"locked in {state.funding_txid}; next: zkcmp buyer open, "
-            f"or zkcmp buyer refund from height {state.timeout_height}",
+            f"or zkcmp buyer refund from height {state.timeout_height}; or zkcmp buyer watch",
         ),
         (lock_signed, "the lock is signed, perhaps not sent; next: zkcmp buyer lock"),
         (state.delivery, "verified; next: zkcmp buyer lock"),

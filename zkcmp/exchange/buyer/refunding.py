@@ -13,12 +13,15 @@ from dataclasses import dataclass, replace
 from bitcoin.core import CTransaction
 
 from bitcoin_scripts.chain import Chain, Outpoint, txid_of
+from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.fee_rates import REFUND_TARGET_BLOCKS, FeeChoice
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.refund import build_refund, refund_vsize
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
 from zkcmp.exchange.buyer import known_key
+from zkcmp.exchange.buyer.funding_outputs import is_claimed, paid_outputs
+from zkcmp.exchange.buyer.funding_record import FundingRecord
 from zkcmp.exchange.buyer.locking import need_lock
 from zkcmp.exchange.checks import NotYet
 from zkcmp.exchange.deal import BuyerState
@@ -55,14 +58,31 @@ def refund(
     ripe = [paid for paid in ours if paid[0].timeout_height <= chain.height()]
     if not ripe:
         raise _early(min(htlc.timeout_height for htlc, _ in ours), chain)
-    refunded = [_refund_one(buyer, deal, chain, choice, *paid) for paid in ripe]
+    refunded, refusal = [], None
+    for htlc, outpoint in ripe:
+        try:
+            refunded.append(_refund_one(buyer, deal, chain, choice, htlc, outpoint))
+        except SettlementError as error:  # anybody can send coins too small to be moved
+            refusal = refusal or error
+    if refusal is not None and not refunded:
+        raise refusal
     _record(deal, refunded[0].txid)
     return replace(refunded[0], others=tuple(refunded[1:]))
 
 
 def _paid(deal: Deal[BuyerState], chain: Chain) -> list[tuple[Htlc, Outpoint]]:
-    """Every output that was paid to this deal, the lock first."""
-    return [need_lock(deal, chain)]
+    """Every output that was paid to this deal and that no claim spends now, the lock first.
+
+    The lock is there also when it was claimed: whether that was seen is `known_key`'s to say.
+    """
+    htlc, outpoint = need_lock(deal, chain)
+    found = [(htlc, Outpoint(outpoint.txid, outpoint.vout, outpoint.amount_sat))]
+    if FundingRecord(deal.directory).load():
+        for paid in paid_outputs(deal, chain):
+            place = Outpoint(paid.output.txid, paid.output.vout, paid.output.amount_sat)
+            if place != found[0][1] and not is_claimed(paid, deal, chain):
+                found.append((paid.htlc, place))
+    return found
 
 
 def _refund_one(
