@@ -15,7 +15,7 @@ chains it must pass `since_height`.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 from types import TracebackType
@@ -68,6 +68,11 @@ _FIRST_OUTPUTS = 4
 class _Tip:
     height: int
     block_hash: str
+
+    @property
+    def first_recent(self) -> int:
+        """Height of the first of the last RECENT_BLOCKS blocks."""
+        return max(self.height - RECENT_BLOCKS + 1, 0)
 
 
 @dataclass(frozen=True)
@@ -173,14 +178,19 @@ class RpcChain(NodeWallet):
     def find_output(self, script_pubkey: bytes, since_height: int = 0) -> list[FoundOutput]:
         """Every output that pays to the script, oldest first, spent and waiting ones included.
 
-        Blocks below `since_height` are not looked at. Raises SettlementError where there are more
-        of them than can be searched.
+        Blocks below `since_height` are not looked at; name it where it is known. Without it the
+        last RECENT_BLOCKS are read, which takes minutes on the main chain, and of what is older
+        only unspent outputs are found. Raises SettlementError for more blocks than can be searched.
         """
         script = bytes(script_pubkey)
 
         def look(tip: _Tip) -> list[FoundOutput]:
+            since = since_height or tip.first_recent
             found: list[FoundOutput] = []
-            for height, block_hash, tx in self._search.mined(script, since_height, tip.height):
+            if since > since_height:
+                older = (o for o in self._unspent(script) if o.height is None or o.height < since)
+                found += [self._with_spend(output, tip) for output in older]
+            for height, block_hash, tx in self._search.mined(script, since, tip.height):
                 self._blocks[txid_of(tx)] = block_hash
                 found += self._outputs(tx, script, height, tip)
             for tx in self._search.waiting(script):
@@ -197,14 +207,8 @@ class RpcChain(NodeWallet):
         script = bytes(script_pubkey)
 
         def look(tip: _Tip) -> list[FoundOutput]:
-            answer = self._node.call(
-                "scantxoutset", "start", [f"raw({script.hex()})"], timeout_s=_SCAN_TIMEOUT_S
-            )
-            found = self._node.understood(
-                "scantxoutset", lambda a: [_unspent(u, script) for u in a["unspents"]], answer
-            )
-            found.sort(key=lambda o: (o.height or 0, o.txid, o.vout))
-            return [o for o in found if _mature(o, tip) and self._waiting_spend(o) is None]
+            mature = (o for o in self._unspent(script) if _mature(o, tip))
+            return [o for o in mature if self._waiting_spend(o) is None]
 
         return self._steadily(look)
 
@@ -309,8 +313,7 @@ class RpcChain(NodeWallet):
     def _place_without_index(self, txid: str, tip: _Tip) -> _Place | None:
         block_hash = self._block_by_wallet(txid) or self._block_by_outputs(txid, tip)
         if block_hash is None:
-            since = max(tip.height - RECENT_BLOCKS + 1, 0)
-            block_hash = self._search.block_of(txid, since, tip.height)
+            block_hash = self._search.block_of(txid, tip.first_recent, tip.height)
         return self._in_block(txid, block_hash) if block_hash else None
 
     def _block_by_wallet(self, txid: str) -> str | None:
@@ -378,7 +381,7 @@ class RpcChain(NodeWallet):
         elif place is not None or self._has_index():
             return None  # not mined, so no block spends it
         elif not since_height:
-            since_height = max(tip.height - RECENT_BLOCKS + 1, 0)
+            since_height = tip.first_recent
         needle = lx(outpoint.txid) + outpoint.vout.to_bytes(4, "little")
         for _, block_hash, tx in self._search.mined(needle, since_height, tip.height):
             if any(_names(tx_input, outpoint) for tx_input in tx.vin):
@@ -386,21 +389,41 @@ class RpcChain(NodeWallet):
                 return tx
         return None
 
+    def _unspent(self, script: bytes) -> list[FoundOutput]:
+        """Every mined output of the script that no block spends, oldest first."""
+        answer = self._node.call(
+            "scantxoutset", "start", [f"raw({script.hex()})"], timeout_s=_SCAN_TIMEOUT_S
+        )
+        found = self._node.understood(
+            "scantxoutset", lambda a: [_unspent(each, script) for each in a["unspents"]], answer
+        )
+        return sorted(found, key=lambda o: (o.height or 0, o.txid, o.vout))
+
+    def _with_spend(self, output: FoundOutput, tip: _Tip) -> FoundOutput:
+        spend = self._spend(output, output.height or 0, tip)
+        return replace(output, spent_by=txid_of(spend) if spend else None)
+
     def _outputs(
         self, tx: CTransaction, script: bytes, height: int | None, tip: _Tip
     ) -> list[FoundOutput]:
         """The outputs of `tx` that pay to the script, and who spends them."""
-        txid, found = txid_of(tx), []
+        txid = txid_of(tx)
+        found = []
         for vout, output in enumerate(tx.vout):
             if bytes(output.scriptPubKey) != script:
                 continue
-            place = Outpoint(txid, vout, output.nValue)
-            spend = self._spend(place, height or 0, tip)
-            spent_by = txid_of(spend) if spend else None
-            coinbase = bool(tx.is_coinbase())
-            fields = (txid, vout, place.amount_sat, script, height, coinbase, spent_by)
-            found.append(FoundOutput(*fields))
-        return found
+            found.append(
+                FoundOutput(
+                    txid=txid,
+                    vout=vout,
+                    amount_sat=int(output.nValue),
+                    script_pubkey=script,
+                    height=height,
+                    coinbase=bool(tx.is_coinbase()),
+                    spent_by=None,
+                )
+            )
+        return [self._with_spend(output, tip) for output in found]
 
 
 def _verdict(answer: Any) -> tuple[str, str]:

@@ -182,8 +182,15 @@ def test_without_an_index_only_recent_blocks_are_searched(node: FakeNode):
     node.answers |= {"getblock": {"tx": []}, "getrawmempool": []}
     assert chain.get_transaction(TXID) is None
     assert (min(heights), max(heights)) == (1_000_000 - RECENT_BLOCKS + 1, 1_000_000)
+    heights.clear()
+    old = {"txid": TXID, "vout": 1, "amount": 0.5, "height": 9, "coinbase": False}
+    node.answers |= {"scantxoutset": {"unspents": [old]}, "gettxout": {"confirmations": 1}}
+    node.answers |= {"gettxspendingprevout": [{}], "getblock": ""}
+    [found] = chain.find_output(BUYER_SCRIPT)
+    assert (found.height, found.amount_sat, found.spent_by) == (9, 50_000_000, None)
+    assert min(heights) == 1_000_000 - RECENT_BLOCKS + 1
     with refused(r"takes too long"):
-        chain.find_output(BUYER_SCRIPT)
+        chain.find_output(BUYER_SCRIPT, since_height=1)
 
 
 def test_with_an_index_nothing_is_searched_for(node: FakeNode):

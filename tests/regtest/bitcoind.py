@@ -148,6 +148,7 @@ class Bitcoind:
         self.directory = directory
         self.port = _free_port()
         self._options = options
+        self._branches = 0
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
         self.start()
@@ -216,8 +217,10 @@ class Bitcoind:
         self.call("invalidateblock", hashes[0])
         if forget:
             self.restart()
+        self._branches += 1
+        unlike_the_old = b"\x04" + self._branches.to_bytes(4, "little")
         for _ in range(depth + 1):
-            self.call("generateblock", self._descriptor(ANYONE), [])
+            self.call("generateblock", self._descriptor(unlike_the_old), [])
         for txid, raw in sent if forget else ():
             if txid not in forget:
                 with contextlib.suppress(NodeError):  # a child of one that is forgotten
