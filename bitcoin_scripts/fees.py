@@ -55,9 +55,13 @@ def affordable_sat_per_vb(size_vb: int, amount_sat: int, destination_script: byt
     return max(0, most // size_vb)
 
 
-def replacing_sat_per_vb(replaced_fee_sat: int, size_vb: int) -> int:
-    """The lowest rate at which a transaction of this size may replace one that pays that fee."""
-    return -(-replaced_fee_sat // size_vb) + INCREMENT_SAT_PER_VB
+def replacing_sat_per_vb(replaced_fee_sat: int, replaced_vb: int, size_vb: int) -> int:
+    """The lowest rate at which a transaction of this size may replace one of that fee and size.
+
+    It has to pay more in all, by the increment for its own size, and more for each vbyte.
+    """
+    in_all = -(-replaced_fee_sat // size_vb) + INCREMENT_SAT_PER_VB
+    return max(in_all, replaced_fee_sat // replaced_vb + INCREMENT_SAT_PER_VB)
 
 
 def check_fee(fee: int, amount_sat: int) -> None:

@@ -2,7 +2,7 @@
 
 A replacement pays more per vbyte than what it replaces, and for its own size on top (BIP 125):
 
-    rate(next) >= (fee(waiting) + size) / size
+    rate(next) >= (fee(waiting) + size) / size,    rate(next) > rate(waiting)
 
 It spends the same output to the same script. Without a rate of the user's, one is sent when the
 estimate for the blocks that are left has risen above what the waiting one pays. When time is short
@@ -81,7 +81,8 @@ def push(
     if waiting is None:
         return _send(chain, spending, wanted, height)
     if not _is_ours(spending, waiting):
-        least = fees.replacing_sat_per_vb(spending.fee_sat(waiting), spending.size_vb)
+        sizes = fees.vsize(waiting), spending.size_vb
+        least = fees.replacing_sat_per_vb(spending.fee_sat(waiting), *sizes)
         return _send(chain, spending, max(wanted, least), height)
     spending.record.add(SignedSpend(height, waiting))
     current = spending.sat_per_vb(waiting)
