@@ -217,3 +217,35 @@ def test_record_of_signed_locks(
         assert "signed-locks is damaged; restore" in result.err
     assert deal.tree() == before
     assert deal.run("buyer", "status").code == 0
+
+
+@pytest.mark.parametrize("damage", [truncated, no_text, nested, emptied, a_directory])
+def test_damaged_ledger_is_named_and_hides_no_deal(
+    sale: Callable[[str], Sale], damage: Callable[[Path], None]
+) -> None:
+    """No request is answered then, and what was answered is redeemed all the same."""
+    deal = sale("locked")
+    ledger = deal.root / "seller" / "answered.json"
+    whole = deal.run("seller", "status")
+    damage(ledger)
+    result = deal.run("seller", "status")
+    assert (result.code, result.err) == (0, "")
+    (told,) = [line for line in result.out.splitlines() if line.startswith("damaged    ")]
+    assert str(ledger) in told
+    assert "restore it" in told
+    assert "answered   " not in result.out
+    for line in whole.out.splitlines():
+        assert line in result.out or line.startswith("answered   ")
+    assert deal.run("seller", "redeem").code == 0
+
+
+@pytest.mark.parametrize("text", [b"[]", b'"x"', b'{"ab": 1}', b'{"ab": [1]}', b"null"])
+def test_ledger_of_another_form_counts_as_damaged(sale: Callable[[str], Sale], text: bytes) -> None:
+    deal = sale("set_up")
+    ledger = deal.root / "seller" / "answered.json"
+    ledger.write_bytes(text)
+    result = deal.run("seller", "prove")
+    assert (result.code, result.out) == (2, "")
+    assert "answered.json is damaged; restore it" in result.err
+    assert ledger.read_bytes() == text
+    assert not deal.message("delivery").exists()

@@ -9,12 +9,17 @@ does not make it new. The same image quantised to other integers is not recognis
 """
 
 import json
+import re
 from pathlib import Path
 
 from zkcmp.errors import DealError, DecodeError
 from zkcmp.exchange.store import write_atomic
 
 _RECORD_BYTES = 64
+_DIGEST = rb'"[0-9a-f]*"'
+_ENTRY = rb"%b: \[%b(?:, %b)*\]" % (_DIGEST, _DIGEST, _DIGEST)
+_LEDGER = re.compile(rb"\{(?:%b(?:, %b)*)?\}" % (_ENTRY, _ENTRY))
+"""What `AnsweredRequests` writes. Looked at first: json's parser follows any depth of brackets."""
 
 
 class SpentSamples:
@@ -59,12 +64,10 @@ class AnsweredRequests:
         """All of them, in hexadecimal. Raises DecodeError when the file is damaged."""
         if not self.path.exists():
             return {}
-        try:
-            loaded = json.loads(self.path.read_bytes())
-        except (ValueError, RecursionError):
-            loaded = None
-        if not isinstance(loaded, dict) or not all(map(_is_list_of_digests, loaded.values())):
+        data = self.path.read_bytes()
+        if not _LEDGER.fullmatch(data):
             raise DecodeError(f"{self.path} is damaged; restore it before you answer a request")
+        loaded: dict[str, list[str]] = json.loads(data)
         return loaded
 
     def record(self, weights: bytes, request: bytes) -> int:
@@ -78,7 +81,3 @@ class AnsweredRequests:
 
     def count(self, weights: bytes) -> int:
         return len(self.load().get(weights.hex(), []))
-
-
-def _is_list_of_digests(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)

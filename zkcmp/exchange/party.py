@@ -37,6 +37,8 @@ from zkcmp.exchange.store import (
 RECOVERED_FILE = "recovered"
 """In the directory of a deal that was made from a rescue file (`rescue`)."""
 
+_MAX_KEYS_BYTES = 1024
+
 
 @dataclass(frozen=True, repr=False)
 class DealKeys:
@@ -59,8 +61,10 @@ class DealKeys:
 
     @classmethod
     def load(cls, path: Path, files: SecretFiles) -> Self:
+        data = files.read(path)
         try:
-            plain = json.loads(files.read(path))
+            # json's parser follows any depth of brackets, and a rescue file can come from anybody
+            plain = json.loads(data if len(data) <= _MAX_KEYS_BYTES else b"")
             return cls(ReadingKey(bytes.fromhex(plain["reading"])), bytes.fromhex(plain["coin"]))
         except (ValueError, KeyError, TypeError):
             raise DecodeError(f"{path} is damaged; restore the private directory") from None

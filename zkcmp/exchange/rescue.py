@@ -27,8 +27,8 @@ from zkcmp.exchange.bound_buyer import REFUND_KEY_FILE, bound_buyer
 from zkcmp.exchange.deal import BuyerState, SellerState, load_state, save_state
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.keyring import AskPassphrase, Keyring
-from zkcmp.exchange.messages import FILE_NAMES
-from zkcmp.exchange.party import RECOVERED_FILE, Deal, Party
+from zkcmp.exchange.messages import FILE_NAMES, read_offer
+from zkcmp.exchange.party import RECOVERED_FILE, Deal, DealKeys, Party
 from zkcmp.exchange.secret_files import (
     HEADER_FILE,
     RESCUE_DIRECTORY,
@@ -40,6 +40,7 @@ from zkcmp.exchange.store import Home, make_private, write_atomic
 MAX_DELIVERY_BYTES = 1 << 22
 
 _ABOUT = "about.json"
+_MAX_ABOUT_BYTES = 256
 _HOME_KEYS = ("identity.key", "wallet.key")
 _NEEDED = {_ABOUT, *_HOME_KEYS, "keys", "state.json", FILE_NAMES[Kind.OFFER]}
 _LEFT_OUT = {
@@ -102,12 +103,13 @@ def read(path: Path, ask: AskPassphrase) -> Rescue:
     payload, keyring = rescue_file.open_file(path, ask)
     files = rescue_file.unpack(payload, str(path))
     try:
-        about = json.loads(files.get(_ABOUT, b""))
+        # json's parser follows any depth of brackets
+        about = json.loads(files.get(_ABOUT, b"")[:_MAX_ABOUT_BYTES])
         deal = bytes.fromhex(about["deal"])
         whole = about["party"] in ("seller", "buyer") and len(deal) == 16
     except (ValueError, KeyError, TypeError, RecursionError):
         whole = False
-    if not whole or not files.keys() >= _NEEDED:
+    if not whole or not files.keys() >= _NEEDED or any(len(files[x]) != 32 for x in _HOME_KEYS):
         raise DecodeError(f"{path} is not a whole rescue file; use another copy of it")
     return Rescue(about["party"] == "seller", deal, files, keyring)
 
@@ -126,8 +128,7 @@ def restore(rescue: Rescue, place: Path, folder: Path | None, ask: AskPassphrase
         if not directory.exists():
             with home.beginning(rescue.deal) as unfinished:
                 _write_deal(rescue, unfinished, files)
-                if _state(rescue, unfinished).deal != rescue.deal.hex():
-                    raise DecodeError("the rescue file's state is of another deal; use another")
+                _check_deal(rescue, unfinished, files)
         elif _recovered_from(directory) != rescue.digest:
             raise DealError(
                 f"{home.path} has this deal already, and goes on with it by the ordinary commands; "
@@ -187,6 +188,14 @@ def _write_deal(rescue: Rescue, directory: Path, files: SecretFiles) -> None:
         else:
             write_atomic(directory / name, data)
     write_atomic(directory / RECOVERED_FILE, rescue.digest)
+
+
+def _check_deal(rescue: Rescue, directory: Path, files: SecretFiles) -> None:
+    """Raise DecodeError unless state, offer and keys can be read, and are of the deal."""
+    DealKeys.load(directory / "keys", files)
+    offer = read_offer(directory / FILE_NAMES[Kind.OFFER])
+    if {_state(rescue, directory).deal, offer.deal.hex()} != {rescue.deal.hex()}:
+        raise DecodeError("the rescue file has a state or an offer of another deal; use another")
 
 
 def _state(rescue: Rescue, directory: Path) -> SellerState | BuyerState:
