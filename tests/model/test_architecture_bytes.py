@@ -1,6 +1,7 @@
 """Architectures read from untrusted bytes: one encoding each, and nothing absurd gets through."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from example_networks import CRYPTONETS, TINY, TWO_CONVS, architectures
@@ -175,6 +176,25 @@ def test_a_network_that_would_multiply_for_hours_is_refused():
 def test_decimals_have_one_spelling(text):
     with pytest.raises(ZkcmpError, match="plain decimal"):
         Normalisation(offset=text)
+
+
+def test_a_normalisation_for_each_channel():
+    scaling = Normalisation("0.5,0.25", "-1,2")
+    assert (scaling.scales, scaling.offsets) == ((0.5, 0.25), (-1.0, 2.0))
+    two = replace(TINY, normalisation=scaling)
+    assert Architecture.from_bytes(two.to_bytes()) == two
+    assert two.digest != TINY.digest
+    assert Normalisation.of([0.5, 0.25], [-1, 2]) == scaling
+    assert Normalisation.of([0.5, 0.5], [0]) == Normalisation("0.5")
+    grey = Normalisation.standardising([0.5], [0.25])
+    assert (grey.scales[0] * 255, grey.offsets) == (pytest.approx(4), (-2.0,))
+    for texts in (("0.5,0.5", "0"), ("1,0", "0"), ("1,", "0"), ("1", ",".join("12" * 33))):
+        with pytest.raises(ZkcmpError, match="normalisation"):
+            Normalisation(*texts)
+    with pytest.raises(ZkcmpError, match="scale has 3 numbers for 2 channels"):
+        replace(TINY, normalisation=Normalisation("1,2,3"))
+    with pytest.raises(ZkcmpError, match="as many means as deviations"):
+        Normalisation.standardising([0.5], [0.0])
 
 
 @pytest.mark.parametrize(

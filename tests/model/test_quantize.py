@@ -76,7 +76,7 @@ def test_offset_is_folded_into_the_first_bias():
 
 
 def test_an_offset_that_padding_would_make_wrong_is_refused():
-    with pytest.raises(ZkcmpError, match="padded convolution"):
+    with pytest.raises(ZkcmpError, match="first layer: pads an image that"):
         quantize(_float_network(normalisation=Normalisation("1", "-0.5")))
 
 

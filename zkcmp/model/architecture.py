@@ -9,6 +9,7 @@ still run `bounds.check_no_wrap`: an architecture may be well-formed and yet wra
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from functools import cached_property
@@ -38,6 +39,7 @@ from zkcmp.model.layers import (
 FORMAT = "zkcmp-architecture-2"
 MAX_BYTES = 1 << 16
 MAX_LAYERS = 64
+MAX_NORMALISED_CHANNELS = 64
 MAX_NESTING = 8  # the JSON parser recurses, and py_ecc lifts Python's guard against a deep stack
 MAX_SQUARES = 8  # every square doubles the bits; far below this the field is full
 _DECIMAL = re.compile(r"(?=.{1,40}\Z)-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?")
@@ -55,8 +57,9 @@ def canonical_decimal(value: float | str) -> str:
 class Normalisation:
     """The float network this one was quantised from read scale · pixel + offset.
 
-    Both are decimal strings. The integer network reads the raw pixels: scale and offset are
-    already folded into its first layer, so nothing that is proved depends on them.
+    Each is a decimal, or one for each channel with commas between, as text. The integer network
+    reads the raw pixels: scale and offset are already folded into its first layer, so nothing that
+    is proved depends on them.
     """
 
     scale: str = "1"
@@ -64,9 +67,55 @@ class Normalisation:
 
     def __post_init__(self) -> None:
         for name, text in (("scale", self.scale), ("offset", self.offset)):
-            canonical = isinstance(text, str) and _DECIMAL.fullmatch(text) and text != "-0"
-            if not canonical or (name == "scale" and Decimal(text) <= 0):
-                raise ZkcmpError(f"normalisation {name} must be a plain decimal, scale above 0")
+            parts = text.split(",") if isinstance(text, str) else []
+            canonical = 0 < len(parts) <= MAX_NORMALISED_CHANNELS and all(
+                _DECIMAL.fullmatch(part) and part != "-0" for part in parts
+            )
+            if not canonical or (name == "scale" and any(Decimal(part) <= 0 for part in parts)):
+                raise ZkcmpError(
+                    f"normalisation {name} must be a plain decimal, scale above 0, or one for "
+                    "each channel with commas between"
+                )
+            if len(parts) > 1 and len(set(parts)) == 1:
+                raise ZkcmpError(f"normalisation {name}: give equal numbers once")
+
+    @classmethod
+    def of(cls, scales: Sequence[float], offsets: Sequence[float]) -> "Normalisation":
+        """From one number for all channels, or one for each."""
+        return cls(_decimals(scales), _decimals(offsets))
+
+    @classmethod
+    def standardising(
+        cls, means: Sequence[float], deviations: Sequence[float], largest: float = 255
+    ) -> "Normalisation":
+        """What (pixel / largest − mean) / deviation does, as training scripts write it."""
+        if not means or len(means) != len(deviations) or not all(d > 0 for d in deviations):
+            raise ZkcmpError("as many means as deviations are needed, deviations above 0")
+        pairs = list(zip(means, deviations, strict=True))
+        return cls.of([1 / (largest * d) for _, d in pairs], [-m / d for m, d in pairs])
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """One for all channels, or one for each."""
+        return tuple(float(part) for part in self.scale.split(","))
+
+    @property
+    def offsets(self) -> tuple[float, ...]:
+        """One for all channels, or one for each."""
+        return tuple(float(part) for part in self.offset.split(","))
+
+    def check(self, channels: int) -> None:
+        """Raises ZkcmpError unless it has one number, or one for each of so many channels."""
+        for name, values in (("scale", self.scales), ("offset", self.offsets)):
+            if len(values) not in (1, channels):
+                raise ZkcmpError(
+                    f"normalisation {name} has {len(values)} numbers for {channels} channels"
+                )
+
+
+def _decimals(values: Sequence[float]) -> str:
+    texts = [canonical_decimal(float(value)) for value in values]
+    return texts[0] if len(set(texts)) == 1 else ",".join(texts)
 
 
 RAW_PIXELS = Normalisation()
@@ -98,6 +147,7 @@ class Architecture:
             raise ZkcmpError(f"a layer is one of {', '.join(LAYER_KINDS)}")
         if not isinstance(self.normalisation, Normalisation):
             raise ZkcmpError("normalisation must be a Normalisation")
+        self.normalisation.check(self.input_shape[0])
         if sum(isinstance(layer, Square) for layer in self.layers) > MAX_SQUARES:
             raise ZkcmpError(f"a network has at most {MAX_SQUARES} square layers")
         last = self.layers[-1]

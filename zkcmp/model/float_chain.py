@@ -223,8 +223,8 @@ class FloatChain:
         if shift.any() and any(layer.padding):
             raise UnsupportedError(
                 "pads an image that a constant was added to before, so the zeros would stand for "
-                "other pixels; use no padding, or add no constant (a mean, a batch normalisation "
-                "after a square) before it"
+                "other pixels; use no padding there, or add no constant before (a mean, an offset, "
+                "a batch normalisation after a square)"
             )
         fan = layer.weight.shape[1]
         factors, terms = (v.reshape(layer.groups, 1, fan, 1) for v in (scale, shift))

@@ -83,7 +83,10 @@ class FloatNetwork:
         return np.concatenate([self._forward(images[i : i + _BATCH]) for i in starts])
 
     def _forward(self, images: NDArray[Any]) -> FloatArray:
-        scale, offset = float(self.normalisation.scale), float(self.normalisation.offset)
+        scale, offset = (
+            np.array(values).reshape(-1, 1, 1)
+            for values in (self.normalisation.scales, self.normalisation.offsets)
+        )
         value: FloatArray = images.astype(np.float64) * scale + offset
         for layer in self.layers:
             if isinstance(layer, FloatConv):

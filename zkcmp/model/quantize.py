@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from zkcmp.errors import ZkcmpError
 from zkcmp.model.architecture import Architecture, Normalisation
 from zkcmp.model.float_network import FloatArray, FloatConv, FloatDense, FloatLayer, FloatNetwork
+from zkcmp.model.input_scale import fold_normalisation
 from zkcmp.model.layers import MAX_TENSOR_BITS, Dense, Layer, Square
 from zkcmp.model.network import Network
 
@@ -55,7 +56,9 @@ def quantize(
     if input_bits is None:
         raise ZkcmpError("the file does not say how wide a pixel is; give input_bits")
     normalisation = normalisation or float_network.normalisation
-    float_layers = _fold_offset(float_network.layers, float(normalisation.offset))
+    float_layers, pixel_scale = fold_normalisation(
+        float_network.input_shape, float_network.layers, normalisation
+    )
     n_linear = linear_count(float_network)
     if weight_bits is None:
         weight_bits = float_network.weight_bits or DEFAULT_WEIGHT_BITS
@@ -66,7 +69,6 @@ def quantize(
             f"weight_bits must be {n_linear} widths from {MIN_WEIGHT_BITS} to {MAX_WEIGHT_BITS}, "
             "one a weight tensor"
         )
-    pixel_scale = float(normalisation.scale)
     while True:
         try:
             layers, tensors = _quantize_layers(float_layers, widths, pixel_scale, per_channel)
@@ -164,25 +166,6 @@ def _carry_bias(layers: list[FloatLayer], error: _WideBiasError) -> list[FloatLa
         np.concatenate([layer.weight, column], axis=1), np.zeros(len(layer.bias))
     )
     return result
-
-
-def _fold_offset(layers: tuple[FloatLayer, ...], offset: float) -> list[FloatLayer]:
-    """Move the input's offset into the first layer's bias, exact only where padding adds no 0s."""
-    folded = list(layers)
-    if offset == 0:
-        return folded
-    index = next((i for i, x in enumerate(folded) if isinstance(x, FloatConv | FloatDense)), None)
-    first = None if index is None else folded[index]
-    if any(isinstance(x, Square) for x in folded[:index]) or first is None or index is None:
-        raise ZkcmpError("an input offset can only be folded into a conv or dense layer")
-    if isinstance(first, FloatDense):
-        folded[index] = FloatDense(first.weight, first.bias + offset * first.weight.sum(axis=1))
-    elif isinstance(first, FloatConv) and not any(first.padding):
-        bias = first.bias + offset * first.weight.sum(axis=(1, 2, 3))
-        folded[index] = FloatConv(first.weight, bias, first.stride, first.padding)
-    else:
-        raise ZkcmpError("an input offset cannot pass a padded convolution; train with offset 0")
-    return folded
 
 
 def quantize_weight(weight: FloatArray, bits: int) -> tuple[float, NDArray[np.int64]]:
