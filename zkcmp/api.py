@@ -28,6 +28,7 @@ from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.exchange import buyer as buying
 from zkcmp.exchange import seller as selling
 from zkcmp.exchange.buyer import Locked, Refunded, Verified
+from zkcmp.exchange.costs import Cost, predict_all
 from zkcmp.exchange.identity import fingerprint
 from zkcmp.exchange.messages import Offer
 from zkcmp.exchange.method import Method
@@ -55,6 +56,7 @@ __all__ = [
     "Sealed",
     "SealedNetwork",
     "Seller",
+    "costs",
     "evaluate",
     "open_seal",
     "prove",
@@ -113,6 +115,11 @@ def quantize(
 def evaluate(model: StrPath, network: Network, images: Array, labels: Array) -> QuantisationReport:
     """Accuracies and confusion matrix of an integer network beside the float one it came from."""
     return report(read_onnx(Path(model)), network, _samples(images, labels))
+
+
+def costs(network: Network, n_images: int) -> list[Cost]:
+    """What a proof about so many images would cost by each sound method, on this machine."""
+    return predict_all(network.architecture, n_images)
 
 
 def save(network: Network, path: StrPath) -> None:
