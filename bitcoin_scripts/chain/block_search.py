@@ -17,7 +17,7 @@ from bitcoin_scripts.errors import SettlementError
 MAX_BLOCKS = 52_560
 """About a year's: more than any deal lasts, and some hours' work on the main chain."""
 
-_BLOCKS_PER_CALL = 16
+_BLOCKS_PER_CALL = 8
 _TRANSACTIONS_PER_CALL = 200
 _HASHES_PER_CALL = 5_000
 
