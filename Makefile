@@ -2,12 +2,14 @@
 # make test   runs the default test tier
 # make test-snarkjs  runs the tests against npm's snarkjs and circom, where node and npm are
 # make test-regtest  runs the tests against a real bitcoind, named by BITCOIND or obtained by apt
+# make experiments        the paper's tables and figures, full size (DATA=directory of MNIST)
+# make experiments-quick  the same with a small network, to see that they run
 # make check  lint and types
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-snarkjs test-regtest check clean
+.PHONY: demo test test-snarkjs test-regtest experiments experiments-quick check clean
 
 demo: $(VENV)/.run
 	$(BIN)/zkcmp demo
@@ -20,6 +22,12 @@ test-snarkjs: $(VENV)/.dev
 
 test-regtest: $(VENV)/.dev
 	$(BIN)/python -m pytest -m regtest -rs tests/regtest
+
+experiments: $(VENV)/.dev
+	$(BIN)/python experiments/reproduce.py $(if $(DATA),--data $(DATA))
+
+experiments-quick: $(VENV)/.dev
+	$(BIN)/python experiments/reproduce.py --quick
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

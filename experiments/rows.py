@@ -1,9 +1,11 @@
 """One row of the paper's tables: CryptoNets on n images by one method, in a process of its own.
 
-The network is train_mnist.py's, or without a file one with random 8-bit weights and labels that it
-gets right, which costs more: the trained weights need fewer bits. prove_s is witness and proof,
-after the statement was built and the kernels were compiled. peak_mb is that of the whole process,
-setup and audit included.
+The network is train_mnist.py's, on MNIST's first n test images, and T how many of them it gets
+right; or without files one with random 8-bit weights, on random images with labels that it gets
+right, which costs more: the trained weights need fewer bits. `digits` names the small network and
+the test set that come with the project, for a quick run. prove_s is witness and proof, after
+the statement was built and the kernels were compiled. peak_mb is that of the whole process, setup
+and audit included.
 
 A row whose setup or proof would not fit into the memory allowed is not run: its note says so, and
 prove_s is the cost model's prediction (zkcmp.groth16.estimate).
@@ -11,6 +13,7 @@ prove_s is the cost model's prediction (zkcmp.groth16.estimate).
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -23,12 +26,12 @@ from pathlib import Path
 from typing import Any
 
 from circuits import freivalds_statement, sampled_statement, statement
-from zkcmp.cli.bench_libra import measure_libra, random_network
+from zkcmp.cli.bench_libra import measure_libra, random_network, test_set
 from zkcmp.exchange.forecast import forecast
 from zkcmp.exchange.method import Method
 from zkcmp.groth16 import FirstRound, prove, setup, verify
 from zkcmp.groth16.audit import audit
-from zkcmp.model.data_files import load_mnist
+from zkcmp.model.data_files import digits_onnx, load_digits_test
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Network
 from zkcmp.model.onnx_io import read_onnx
@@ -36,6 +39,7 @@ from zkcmp.model.quantize import quantize
 from zkcmp.seal import seal
 
 METHODS = ("full", "sampled", "freivalds", "libra-zkvpd", "libra-hyrax")
+DIGITS = "digits"
 U, SEED, CONTEXT = Fraction(3, 100), bytes(32), bytes(32)
 
 
@@ -60,7 +64,7 @@ class Row:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", nargs="?", help="ONNX file written by train_mnist.py")
+    parser.add_argument("model", nargs="?", help="ONNX file written by train_mnist.py; or digits")
     parser.add_argument("--data", help="directory with MNIST (default: ZKCMP_DATA)")
     parser.add_argument("--repeats", type=int, default=3, help="proofs; the median counts")
     parser.add_argument("--memory-gb", type=float, default=20.0, help="for one process, at most")
@@ -80,7 +84,9 @@ def in_own_process(options: argparse.Namespace, n: int, method: str) -> Row:
 
 
 def read_network(model: str | None) -> Network:
-    return random_network() if model is None else quantize(read_onnx(Path(model)))
+    if model is None:
+        return random_network()
+    return quantize(read_onnx(digits_onnx() if model == DIGITS else Path(model)))
 
 
 def _too_large(network: Network, n: int, method: str, memory_gb: float) -> Row | None:
@@ -99,11 +105,8 @@ def _too_large(network: Network, n: int, method: str, memory_gb: float) -> Row |
 
 def measure(options: argparse.Namespace) -> Row:
     """The row, in this process."""
-    network, n = read_network(options.model), options.images
-    images = None
-    if n:
-        mnist = load_mnist("t10k", options.data)
-        images = TestSet(mnist.images[:n], network.predict(mnist.images[:n]))
+    network = read_network(options.model)
+    images = _images(network, options)
     if options.method.startswith("libra"):
         row = _libra(network, images, options.method.removeprefix("libra-"), options.repeats)
     else:
@@ -112,11 +115,21 @@ def measure(options: argparse.Namespace) -> Row:
     return replace(row, peak_mb=peak)
 
 
+def _images(network: Network, options: argparse.Namespace) -> TestSet | None:
+    n, data = options.images, options.data or os.environ.get("ZKCMP_DATA")
+    if options.model == DIGITS:
+        return load_digits_test().take(slice(0, n)) if n else None
+    if options.model is not None and n and data is None:
+        raise SystemExit("a trained network goes with its images: --data or ZKCMP_DATA")
+    return test_set(network, n, Path(data) if data and options.model is not None else None)
+
+
 def _groth16(network: Network, images: TestSet | None, method: str, repeats: int) -> Row:
     n = 0 if images is None else len(images)
+    right = None if images is None else int((network.predict(images.images) == images.labels).sum())
     built = _build(network, method, n, images)
     sealed, preimage = seal(network)
-    public = (sealed.ciphertext, sealed.commitment, images, n or None, CONTEXT)
+    public = (sealed.ciphertext, sealed.commitment, images, right, CONTEXT)
     with tempfile.TemporaryDirectory(prefix="zkcmp-row-") as directory:
         setup(freivalds_statement.build(network.architecture, None).r1cs, directory)  # compiles
         setup_s, key = _timed(lambda: setup(built.r1cs, directory))
