@@ -437,6 +437,33 @@ def test_rescue_file_keeps_a_future_passphrase_out(sale: Callable[[str], Sale]) 
     assert rescue.read(kept(deal, "seller"), lambda what: WORDS).files["wallet.key"] == secret
 
 
+def test_strange_files_do_not_stop_a_claim(sale: Callable[[str], Sale]) -> None:
+    """Whatever somebody put into the deal's directory, the rescue file can be written."""
+    deal = sale("locked")
+    directory = deal.private("seller")
+    for name in ("näme", "a b", "x" * 255, ".hidden", "incoming.lock.zkcmp"):
+        (directory / name).write_bytes(b"?")
+    with (directory / "large").open("wb") as large:
+        large.truncate(1 << 30)
+    (directory / "directory").mkdir()
+    (directory / "to-nowhere").symlink_to(directory / "nothing")
+    assert deal.run("seller", "redeem").code == 0
+    file = rescued(deal, "seller")
+    assert file.stat().st_size < 8000
+    lose(deal, "seller")
+    assert recover(deal, file, *with_folder(deal)).code == 0
+
+
+def test_paths_that_lead_nowhere(sale: Callable[[str], Sale]) -> None:
+    deal = sale("locked")
+    file = rescued(deal, "seller")
+    for options in (("--home", "~nobody-at-all/x"), ("--deal", "~nobody-at-all/x")):
+        assert run(["recover", str(file), *options]) == 2
+        assert "leads nowhere" in deal.capsys.readouterr().err
+    assert recover(deal, deal.root / "no-file").refused
+    assert recover(deal, deal.root).refused
+
+
 def test_state_of_a_recovered_deal_is_the_rescued_one(sale: Callable[[str], Sale]) -> None:
     """Its folder is where the messages are now, and the claim's record is carried over."""
     deal = sale("redeemed")

@@ -24,6 +24,7 @@ from zkcmp.cli import (
     setup,
 )
 from zkcmp.cli.console import fail, say
+from zkcmp.cli.node_options import ChainTyper
 from zkcmp.errors import ZkcmpError
 
 _CLICK_ERROR = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
@@ -40,7 +41,7 @@ _GROUPS: list[list[str]] = [
     ["model"],
 ]
 
-app = typer.Typer(
+app = ChainTyper(
     help="Sell a trained network, or buy one, with a proof of its accuracy before payment and "
     "payment only against the key. Experimental: do not use it with money.",
     add_completion=False,

@@ -93,14 +93,31 @@ def _rescue(
             say("           `zkcmp recover --deal`; a refund does not need it")
 
 
+def _leading_somewhere(path: Path | None) -> Path | None:
+    if path is not None:
+        try:
+            path.expanduser().resolve()
+        except RuntimeError:  # an unknown ~user, or (before Python 3.13) links in a circle
+            raise typer.BadParameter(f"{path} leads nowhere") from None
+    return path
+
+
 def recover(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A rescue file.")],
     home: Annotated[
         Path | None,
-        typer.Option("--home", help="A private directory for it.", show_default="as ever"),
+        typer.Option(
+            "--home",
+            callback=_leading_somewhere,
+            help="A private directory for it.",
+            show_default="~/.zkcmp/seller, or buyer",
+        ),
     ] = None,
     deal: Annotated[
-        Path | None, typer.Option("--deal", help="The deal folder, where it is now.")
+        Path | None,
+        typer.Option(
+            "--deal", callback=_leading_somewhere, help="The deal folder, where it is now."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write a bought network, an ONNX file.")

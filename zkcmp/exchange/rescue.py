@@ -38,6 +38,7 @@ from zkcmp.exchange.secret_files import (
 from zkcmp.exchange.store import Home, make_private, write_atomic
 
 MAX_DELIVERY_BYTES = 1 << 22
+"""Nothing else that a rescue file has is nearly as long."""
 
 _ABOUT = "about.json"
 _MAX_ABOUT_BYTES = 256
@@ -153,14 +154,19 @@ def _collect(party: Party[Any], deal: Deal[Any]) -> dict[str, bytes]:
     for name in _HOME_KEYS:
         files[name] = party.files.read(party.home.path / name)
     for path in sorted(deal.directory.iterdir()):
-        temporary = path.name.startswith((".", "incoming."))
-        if temporary or path.name in left_out or not path.is_file():
+        if path.name in left_out or not _is_kept(path):
             continue
         secret = is_secret_name(path.name)
         files[path.name] = deal.read_secret(path.name) if secret else path.read_bytes()
     if seller and deal.state.request:
         files[REFUND_KEY_FILE] = bound_buyer(deal, deal.offer()).refund_key
     return files
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether a file of a deal's directory can be something of the deal, and is no message yet."""
+    ours = rescue_file.is_name(path.name) and not path.name.startswith("incoming.")
+    return ours and path.is_file() and path.stat().st_size <= MAX_DELIVERY_BYTES
 
 
 def _party_files(rescue: Rescue, home: Home, ask: AskPassphrase) -> SecretFiles:

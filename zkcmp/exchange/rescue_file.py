@@ -28,7 +28,7 @@ MAX_FILE_BYTES = 1 << 25
 """No rescue file is longer, and none is read further."""
 
 _DIGEST_BYTES = 32
-_NAME = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 
 def is_one(path: Path) -> bool:
@@ -75,6 +75,11 @@ def open_file(path: Path, ask: AskPassphrase) -> tuple[bytes, Keyring | None]:
     return decode(data, keyring, str(path)), keyring
 
 
+def is_name(name: str) -> bool:
+    """Whether a file in a rescue file can have this name: it leads to no other directory."""
+    return _NAME.fullmatch(name) is not None
+
+
 def pack(files: dict[str, bytes]) -> bytes:
     """The payload that holds these files."""
     parts = []
@@ -94,7 +99,7 @@ def unpack(payload: bytes, what: str) -> dict[str, bytes]:
     while place < len(payload):
         name_end = place + 1 + payload[place]
         name, start = payload[place + 1 : name_end], name_end + 4
-        if start > len(payload) or not _NAME.fullmatch(name):
+        if start > len(payload) or not is_name(name.decode("latin-1")):
             raise _damaged(what)
         (length,) = struct.unpack(">I", payload[name_end:start])
         place = start + length
