@@ -8,7 +8,6 @@ the environment variable ZKCMP_DATA, itself or its subdirectory `mnist`, and kno
 
 import gzip
 import os
-import zipfile
 import zlib
 from hashlib import sha256
 from importlib.resources import files
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkcmp.errors import DecodeError, ZkcmpError
+from zkcmp.model.array_files import read_npz
 from zkcmp.model.dataset import MAX_PIXELS, TestSet
 
 MNIST_SHA256 = {
@@ -42,7 +42,8 @@ def read_file(path: Path) -> bytes:
         with gzip.open(path, "rb") if packed else open(path, "rb") as stream:
             data: bytes = stream.read(MAX_PIXELS + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise DecodeError(f"cannot read {path}: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise DecodeError(f"cannot read {path}: {reason}") from None
     if len(data) > MAX_PIXELS:
         raise DecodeError(f"{path} is larger than {MAX_PIXELS} bytes")
     return data
@@ -93,20 +94,7 @@ def _mnist_file(directory: Path, name: str) -> Path | None:
 
 def load_npz(path: str | Path) -> TestSet:
     """A .npz with arrays `images` (n, C, H, W) or (n, H, W) and `labels` (n,), both integers."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            images, labels = archive["images"], archive["labels"]
-    except (
-        OSError,
-        RuntimeError,  # an encrypted member, or (NotImplementedError) an unknown zip version
-        EOFError,
-        KeyError,
-        ValueError,
-        TypeError,
-        zlib.error,
-        zipfile.BadZipFile,
-    ) as e:
-        raise DecodeError(f"cannot read {path} as .npz with images and labels: {e}") from None
+    images, labels = read_npz(Path(path), ("images", "labels"))
     try:
         return TestSet(images[:, None] if images.ndim == 3 else images, labels)
     except ZkcmpError as error:

@@ -1,0 +1,96 @@
+"""Labelled test sets from the files that people have, told apart by name.
+
+    directory               images by class (image_folder.py)
+    .npz                    arrays `images` and `labels`
+    .npy                    images; labels in a file of their own
+    .csv, .csv.gz           a label and pixels in each line (array_files.py)
+    anything else           IDX, gzipped or not; labels in a file of their own
+
+Where labels have a file of their own and it is not given, it is the one whose name has `labels` for
+`images` (and `idx1` for `idx3`, as MNIST's do). Pixels are integers as the network reads them:
+nothing is scaled. Channels come first; images given as (n, H, W, C) are turned round.
+"""
+
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from zkcmp.errors import DecodeError, ZkcmpError
+from zkcmp.model.architecture import Architecture
+from zkcmp.model.array_files import decode_csv, read_npy, read_npz
+from zkcmp.model.dataset import TestSet
+from zkcmp.model.image_folder import read_folder
+
+
+def read_samples(
+    path: str | Path, labels: str | Path | None = None, architecture: Architecture | None = None
+) -> TestSet:
+    """The test set of a file or directory, in the shape that the network reads.
+
+    architecture: the network it is for; its input shape arranges the pixels, and what does not fit
+    is refused. Raises DecodeError that names the file, VerificationError for another range.
+    """
+    path = Path(path)
+    images, numbers = _read(path, None if labels is None else Path(labels), architecture)
+    if architecture is not None:
+        images = arrange(images, architecture.input_shape)
+    elif images.ndim == 3:
+        images = images[:, None]
+    elif images.ndim == 2:
+        images = images[:, None, None]
+    if numbers.ndim == 2 and 1 in numbers.shape:
+        numbers = numbers.reshape(-1)
+    try:
+        samples = TestSet(images, numbers)
+    except ZkcmpError as error:
+        raise DecodeError(f"{path}: {error}") from None
+    if architecture is not None:
+        samples.check(architecture)
+    return samples
+
+
+def arrange(images: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[Any]:
+    """Images (n, H, W), (n, H, W, C) or (n, C·H·W) as (n, C, H, W); others as they are."""
+    if images.shape[1:] == shape:
+        return images
+    if images.ndim == 4 and images.shape[1:] == (*shape[1:], shape[0]):
+        return images.transpose(0, 3, 1, 2)
+    if images.ndim == 3 and (1, *images.shape[1:]) == shape:
+        return images[:, None]
+    if images.ndim == 2 and images.shape[1] == prod(shape):
+        return images.reshape(-1, *shape)
+    return images.reshape(len(images), *(1,) * (4 - images.ndim), *images.shape[1:])
+
+
+def _read(
+    path: Path, labels: Path | None, architecture: Architecture | None
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    from zkcmp.model.data_files import decode_idx, read_file
+
+    if not path.exists():
+        raise DecodeError(f"cannot read {path}: no such file or directory")
+    if path.is_dir():
+        return read_folder(path, None if architecture is None else architecture.n_classes)
+    if path.suffix == ".npz":
+        images, numbers = read_npz(path, ("images", "labels"))
+        return images, numbers
+    if path.name.endswith((".csv", ".csv.gz")):
+        return decode_csv(read_file(path), str(path))
+    other = labels or label_file(path)
+    if path.suffix == ".npy":
+        return read_npy(path), read_npy(other)
+    return decode_idx(read_file(path)), decode_idx(read_file(other))
+
+
+def label_file(images: Path) -> Path:
+    """Where the labels of a file of images are; raises DecodeError when that is not known."""
+    name = images.name.replace("images", "labels").replace("idx3", "idx1")
+    if name == images.name:
+        raise DecodeError(f"{images}: name the file of its labels, too")
+    plain = name.removesuffix(".gz")
+    found = [p for p in (images.with_name(n) for n in (name, plain, f"{plain}.gz")) if p.is_file()]
+    if not found:
+        raise DecodeError(f"{images}: its labels are not beside it in {name}; name their file")
+    return found[0]
