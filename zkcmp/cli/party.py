@@ -24,6 +24,18 @@ def opened(kind: type[P], home: Path) -> Iterator[P]:
         yield party
 
 
+def say_wallets(party: "Party[Any]") -> None:
+    """Where this party's coins come from and go to, on every chain that it has a deal on."""
+    from zkcmp.errors import DecodeError
+
+    names = set()
+    for deal in party.deals():
+        with contextlib.suppress(OSError, DecodeError):
+            names.add(deal.offer().chain)
+    for name in sorted(names) or ["regtest"]:
+        say(f"wallet     {party.wallet_address(name)} ({name})")
+
+
 def say_damaged(party: "Party[Any]") -> None:
     """A paragraph for every deal, or ledger, that cannot be read."""
     for damaged in party.damaged():

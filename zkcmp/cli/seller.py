@@ -20,7 +20,7 @@ from zkcmp.cli.options import (
     SpendFee,
     open_chain,
 )
-from zkcmp.cli.party import opened, say_damaged
+from zkcmp.cli.party import opened, say_damaged, say_wallets
 from zkcmp.cli.watching import Interval, Once, keep_looking
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ def status(home: SellerHome = SELLER_HOME) -> None:
 
     with opened(Seller, home) as seller:
         say(f"seller     {seller.identity.fingerprint}")
-        say(f"wallet     {seller.wallet_address('regtest')} (regtest)")
+        say_wallets(seller)
         for deal in seller.deals():
             state = deal.state
             say()

@@ -32,7 +32,10 @@ from zkcmp.exchange.signed_spends import REFUNDS_FILE, SignedSpends
 
 @dataclass(frozen=True)
 class Refunded:
-    """A refund that the chain has, and those of other outputs that were paid to this deal."""
+    """A refund that the chain has, and those of other outputs that were paid to this deal.
+
+    `unripe` more outputs cannot be refunded yet.
+    """
 
     txid: str
     confirmations: int
@@ -40,6 +43,12 @@ class Refunded:
     replaced: bool
     fee_sat_per_vb: int
     others: tuple["Refunded", ...] = ()
+    unripe: int = 0
+
+    @property
+    def least_confirmations(self) -> int:
+        """How deep the last one of all of them is."""
+        return min(each.confirmations for each in (self, *self.others))
 
 
 def refund(
@@ -67,7 +76,7 @@ def refund(
     if refusal is not None and not refunded:
         raise refusal
     _record(deal, refunded[0].txid)
-    return replace(refunded[0], others=tuple(refunded[1:]))
+    return replace(refunded[0], others=tuple(refunded[1:]), unripe=len(ours) - len(ripe))
 
 
 def _paid(deal: Deal[BuyerState], chain: Chain) -> list[tuple[Htlc, Outpoint]]:

@@ -51,8 +51,10 @@ def look(
         refunded = refund(buyer, deal, chain, choice)
     except NotYet as reason:
         return Watched(f"height {height}: no claim yet; {reason}")
-    depth, needed = refunded.confirmations, deal.offer().confirmations
+    depth, needed = refunded.least_confirmations, deal.offer().confirmations
     line = f"refund {refunded.txid}: {depth} of {needed} confirmations"
-    if depth >= needed:
+    if depth >= needed and not refunded.unripe:
         return Watched(line, refunded)
+    if refunded.unripe:
+        line += f", {refunded.unripe} more to come later"
     return Watched(f"height {height}: {line}, {refunded.fee_sat_per_vb} sat/vB")
