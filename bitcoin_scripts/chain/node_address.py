@@ -88,7 +88,6 @@ def from_conf(path: Path, url: str = "") -> NodeAddress:
     `url` takes the place of its host and port. Files that it includes are not read. Raises
     SettlementError for a file that cannot be read or does not say which chain.
     """
-    path = path.expanduser()
     conf = path / "bitcoin.conf" if path.is_dir() else path
     everywhere, sections = _read_conf(conf) if conf == path or conf.exists() else ({}, {})
     chain = everywhere.get("chain", "main")

@@ -69,6 +69,32 @@ def test_one_chain_at_a_time(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert not (tmp_path / "chain").exists()
 
 
+@pytest.mark.parametrize("verb", ["mine", "reorg"])
+@pytest.mark.parametrize("by_variable", [True, False])
+def test_only_the_embedded_chain_is_mined(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    verb: str,
+    by_variable: bool,
+):
+    if by_variable:
+        monkeypatch.setenv("ZKCMP_NODE", "127.0.0.1:1")
+    given = [] if by_variable else ["--node", "127.0.0.1:1"]
+    shown = command(capsys, "chain", verb, "1", *given)
+    assert shown.refused
+    assert "this is for the embedded chain" in shown.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_paths_that_lead_nowhere(capsys: pytest.CaptureFixture[str]):
+    for option in ("--node-cookie", "--node-conf"):
+        given = ["--node", "127.0.0.1:1", option, "~no-such-user-here/x"]
+        shown = command(capsys, "chain", "height", *given)
+        assert shown.refused
+        assert "leads nowhere" in shown.err
+
+
 @pytest.mark.parametrize("option", ["--wallet", "--node-cookie"])
 def test_what_goes_with_a_node_needs_one(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, option: str

@@ -74,10 +74,15 @@ class NodeChoice:
         """The chain of that node. Raises SettlementError."""
         from bitcoin_scripts.chain.rpc import RpcChain
 
+        try:
+            cookie = self.node_cookie and self.node_cookie.expanduser()
+            conf = self.node_conf and self.node_conf.expanduser()
+        except RuntimeError:  # an unknown ~user
+            raise typer.BadParameter("--node-cookie or --node-conf leads nowhere") from None
         return RpcChain.connect(
             self.node,
-            cookie=self.node_cookie and self.node_cookie.expanduser(),
-            conf=self.node_conf,
+            cookie=cookie,
+            conf=conf,
             wallet=self.wallet,
             accept_unaudited_on_mainnet=self.accept_unaudited_on_mainnet,
         )

@@ -185,7 +185,9 @@ def open_chain(directory: Path) -> Iterator["Chain"]:
 
 @contextlib.contextmanager
 def open_embedded_chain(directory: Path) -> Iterator["KernelChain"]:
-    """The embedded chain in `directory`, closed again afterwards."""
+    """The embedded chain in `directory`, closed again afterwards. Refused where a node is named."""
+    if chosen_node() is not None:
+        raise typer.BadParameter("this is for the embedded chain; leave out --node, or ZKCMP_NODE")
     from zkcmp.errors import DealError
 
     try:
