@@ -249,3 +249,17 @@ def test_ledger_of_another_form_counts_as_damaged(sale: Callable[[str], Sale], t
     assert "answered.json is damaged; restore it" in result.err
     assert ledger.read_bytes() == text
     assert not deal.message("delivery").exists()
+
+
+@pytest.mark.parametrize("name", ["keys", "request.zkcmp", "offer.zkcmp"])
+@pytest.mark.parametrize("damage", [truncated, emptied, gone])
+def test_damaged_file_of_one_deal_hides_no_other(
+    sale: Callable[[str], Sale], name: str, damage: Callable[[Path], None]
+) -> None:
+    deal = sale("redeemed")
+    damage(deal.private("seller") / name)
+    result = deal.run("seller", "status")
+    assert (result.code, result.err) == (0, "")
+    assert "damaged    " in result.out
+    for path in (deal.root / "seller" / "deals").iterdir():
+        assert f"deal       {path.name}" in result.out

@@ -258,9 +258,14 @@ def status(home: SellerHome = SELLER_HOME) -> None:
 
 def _say_last_moment(deal: "Deal[SellerState]") -> None:
     """Until when the key may be revealed, or the claim has to be mined."""
+    from zkcmp.errors import ZkcmpError
     from zkcmp.exchange.seller.redeeming import deadlines
 
-    found = deadlines(deal)
+    try:
+        found = deadlines(deal)
+    except (ZkcmpError, OSError) as error:  # of this deal; the others are shown all the same
+        say(f"damaged    {error}")
+        return
     if found is None:
         return
     reveal_until, timeout_height = found
