@@ -1,7 +1,8 @@
 """The project from Python: arrays and paths in, small results out.
 
     Seller, Buyer      a party at work in its private directory, one method a step of a deal
-    quantize, save     from a trained network to the integer one that is sold
+    read, quantize, save
+                       from a trained network to the integer one that is sold
     seal, setup, prove, verify, open_seal
                        the same statement without a deal: for research and for tests. Nothing here
                        stops anyone from proving twice about one seal; that is what a deal is for.
@@ -14,7 +15,7 @@ turns. docs/api.md has examples.
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,8 +42,10 @@ from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import check_no_wrap
 from zkcmp.model.calibrate import choose_widths, parse_drop
 from zkcmp.model.dataset import TestSet
+from zkcmp.model.float_network import FloatNetwork
 from zkcmp.model.network import Network
 from zkcmp.model.onnx_io import export_onnx, read_onnx
+from zkcmp.model.pixels import with_pixels
 from zkcmp.model.quantize import quantize as quantize_network
 from zkcmp.model.report import QuantisationReport, report
 from zkcmp.progress import Progress, silent
@@ -61,6 +64,7 @@ __all__ = [
     "open_seal",
     "prove",
     "quantize",
+    "read",
     "regtest",
     "save",
     "seal",
@@ -79,29 +83,41 @@ _SOUND = ("freivalds", "full", "libra hyrax", "libra zkvpd")
 # --- networks ---------------------------------------------------------------------------------
 
 
+def read(
+    path: StrPath,
+    input_bits: int | None = None,
+    divide_by: int | None = None,
+    mean: Sequence[float] = (),
+    std: Sequence[float] = (),
+) -> FloatNetwork:
+    """The float network in an ONNX file, and how pixels enter it where the file does not say so.
+
+    Training fed it (pixel / divide_by − mean) / std with pixels 0 … 2^input_bits − 1; mean and std
+    are one number, or one for each channel.
+    """
+    return with_pixels(read_onnx(Path(path)), input_bits, divide_by, mean, std)
+
+
 def quantize(
-    model: StrPath,
+    model: StrPath | FloatNetwork,
     images: Array | None = None,
     labels: Array | None = None,
     max_drop: str = "0.2%",
     weight_bits: int | list[int] | None = None,
-    input_bits: int | None = None,
     per_channel: bool | None = None,
     progress: Progress = silent,
 ) -> Network:
-    """The integer network of an ONNX file.
+    """The integer network of an ONNX file, or of what `read` returned.
 
     With labelled images (which no buyer will send), the one of fewest bits that loses at most
     `max_drop` of the float accuracy on them. Without, weights have the width that is given, or the
     one that the file asks for, or 8 bits.
     """
-    float_network = read_onnx(Path(model))
+    float_network = _float(model)
     if (images is None) != (labels is None):
         raise ZkcmpError("give images and labels, or neither")
     if images is None or labels is None:
-        network = quantize_network(
-            float_network, weight_bits, input_bits, per_channel=bool(per_channel)
-        )
+        network = quantize_network(float_network, weight_bits, per_channel=bool(per_channel))
         check_no_wrap(network.architecture)
         return network
     if weight_bits is not None:
@@ -109,12 +125,14 @@ def quantize(
             "weight_bits leaves nothing to search for; leave out images or weight_bits"
         )
     samples, drop = _samples(images, labels), parse_drop(max_drop)
-    return choose_widths(float_network, samples, drop, input_bits, per_channel, progress).network
+    return choose_widths(float_network, samples, drop, per_channel, progress).network
 
 
-def evaluate(model: StrPath, network: Network, images: Array, labels: Array) -> QuantisationReport:
+def evaluate(
+    model: StrPath | FloatNetwork, network: Network, images: Array, labels: Array
+) -> QuantisationReport:
     """Accuracies and confusion matrix of an integer network beside the float one it came from."""
-    return report(read_onnx(Path(model)), network, _samples(images, labels))
+    return report(_float(model), network, _samples(images, labels))
 
 
 def costs(network: Network, n_images: int) -> list[Cost]:
@@ -390,6 +408,10 @@ def _asked(architecture: Architecture, images: Array, labels: Array, method: str
     samples.check(architecture)
     check_proof_size(architecture, len(samples), chosen)
     return Asked(architecture, samples, chosen)
+
+
+def _float(model: StrPath | FloatNetwork) -> FloatNetwork:
+    return model if isinstance(model, FloatNetwork) else read(model)
 
 
 def _network(model: Model) -> Network:

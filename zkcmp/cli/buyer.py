@@ -27,7 +27,8 @@ from zkcmp.cli.options import (
     chosen_method,
     open_chain,
 )
-from zkcmp.cli.party import opened, say_damaged
+from zkcmp.cli.party import opened, say_damaged, say_wallets
+from zkcmp.cli.samples import load_samples
 from zkcmp.cli.watching import Interval, Once, keep_looking
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from zkcmp.exchange.deal import BuyerState
     from zkcmp.exchange.messages import Offer
     from zkcmp.exchange.party import Deal
-    from zkcmp.model.dataset import TestSet
     from zkcmp.model.network import Network
 
 app = ChainTyper(help="Buy a network.")
@@ -109,7 +109,7 @@ def request(
             "(docs/sampling.md); use freivalds, or say --accept-unsound-sampling"
         )
     method = chosen_method(backend, commitment, mode, sample)
-    samples = _load(test_set, images, skip, data)
+    samples = load_samples(test_set, images, skip, data)
     wanted = threshold or parse_threshold(accuracy, len(samples))
     with opened(Buyer, home) as buyer:
         begun = buyer.find(deal)
@@ -361,7 +361,7 @@ def status(home: BuyerHome = BUYER_HOME) -> None:
 
     with opened(Buyer, home) as buyer:
         say(f"buyer      {buyer.identity.fingerprint}")
-        say(f"wallet     {buyer.wallet_address('regtest')} (regtest)")
+        say_wallets(buyer)
         for deal in buyer.deals():
             say()
             say(f"deal       {deal.state.deal} in {deal.state.folder}")
@@ -421,18 +421,3 @@ def _describe(encoded: bytes) -> str:
         f"{layers}; {architecture.n_weights} weights; pixels {shape} from 0 to {largest}; "
         f"{architecture.n_classes} classes"
     )
-
-
-def _load(name: str, images: int, skip: int, data: Path | None) -> "TestSet":
-    from zkcmp.model import data_files
-
-    if name == "digits":
-        samples = data_files.load_digits_test()
-    elif name == "mnist":
-        samples = data_files.load_mnist("t10k", data)
-    else:
-        samples = data_files.load_npz(name)
-    stop = skip + images if images else len(samples)
-    if not skip < stop <= len(samples):
-        raise typer.BadParameter(f"the set has {len(samples)} images, not {skip} to {stop}")
-    return samples.take(slice(skip, stop))

@@ -1,6 +1,8 @@
 """`zkcmp model`: look at a network, quantise it, measure it, write what a buyer would get."""
 
 import json
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from zkcmp.model.float_network import FloatNetwork
     from zkcmp.model.network import Network
     from zkcmp.model.report import QuantisationReport
+
+_NUMBER = re.compile(r"-?[0-9]{1,6}(\.[0-9]{1,20})?")
 
 app = typer.Typer(help="Look at a network, quantise it, measure it.")
 
@@ -38,6 +42,17 @@ WeightBits = Annotated[
         show_default="what the file names, else 8",
     ),
 ]
+DivideBy = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=65535,
+        help="Training divided pixels by this, as 255.",
+        show_default="as in the file",
+    ),
+]
+Mean = Annotated[str, typer.Option(help="Then subtracted this, as 0.1307, or one a channel.")]
+Std = Annotated[str, typer.Option(help="Then divided by this, as 0.3081, or one a channel.")]
 PerChannel = Annotated[
     bool | None,
     typer.Option(
@@ -55,12 +70,16 @@ def inspect(
     images: Annotated[int, typer.Option(min=1, help="Predict costs for so many images.")] = 100,
     weight_bits: WeightBits = "",
     input_bits: InputBits = None,
+    divide_by: DivideBy = None,
+    mean: Mean = "",
+    std: Std = "",
     per_channel: PerChannel = None,
     as_json: AsJson = False,
 ) -> None:
     """Show layers, sizes and bounds, and what a proof would cost; no data is needed."""
-    float_network = _read(model)
-    network = _quantized(float_network, weight_bits, input_bits, per_channel)
+    pixels = Pixels(input_bits, divide_by, mean, std)
+    float_network = _read(model, pixels)
+    network = _quantized(float_network, weight_bits, per_channel)
     costs = _costs(network, images)
     if as_json:
         _say_json(_described(network) | {"file": _kind(float_network), "costs": costs})
@@ -86,6 +105,9 @@ def quantize(
     ] = "0.2%",
     weight_bits: WeightBits = "",
     input_bits: InputBits = None,
+    divide_by: DivideBy = None,
+    mean: Mean = "",
+    std: Std = "",
     per_channel: PerChannel = None,
     images: Images = 0,
     skip: Skip = 0,
@@ -101,18 +123,16 @@ def quantize(
     """
     from zkcmp.model.calibrate import choose_widths, parse_drop
 
-    drop = parse_drop(max_drop)
+    drop, pixels = parse_drop(max_drop), Pixels(input_bits, divide_by, mean, std)
     _check_out(out, overwrite)
     _check_figure(figure, overwrite)
-    float_network = _read(model)
+    float_network = _read(model, pixels)
     samples = load_samples(test_set, images, skip, data)
     if weight_bits or float_network.integer is not None:
-        network = _quantized(float_network, weight_bits, input_bits, per_channel)
+        network = _quantized(float_network, weight_bits, per_channel)
     else:
         with progress_bars() as progress:
-            network = choose_widths(
-                float_network, samples, drop, input_bits, per_channel, progress
-            ).network
+            network = choose_widths(float_network, samples, drop, per_channel, progress).network
     result = _report(float_network, network, samples)
     _check_drop(result, max_drop)
     costs = _costs(network, len(samples))
@@ -131,6 +151,9 @@ def evaluate(
     test_set: TestSetName,
     weight_bits: WeightBits = "",
     input_bits: InputBits = None,
+    divide_by: DivideBy = None,
+    mean: Mean = "",
+    std: Std = "",
     per_channel: PerChannel = None,
     images: Images = 0,
     skip: Skip = 0,
@@ -140,9 +163,10 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure the float network and the integer one on labelled samples."""
+    pixels = Pixels(input_bits, divide_by, mean, std)
     _check_figure(figure, overwrite)
-    float_network = _read(model)
-    network = _quantized(float_network, weight_bits, input_bits, per_channel)
+    float_network = _read(model, pixels)
+    network = _quantized(float_network, weight_bits, per_channel)
     samples = load_samples(test_set, images, skip, data)
     result = _report(float_network, network, samples)
     costs = _costs(network, len(samples))
@@ -158,13 +182,17 @@ def export(
     out: Annotated[Path, typer.Option(help="Where to write it, ONNX.")],
     weight_bits: WeightBits = "",
     input_bits: InputBits = None,
+    divide_by: DivideBy = None,
+    mean: Mean = "",
+    std: Std = "",
     per_channel: PerChannel = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the integer network as the buyer would get it; no data is needed, none is measured."""
     _check_out(out, overwrite)
-    network = _quantized(_read(model), weight_bits, input_bits, per_channel)
+    pixels = Pixels(input_bits, divide_by, mean, std)
+    network = _quantized(_read(model, pixels), weight_bits, per_channel)
     _write(out, _exported(network))
     if as_json:
         _say_json(_described(network) | {"written": str(out)})
@@ -172,16 +200,35 @@ def export(
     say(f"written    {out}: {network.architecture.n_weights} integer weights, raw pixels in")
 
 
-def _read(model: Path) -> "FloatNetwork":
-    from zkcmp.model.onnx_io import read_onnx
+@dataclass(frozen=True)
+class Pixels:
+    """The options about the input, as typed."""
 
-    return read_onnx(model)
+    input_bits: int | None
+    divide_by: int | None
+    mean: str
+    std: str
+
+
+def _read(model: Path, pixels: Pixels) -> "FloatNetwork":
+    from zkcmp.model.onnx_io import read_onnx
+    from zkcmp.model.pixels import with_pixels
+
+    mean, std = _numbers("--mean", pixels.mean), _numbers("--std", pixels.std)
+    return with_pixels(read_onnx(model), pixels.input_bits, pixels.divide_by, mean, std)
+
+
+def _numbers(option: str, text: str) -> list[float]:
+    """`0.13`, or `0.49,0.48,0.45`; none for nothing."""
+    parts = text.split(",") if text else []
+    if not all(_NUMBER.fullmatch(part) for part in parts):
+        raise typer.BadParameter(f"{option} {text!r} is not a number, or one a channel as 0.5,0.4")
+    return [float(part) for part in parts]
 
 
 def _quantized(
     float_network: "FloatNetwork",
     weight_bits: str,
-    input_bits: int | None,
     per_channel: bool | None,
 ) -> "Network":
     """With the widths asked for. Raises ZkcmpError, also when a value could wrap the field."""
@@ -191,7 +238,7 @@ def _quantized(
     widths = parse_widths(weight_bits)
     if widths is not None and float_network.integer is not None:
         raise typer.BadParameter("the file holds an integer network; leave --weight-bits out")
-    network = quantize(float_network, widths, input_bits, per_channel=bool(per_channel))
+    network = quantize(float_network, widths, per_channel=bool(per_channel))
     check_no_wrap(network.architecture)
     return network
 

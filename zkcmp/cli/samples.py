@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from zkcmp.errors import ZkcmpError
 
 if TYPE_CHECKING:
     from zkcmp.model.dataset import TestSet
@@ -13,7 +13,7 @@ def load_samples(name: str, images: int, skip: int, data: Path | None) -> "TestS
     """`images` samples (0: all) after the first `skip` of a set.
 
     name: a .npz file, `digits`, or `mnist`, which is looked for in `data`.
-    Raises DecodeError, ZkcmpError, BadParameter that says how many samples there are.
+    Raises DecodeError, and ZkcmpError that says how many samples there are.
     """
     from zkcmp.model import data_files
 
@@ -25,10 +25,9 @@ def load_samples(name: str, images: int, skip: int, data: Path | None) -> "TestS
         samples = data_files.load_npz(name)
     stop = skip + images if images else len(samples)
     if not skip < stop <= len(samples):
-        left_out = f" after the first {skip}" if skip else ""
-        wanted = f"{images} images" if images else "images"
-        raise typer.BadParameter(
-            f"{name} has {len(samples)} images, and {wanted}{left_out} were asked for; ask for "
-            "fewer, or leave --images out"
+        wanted = f"{images} more" if images else "others"
+        asked = f"--images {images}" if not skip else f"--skip {skip} and {wanted}"
+        raise ZkcmpError(
+            f"{name} has only {len(samples)} images, and {asked} were asked for; ask for fewer"
         )
     return samples.take(slice(skip, stop))

@@ -29,7 +29,10 @@ def parse_threshold(accuracy: str, n_images: int) -> int:
         raise ZkcmpError(f"accuracy {accuracy[:40]!r} is not a number like 0.95 or 95%")
     tau = Fraction(accuracy.strip().rstrip("%")) / (100 if match[2] else 1)
     if not 0 < tau <= 1:
-        raise ZkcmpError(f"accuracy {accuracy} is not above 0 and at most 1 (100%)")
+        percent = (
+            f"; for percent write {accuracy.strip()}%" if 1 < tau <= 100 and not match[2] else ""
+        )
+        raise ZkcmpError(f"accuracy {accuracy} is not above 0 and at most 1 (100%){percent}")
     return -(-tau.numerator * n_images // tau.denominator)
 
 

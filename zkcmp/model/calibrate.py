@@ -73,7 +73,6 @@ def choose_widths(
     float_network: FloatNetwork,
     samples: TestSet,
     max_drop: Fraction,
-    input_bits: int | None = None,
     per_channel: bool | None = None,
     progress: Progress = silent,
 ) -> Calibrated:
@@ -84,8 +83,8 @@ def choose_widths(
     layer which loses most, or could wrap the field, and what to try; for a file that holds an
     integer network nothing is chosen, and it comes back as it is.
     """
-    samples.check(quantize(float_network, MIN_WEIGHT_BITS, input_bits).architecture)
-    search = _Search(float_network, samples, max_drop, input_bits, progress)
+    samples.check(quantize(float_network, MIN_WEIGHT_BITS).architecture)
+    search = _Search(float_network, samples, max_drop, progress)
     if float_network.integer is not None:
         return search.exact(float_network.integer)
     found: list[Calibrated] = []
@@ -108,11 +107,10 @@ class _Search:
         float_network: FloatNetwork,
         samples: TestSet,
         max_drop: Fraction,
-        input_bits: int | None,
         progress: Progress,
     ):
         self.float_network, self.samples, self.max_drop = float_network, samples, max_drop
-        self.input_bits, self.progress = input_bits, progress
+        self.progress = progress
         self.float_right = _right(float_network, samples)
         self.needed = self.float_right - int(max_drop * len(samples))
         self.tried, self.most = 0, 2 * (WIDEST + GENEROUS) * (1 + linear_count(float_network))
@@ -176,7 +174,7 @@ class _Search:
         return [uniform] * n_linear
 
     def _candidate(self, widths: Sequence[int], per_channel: bool) -> Network:
-        network = quantize(self.float_network, widths, self.input_bits, per_channel=per_channel)
+        network = quantize(self.float_network, widths, per_channel=per_channel)
         check_no_wrap(network.architecture)
         return network
 

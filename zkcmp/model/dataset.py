@@ -43,7 +43,7 @@ class TestSet:
     def __init__(self, images: NDArray[Any], labels: NDArray[Any]):
         images, labels = np.asarray(images), np.asarray(labels)
         if images.ndim != 4 or labels.shape != images.shape[:1] or 0 in images.shape:
-            raise ZkcmpError("a test set is images (n, C, H, W) with n labels, n at least 1")
+            raise ZkcmpError(_misshapen(images.shape, labels.shape))
         if len(images) > MAX_IMAGES or images.size > MAX_PIXELS:
             raise ZkcmpError(f"a test set has at most {MAX_IMAGES} images, {MAX_PIXELS} pixels")
         for name, array in (("pixels", images), ("labels", labels)):
@@ -85,7 +85,8 @@ class TestSet:
         largest = int(self.images.max())
         if largest >= 1 << architecture.input_bits:
             allowed = f"0..{(1 << architecture.input_bits) - 1}"
-            raise VerificationError("test set pixels", allowed, largest, "rescale the images")
+            hint = f"scale them to {allowed}, as in training"
+            raise VerificationError("test set pixels", allowed, largest, hint)
         if int(self.labels.max()) >= architecture.n_classes:
             allowed = f"0..{architecture.n_classes - 1}"
             hint = f"the network knows {architecture.n_classes} classes; drop the other samples"
@@ -133,10 +134,22 @@ class TestSet:
 
 def _shape_hint(expected: Shape, got: Shape) -> str:
     """What to do about images of shape `got` where the network reads `expected`, both (C, H, W)."""
-    if got == (*expected[1:], expected[0]):
+    if got[:2] == expected[1:] and got[2] == expected[0]:
         return "put the channels first, as images.transpose(0, 3, 1, 2)"
-    if got[1:] == expected[1:] and (got[0], expected[0]) == (3, 1):
+    if expected[0] == 1 and expected[1:] in (got[1:], got[:2]) and 3 in (got[0], got[2]):
         return "these are colour images and the network reads grey ones; convert them"
     if got[1:] == expected[1:] and (got[0], expected[0]) == (1, 3):
         return "these are grey images and the network reads colour ones"
     return "scale or crop the images to what the network reads"
+
+
+def _misshapen(images: Shape, labels: Shape) -> str:
+    """What is wrong with arrays of these shapes as images and labels."""
+    if len(images) != 4 or 0 in images:
+        return f"images must have shape (n, C, H, W), none of them 0, not {images}"
+    if len(labels) == 2 and labels[0] == images[0]:
+        return (
+            f"labels must be one class number an image, not of shape {labels}; of one-hot rows "
+            "take labels.argmax(axis=1)"
+        )
+    return f"there are {images[0]} images and labels of shape {labels}; give one label an image"

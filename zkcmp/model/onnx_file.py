@@ -32,14 +32,18 @@ def parse_model(data: bytes) -> onnx.ModelProto:
     try:
         model.ParseFromString(data)
     except ProtobufError:
-        raise DecodeError("not an ONNX file") from None
+        raise DecodeError("not an ONNX file, or one cut short; export the network again") from None
     if not model.HasField("graph") or not model.graph.node:
         raise DecodeError("not an ONNX file: it holds no graph")
     if len(model.graph.node) > MAX_NODES:
         raise DecodeError(f"the ONNX graph has more than {MAX_NODES} nodes")
     versions = [entry.version for entry in model.opset_import if entry.domain in _DOMAINS]
     if len(versions) != 1 or versions[0] < _MIN_OPSET:
-        raise DecodeError(f"the ONNX file must use one standard opset, {_MIN_OPSET} or later")
+        found = ", ".join(map(str, versions)) or "none"
+        raise DecodeError(
+            f"the ONNX file must use one standard opset, {_MIN_OPSET} or later, not {found}; "
+            "export it again with opset 13"
+        )
     if len(model.functions) or len(model.graph.sparse_initializer):
         raise DecodeError("ONNX functions and sparse tensors are not supported; inline them")
     if not all(isinstance(text, str) for text in _texts(model)):  # bytes when not UTF-8

@@ -45,7 +45,12 @@ def read_onnx(path: str | Path) -> FloatNetwork:
             data = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise DecodeError(f"cannot read {path}: {error.strerror}") from None
-    return import_onnx(data, Path(path).parent)
+    try:
+        return import_onnx(data, Path(path).parent)
+    except DecodeError as error:
+        raise DecodeError(f"{path}: {error}") from None
+    except ZkcmpError as error:
+        raise ZkcmpError(f"{path}: {error}") from None
 
 
 def import_onnx(data: bytes, directory: Path | None = None) -> FloatNetwork:
