@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from bitcoin.core import CTransaction
 from deal_stages import PRICE_SAT, Sale
+from interrupted_broadcast import interrupt
 from settling import chain_of, mine, reorganise, spend_of_lock, weather
 
 from bitcoin_scripts.chain import txid_of
@@ -176,6 +177,35 @@ class TestTimeout:
         deal = sale("verified")
         self.announce(deal, blocks)
         assert "blocks are left" in refuses_to_reveal(deal)
+
+
+def test_a_lock_that_a_claim_was_signed_for_keeps_its_place(
+    sale: Callable[[str], Sale],
+) -> None:
+    """A node took the claim and lost it, the buyer saw the key and announces another lock."""
+    deal = sale("locked")
+    claim = interrupt(deal, "before", "seller", "redeem")
+    with Buyer.opened(deal.root / "buyer") as buyer:
+        bought = buyer.need(deal.deal)
+        own = messages.read_lock(
+            deal.message("lock"),
+            bytes.fromhex(bought.state.deal),
+            buyer.identity.public_key,
+            bytes.fromhex(bought.state.delivery),
+        )
+        fields = {
+            "deal": own.deal,
+            "answers": own.answers,
+            "redeem_script": own.redeem_script,
+            "txid": bytes(32),
+            "vout": own.vout,
+            "amount_sat": own.amount_sat,
+            "timeout_height": own.timeout_height,
+        }
+        messages.write_lock(deal.message("lock"), buyer.identity, fields)
+    again = deal.run("seller", "redeem")
+    assert again.code == 0, again
+    assert txid_of(claim) in again.out
 
 
 class TestTerms:

@@ -374,3 +374,23 @@ def place_of(sale: Sale):  # type: ignore[no-untyped-def]
 
 def lock_txid(sale: Sale) -> str:
     return str(place_of(sale).txid)
+
+
+def test_a_passphrase_is_asked_for_once(
+    sale: At, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look opens the directory anew; nobody types a passphrase every half minute."""
+    deal = sale("locked")
+    with Buyer.opened(deal.root / "buyer") as buyer:
+        buyer.files.change("correct horse", 4)
+    asked = []
+
+    def typed(what: str) -> str:
+        asked.append(what)
+        return "correct horse"
+
+    monkeypatch.setattr("zkcmp.cli.passphrase.ask", typed)
+    pauses(lambda: None, lambda: None, lambda: deal.run("seller", "redeem"))
+    assert watch(deal, "buyer").code == 0
+    assert len(asked) == 1
+    assert b"zkcmp secret" in (deal.private("buyer") / "claim-seen").read_bytes()

@@ -72,7 +72,7 @@ def redeem(
     request = bound_buyer(deal, offer)
     case = _own_case(deal, offer, request)
     found = case and chain.find_spend(case.outpoint, _since(case, chain))
-    if case is None or (found is None and not state.claim_txid):
+    if case is None or (found is None and not _may_be_out(deal, case, chain)):
         _take_lock(deal, offer, request)
         case = _own_case(deal, offer, request)
         found = case and chain.find_spend(case.outpoint, _since(case, chain))
@@ -115,6 +115,18 @@ def _own_case(deal: Deal[SellerState], offer: Offer, request: BoundBuyer) -> _Ca
         return None
     htlc, outpoint = checks.lock_terms(lock, offer, request.refund_key)
     return _Case(offer, request, lock, htlc, outpoint)
+
+
+def _may_be_out(deal: Deal[SellerState], case: _Case, chain: Chain) -> bool:
+    """Whether the key may have been seen for this lock: then no other lock takes its place.
+
+    That a claim was signed says nothing; but a node could have taken it and lost it again, and a
+    buyer who saw it could announce another lock to keep the coins in this one.
+    """
+    if deal.state.claim_txid:
+        return True
+    signed = SignedSpends(deal, CLAIMS_FILE, case.outpoint).load()
+    return bool(signed) and chain.get_transaction(case.outpoint.txid) is not None
 
 
 def _since(case: _Case, chain: Chain) -> int:
