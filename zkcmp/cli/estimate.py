@@ -79,10 +79,13 @@ def _architecture(source: Path, weight_bits: int | None, input_bits: int | None)
         from zkcmp.exchange.messages import FILE_NAMES
 
         return checks.check_offer(messages.read_offer(source / FILE_NAMES[Kind.OFFER]))
+    from zkcmp.model.bounds import check_no_wrap
     from zkcmp.model.onnx_io import read_onnx
     from zkcmp.model.quantize import quantize
 
-    return quantize(read_onnx(source), weight_bits, input_bits).architecture
+    architecture = quantize(read_onnx(source), weight_bits, input_bits).architecture
+    check_no_wrap(architecture)
+    return architecture
 
 
 def _circuit(source: Path) -> int:

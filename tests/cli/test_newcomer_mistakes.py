@@ -1,0 +1,281 @@
+"""The mistakes that a new user makes first: one exact line each, exit code 2, nothing written."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from zkcmp.cli.main import run
+from zkcmp.model.data_files import digits_onnx, load_digits_test
+
+DIGITS = str(digits_onnx())
+SAMPLES = load_digits_test().take(slice(0, 40))
+IMAGES, LABELS = SAMPLES.images.astype(np.uint8), SAMPLES.labels.astype(np.uint8)
+
+COLOUR = "these are colour images and the network reads grey ones; convert them"
+SETS = {
+    "size": (
+        {"images": np.zeros((4, 1, 28, 28), np.uint8), "labels": LABELS[:4]},
+        "test set image shape: expected (1, 8, 8), got (1, 28, 28); scale or crop the images to "
+        "what the network reads",
+    ),
+    "channels last": (
+        {"images": np.zeros((4, 8, 8, 1), np.uint8), "labels": LABELS[:4]},
+        "test set image shape: expected (1, 8, 8), got (8, 8, 1); put the channels first, as "
+        "images.transpose(0, 3, 1, 2)",
+    ),
+    "colour": (
+        {"images": np.zeros((4, 3, 8, 8), np.uint8), "labels": LABELS[:4]},
+        f"test set image shape: expected (1, 8, 8), got (3, 8, 8); {COLOUR}",
+    ),
+    "colour last": (
+        {"images": np.zeros((4, 8, 8, 3), np.uint8), "labels": LABELS[:4]},
+        f"test set image shape: expected (1, 8, 8), got (8, 8, 3); {COLOUR}",
+    ),
+    "labels from 1": (
+        {"images": IMAGES, "labels": LABELS + 1},
+        "test set labels: expected 0..9, got 10; these labels count from 1; subtract 1 from all",
+    ),
+    "label beyond": (
+        {"images": IMAGES[:3], "labels": np.array([0, 3, 12])},
+        "test set labels: expected 0..9, got 12; the network knows 10 classes; drop the other "
+        "samples",
+    ),
+    "fractions": (
+        {"images": (IMAGES / 16).astype(np.float32), "labels": LABELS},
+        "{path}: pixels must be integers, not float32; write what the camera gave, as "
+        "np.rint(255 * x).astype(np.uint8)",
+    ),
+    "another range": (
+        {"images": IMAGES * 15, "labels": LABELS},
+        "test set pixels: expected 0..31, got 240; scale them to 0..31, as in training",
+    ),
+    "one-hot": (
+        {"images": IMAGES, "labels": np.eye(10, dtype=np.uint8)[LABELS]},
+        "{path}: labels must be one class number an image, not of shape (40, 10); of one-hot rows "
+        "take labels.argmax(axis=1)",
+    ),
+    "rows": (
+        {"images": IMAGES.reshape(40, 64), "labels": LABELS},
+        "{path}: images must have shape (n, C, H, W), none of them 0, not (40, 64)",
+    ),
+    "too few labels": (
+        {"images": IMAGES[:5], "labels": LABELS[:4]},
+        "{path}: there are 5 images and labels of shape (4,); give one label an image",
+    ),
+    "fractional labels": (
+        {"images": IMAGES, "labels": LABELS.astype(np.float64)},
+        "{path}: labels must be integers, not float64; write class numbers, as "
+        "labels.astype(np.int64)",
+    ),
+}
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """`refused(*arguments)`: the one line on stderr; nothing else was said or written."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ZKCMP_DATA", raising=False)
+
+    def check(*arguments: str) -> str:
+        before = sorted(tmp_path.rglob("*"))
+        assert run(list(arguments)) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.startswith("zkcmp: ")
+        assert said.err.count("\n") == 1
+        assert sorted(tmp_path.rglob("*")) == before
+        return said.err.removeprefix("zkcmp: ").rstrip("\n")
+
+    return check
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_data_that_does_not_fit(refused, name: str) -> None:
+    arrays, said = SETS[name]
+    np.savez("set.npz", **arrays)
+    for command in ("evaluate", "quantize"):
+        out = ("--out", "out.onnx") if command == "quantize" else ()
+        line = refused("model", command, DIGITS, "--test-set", "set.npz", *out)
+        assert line == said.format(path="set.npz")
+
+
+def test_fewer_samples_than_asked_for(refused) -> None:
+    evaluate = ("model", "evaluate", DIGITS, "--test-set", "digits")
+    assert refused(*evaluate, "--images", "5000") == (
+        "digits has only 360 images, and --images 5000 were asked for; ask for fewer"
+    )
+    assert refused(*evaluate, "--images", "300", "--skip", "100") == (
+        "digits has only 360 images, and --skip 100 and 300 more were asked for; ask for fewer"
+    )
+    request = ("buyer", "request", "--deal", "deal", "--home", "home", "--accuracy", "0.9")
+    assert refused(*request, "--test-set", "digits", "--images", "361").startswith(
+        "digits has only 360 images"
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("95", "accuracy 95 is not above 0 and at most 1 (100%); for percent write 95%"),
+        ("950%", "accuracy 950% is not above 0 and at most 1 (100%)"),
+        ("0", "accuracy 0 is not above 0 and at most 1 (100%)"),
+        ("0,95", "accuracy '0,95' is not a number like 0.95 or 95%"),
+    ],
+)
+def test_an_accuracy_that_means_nothing(refused, typed: str, said: str) -> None:
+    request = ("buyer", "request", "--deal", "deal", "--home", "home", "--test-set", "digits")
+    assert refused(*request, "--accuracy", typed) == said
+
+
+def test_a_drop_that_means_nothing(refused) -> None:
+    quantize = ("model", "quantize", DIGITS, "--test-set", "digits", "--out", "out.onnx")
+    assert refused(*quantize, "--max-drop", "5") == (
+        "drop 5 is not below 1 (100%); write 5% for percent"
+    )
+
+
+def _dense(seed: int, n_out: int, n_in: int) -> onnx.TensorProto:
+    weight = np.random.default_rng(seed).normal(0, 1, (n_out, n_in)).astype(np.float32)
+    return numpy_helper.from_array(weight, f"w{seed}")
+
+
+def _model(nodes: list, tensors: list, opset: int = 13, input_bits: str = "5") -> onnx.ModelProto:
+    ends = [("x", ["N", 1, 8, 8]), ("y", ["N", 3])]
+    image, logits = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in ends
+    )
+    graph = helper.make_graph(nodes, "g", [image], [logits], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    if input_bits:
+        helper.set_model_props(model, {"zkcmp.input_bits": input_bits})
+    return model
+
+
+def _linear() -> tuple[list, list]:
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["f"]),
+        helper.make_node("Gemm", ["f", "w1"], ["y"], transB=1),
+    ]
+    return nodes, [_dense(1, 3, 64)]
+
+
+def _sold(model: str) -> list[tuple[str, ...]]:
+    """Every command that reads a network."""
+    return [
+        ("model", "inspect", model),
+        ("model", "export", model, "--out", "out.onnx"),
+        ("seller", "seal", model, "--deal", "deal", "--home", "home", "--price-sat", "10000"),
+        ("estimate", model),
+    ]
+
+
+def test_a_file_that_is_not_there_or_no_network(refused) -> None:
+    Path("corrupt.onnx").write_bytes(b"PK\3\4 this is a zip file")
+    Path("short.onnx").write_bytes(digits_onnx().read_bytes()[:1000])
+    for name, said in (
+        ("absent.onnx", "cannot read absent.onnx: No such file or directory"),
+        (
+            "corrupt.onnx",
+            "corrupt.onnx: not an ONNX file, or one cut short; export the network again",
+        ),
+        ("short.onnx", "short.onnx: not an ONNX file, or one cut short; export the network again"),
+    ):
+        for command in _sold(name):
+            assert refused(*command) == said
+
+
+def test_an_old_opset(refused) -> None:
+    onnx.save(_model(*_linear(), opset=5), "old.onnx")
+    assert refused("model", "inspect", "old.onnx") == (
+        "old.onnx: the ONNX file must use one standard opset, 7 or later, not 5; export it again "
+        "with opset 13"
+    )
+
+
+def test_weights_left_behind(refused) -> None:
+    onnx.save(
+        _model(*_linear()), "moved.onnx", save_as_external_data=True, location="w", size_threshold=0
+    )
+    Path("w").unlink()
+    assert refused("model", "inspect", "moved.onnx") == (
+        "moved.onnx: tensor 'w1' is stored in 'w', which is no file beside the model; put it "
+        "there, or save the model in one file"
+    )
+
+
+def test_a_relu_network_hears_of_every_such_layer(refused) -> None:
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["f"]),
+        helper.make_node("Gemm", ["f", "w1"], ["a"], "fc1", transB=1),
+        helper.make_node("Relu", ["a"], ["b"], "act1"),
+        helper.make_node("Gemm", ["b", "w2"], ["c"], "fc2", transB=1),
+        helper.make_node("Relu", ["c"], ["d"], "act2"),
+        helper.make_node("LSTM", ["d", "w2", "w2"], ["y"], "rnn"),
+    ]
+    onnx.save(_model(nodes, [_dense(1, 3, 64), _dense(2, 3, 3)]), "relu.onnx")
+    square = "not yet; a square activation trains nearly as well, see experiments/train_mnist.py"
+    line = refused("model", "inspect", "relu.onnx")
+    assert line.startswith(
+        f"relu.onnx: unsupported ONNX nodes: 'act1' Relu: {square}; 'act2' Relu: {square}; "
+        "'rnn' LSTM -- supported are Conv, Gemm, MatMul, "
+    )
+
+
+def test_a_file_that_does_not_say_how_pixels_enter(refused, capsys) -> None:
+    """And the options that it asks for are what makes it pass."""
+    onnx.save(_model(*_linear(), input_bits=""), "plain.onnx")
+    for command in _sold("plain.onnx"):
+        assert refused(*command) == (
+            "the file does not say how wide a pixel is: quantise it with `zkcmp model quantize` "
+            "and --input-bits 8 for pixels 0 to 255, and --divide-by 255 if it was trained on "
+            "fractions"
+        )
+    options = ("--divide-by", "255", "--mean", "0.1307", "--std", "0.3081")
+    assert run(["model", "inspect", "plain.onnx", *options]) == 0
+    assert "pixels 0 to 255" in capsys.readouterr().out
+    assert refused("model", "inspect", "plain.onnx", "--mean", "a half") == (
+        "Invalid value: --mean 'a half' is not a number, or one a channel as 0.5,0.4; see --help"
+    )
+    assert refused("model", "inspect", "plain.onnx", "--divide-by", "255", "--std", "1,2") == (
+        "normalisation scale has 2 numbers for 1 channels"
+    )
+
+
+def _deep(n_squares: int) -> onnx.ModelProto:
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["f"]),
+        helper.make_node("Gemm", ["f", "w1"], ["h0"], transB=1),
+    ]
+    for i in range(n_squares):
+        out = "y" if i == n_squares - 1 else f"h{i + 1}"
+        nodes.append(helper.make_node("Mul", [f"h{i}", f"h{i}"], [f"s{i}"]))
+        nodes.append(helper.make_node("Gemm", [f"s{i}", "w2"], [out], transB=1))
+    return _model(nodes, [_dense(1, 3, 64), _dense(2, 3, 3)])
+
+
+def test_a_network_that_could_wrap_the_field(refused) -> None:
+    onnx.save(_deep(5), "deep.onnx")
+    for command in _sold("deep.onnx"):
+        assert refused(*command) == (
+            "accumulators of square8: expected values below r/2 (253 bits), got 408 bits; this "
+            "network could wrap the field; use fewer bits, smaller layers or fewer squares"
+        )
+
+
+def test_weights_so_coarse_that_the_accuracy_is_lost(refused) -> None:
+    quantize = ("model", "quantize", DIGITS, "--test-set", "digits", "--out", "out.onnx")
+    line = refused(*quantize, "--weight-bits", "2")
+    assert line.startswith("these widths lose ")
+    assert line.endswith(
+        "of the float accuracy 97.78% on 360 samples, more than 0.2%; leave --weight-bits out to "
+        "search, or allow a larger --max-drop"
+    )
+    assert refused(*quantize, "--weight-bits", "8,8,8") == (
+        "weight_bits must be 2 widths from 2 to 32, one a weight tensor"
+    )
+    assert refused(*quantize, "--weight-bits", "eight") == (
+        "Invalid value: --weight-bits 'eight' is not a width, or widths as 8,2,8; see --help"
+    )
