@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from zkcmp.errors import ZkcmpError
-from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Network, Square
+from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Network, Square, SumPool
 
 TINY = Architecture(
     (2, 5, 4),
@@ -28,6 +28,19 @@ TWO_CONVS = Architecture(
         Square(),
         Flatten(),
         Dense(45, 4, 8, 40),
+    ),
+)
+POOLED = Architecture(
+    (2, 9, 8),
+    4,
+    (
+        SumPool((2, 2), (1, 1)),
+        Conv(2, 4, (2, 2), (1, 1), (1, 0, 0, 1), 7, 14, groups=2, dilation=(2, 3)),
+        Square(),
+        SumPool((2, 3), (2, 1)),
+        Conv(4, 4, (2, 1), (1, 1), (1, 0, 0, 0), 8, 30, groups=4),
+        Flatten(),
+        Dense(36, 3, 8, 30),
     ),
 )
 CRYPTONETS = Architecture(
@@ -79,6 +92,8 @@ def naive_logits(network: Network, image: np.ndarray) -> list[int]:
             weight, bias = next(tensors), next(tensors)
             rows = [sum(w * x for w, x in zip(row, value, strict=True)) for row in weight]
             value = np.array([r + b for r, b in zip(rows, bias, strict=True)], dtype=object)
+        elif isinstance(layer, SumPool):
+            value = _naive_sums(layer, value)
         elif isinstance(layer, Square):
             value = np.array([x * x for x in value.ravel()], dtype=object).reshape(value.shape)
         else:
@@ -91,11 +106,21 @@ def _naive_conv(layer: Conv, x: np.ndarray, weight: np.ndarray, bias: np.ndarray
     top, left = layer.padding[:2]
     for o, i, j in np.ndindex(out.shape):
         total = bias[o]
+        first = o // (layer.out_channels // layer.groups) * weight.shape[1]
         for c, a, b in np.ndindex(weight.shape[1:]):
-            y, z = layer.stride[0] * i + a - top, layer.stride[1] * j + b - left
+            y = layer.stride[0] * i + layer.dilation[0] * a - top
+            z = layer.stride[1] * j + layer.dilation[1] * b - left
             if 0 <= y < x.shape[1] and 0 <= z < x.shape[2]:
-                total += weight[o, c, a, b] * x[c, y, z]
+                total += weight[o, c, a, b] * x[first + c, y, z]
         out[o, i, j] = total
+    return out
+
+
+def _naive_sums(layer: SumPool, x: np.ndarray) -> np.ndarray:
+    out = np.zeros(layer.output_shape(x.shape), dtype=object)
+    for c, i, j in np.ndindex(out.shape):
+        for a, b in np.ndindex(layer.kernel):
+            out[c, i, j] += x[c, layer.stride[0] * i + a, layer.stride[1] * j + b]
     return out
 
 
@@ -108,16 +133,23 @@ def architectures(draw: st.DrawFn) -> Architecture:
     current = shape
     for _ in range(draw(st.integers(0, 2))):
         kernel = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
-        limits = (kernel[0] - 1, kernel[1] - 1, kernel[0] - 1, kernel[1] - 1)
+        stride = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
+        dilation = tuple(1 if size == 1 else draw(st.integers(1, 2)) for size in kernel)
+        limits = [d * (size - 1) for d, size in zip(dilation, kernel, strict=True)] * 2
+        groups = draw(st.sampled_from([1, current[0]]))
         layer = Conv(
             current[0],
-            draw(st.integers(1, 3)),
+            groups * draw(st.integers(1, 3)),
             kernel,
-            (draw(st.integers(1, 2)), draw(st.integers(1, 2))),
+            stride,
             tuple(draw(st.integers(0, limit)) for limit in limits),
             draw(bits),
             draw(bits),
+            groups,
+            dilation,
         )
+        if draw(st.integers(0, 3)) == 0:
+            layer = SumPool(kernel, stride)
         try:
             current = layer.output_shape(current)
         except ZkcmpError:

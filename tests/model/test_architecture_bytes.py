@@ -4,16 +4,16 @@ import json
 from dataclasses import replace
 
 import pytest
-from example_networks import CRYPTONETS, TINY, TWO_CONVS, architectures
+from example_networks import CRYPTONETS, POOLED, TINY, TWO_CONVS, architectures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zkcmp.errors import DecodeError, ZkcmpError
 from zkcmp.model.architecture import Normalisation, canonical_decimal
-from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Square
+from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Square, SumPool
 
 
-@pytest.mark.parametrize("architecture", [TINY, TWO_CONVS, CRYPTONETS])
+@pytest.mark.parametrize("architecture", [TINY, TWO_CONVS, POOLED, CRYPTONETS])
 def test_round_trip(architecture):
     again = Architecture.from_bytes(architecture.to_bytes())
     assert again == architecture
@@ -138,6 +138,16 @@ _TAIL = (Flatten(), Dense(16, 2, 8, 8))
             "conv0: a convolution of 2 channels",
         ),
         ((Conv(1, 1, (5, 5), (1, 1), (0,) * 4, 8, 8), *_TAIL), "does not fit"),
+        ((SumPool((5, 4), (1, 1)), *_TAIL), "does not fit"),
+        ((Flatten(), SumPool((1, 1), (1, 1)), Dense(16, 2, 8, 8)), "reads an image"),
+        (
+            (Conv(1, 1, (2, 2), (1, 1), (0,) * 4, 8, 8, dilation=(4, 1)), *_TAIL),
+            "does not fit",
+        ),
+        (
+            (Conv(1, 1, (2, 2), (1, 1), (5, 0, 5, 0), 8, 8, dilation=(5, 1)), *_TAIL),
+            "steps over a whole",
+        ),
         ((*[Square()] * 9, Flatten(), Dense(16, 2, 8, 8)), "at most 8 square"),
     ],
 )
@@ -154,8 +164,17 @@ def test_layers_that_do_not_fit_are_refused(layers, message):
         (1, 1, (3, 3), (1, 1), (0, 0, 0, 0), 63, 8),
         (1, 1, (3, 3), (1, 1), (0, 0, 0, 0), 8, 0),
         (1 << 16, 1 << 16, (3, 3), (1, 1), (0, 0, 0, 0), 8, 8),
+        (4, 6, (3, 3), (1, 1), (0, 0, 0, 0), 8, 8, 4),
+        (6, 4, (3, 3), (1, 1), (0, 0, 0, 0), 8, 8, 3),
+        (4, 4, (3, 3), (1, 1), (0, 0, 0, 0), 8, 8, 0),
+        (1, 1, (3, 1), (1, 1), (0, 0, 0, 0), 8, 8, 1, (2, 2)),
+        (1, 1, (3, 3), (1, 1), (0, 0, 0, 0), 8, 8, 1, (0, 1)),
+        (1, 1, (3, 3), (1, 1), (5, 0, 0, 0), 8, 8, 1, (2, 1)),
     ],
-    ids=["padding", "stride", "weight_bits", "bias_bits", "volume"],
+    ids=[
+        *("padding", "stride", "weight_bits", "bias_bits", "volume", "groups of outputs"),
+        *("groups of inputs", "no group", "idle dilation", "no dilation", "padding dilated"),
+    ],
 )
 def test_convolutions_out_of_range_are_refused(fields):
     with pytest.raises(ZkcmpError, match="conv"):

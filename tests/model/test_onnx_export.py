@@ -6,6 +6,7 @@ import onnxruntime
 import pytest
 from example_networks import (
     CRYPTONETS,
+    POOLED,
     TINY,
     TWO_CONVS,
     extreme_network,
@@ -43,7 +44,9 @@ def test_digits_export_gives_the_exact_logits():
 
 
 @pytest.mark.parametrize(
-    "architecture", [TINY, TWO_CONVS, CRYPTONETS], ids=["tiny", "two convs", "cryptonets"]
+    "architecture",
+    [TINY, TWO_CONVS, POOLED, CRYPTONETS],
+    ids=["tiny", "two convs", "pooled", "cryptonets"],
 )
 @pytest.mark.parametrize("make", [random_network, extreme_network])
 def test_onnxruntime_predicts_the_same_where_that_is_proved(architecture, make):
@@ -56,7 +59,7 @@ def test_onnxruntime_predicts_the_same_where_that_is_proved(architecture, make):
     assert (labels == network.predict(images))[stable].all()
 
 
-@pytest.mark.parametrize("architecture", [TINY, TWO_CONVS, CRYPTONETS])
+@pytest.mark.parametrize("architecture", [TINY, TWO_CONVS, POOLED, CRYPTONETS])
 def test_an_export_imports_as_the_same_network(architecture):
     network = extreme_network(architecture, 2)
     data = export_onnx(network)

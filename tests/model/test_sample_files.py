@@ -13,15 +13,11 @@ from PIL import Image
 
 from zkcmp.errors import DecodeError, ZkcmpError
 from zkcmp.model import array_files, image_folder
-from zkcmp.model.architecture import Architecture
 from zkcmp.model.array_files import decode_csv, read_npy
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.image_folder import class_labels, read_folder
-from zkcmp.model.layers import Dense, Flatten
-from zkcmp.model.sample_files import label_file, read_samples
+from zkcmp.model.sample_files import arrange, label_file, read_samples
 
-GREY = Architecture((1, 3, 4), 8, (Flatten(), Dense(12, 3, 8, 8)))
-COLOUR = Architecture((3, 3, 4), 8, (Flatten(), Dense(36, 3, 8, 8)))
 IMAGES = np.random.default_rng(3).integers(0, 256, (6, 1, 3, 4)).astype(np.uint8)
 LABELS = np.array([2, 0, 1, 1, 0, 2], np.uint8)
 SAMPLES = TestSet(IMAGES, LABELS)
@@ -76,7 +72,16 @@ FILES = {
 def test_every_format_reads_the_same_samples(tmp_path, key):
     for name, data in FILES[key].items():
         (tmp_path / name).write_bytes(data)
-    assert read_samples(tmp_path / next(iter(FILES[key])), architecture=GREY) == SAMPLES
+    assert read_samples(tmp_path / next(iter(FILES[key])), shape=(1, 3, 4)) == SAMPLES
+
+
+def test_what_does_not_fit_the_shape_stays_as_it_is():
+    flat = np.zeros((5, 7), np.int64)
+    assert arrange(flat, (1, 2, 4)).shape == (5, 1, 1, 7)
+    assert arrange(flat, None).shape == (5, 1, 1, 7)
+    assert arrange(np.zeros((5, 2, 7)), (1, 2, 7)).shape == (5, 1, 2, 7)
+    assert arrange(np.zeros((5, 2, 7, 3)), (3, 2, 6)).shape == (5, 2, 7, 3)
+    assert arrange(np.zeros(5), (1, 1, 1)).shape == (5, 1, 1, 1)
 
 
 def test_npz_and_a_file_of_labels_by_name(tmp_path):
@@ -167,7 +172,7 @@ def test_changed_bytes_of_an_archive_never_escape_as_another_error(tmp_path_fact
     path = tmp_path_factory.getbasetemp() / "fuzzed.npz"
     path.write_bytes(bytes(data))
     try:
-        read_samples(path, architecture=GREY)
+        read_samples(path, shape=(1, 3, 4))
     except ZkcmpError as error:
         assert "\n" not in str(error)  # noqa: PT017
 
@@ -191,16 +196,15 @@ def _ordered(images: np.ndarray) -> TestSet:
 
 def test_a_folder_of_images_by_label(tmp_path):
     _folder(tmp_path, IMAGES[:, 0], LABELS)
-    assert read_samples(tmp_path, architecture=GREY) == _ordered(IMAGES)
+    assert read_samples(tmp_path, shape=(1, 3, 4), n_classes=3) == _ordered(IMAGES)
 
 
 def test_colours_come_first_and_names_are_numbered(tmp_path):
     pixels = np.random.default_rng(4).integers(0, 256, (6, 3, 4, 3)).astype(np.uint8)
     _folder(tmp_path, pixels, LABELS, lambda label: ["cat", "dog", "emu"][label])
-    assert read_samples(tmp_path, architecture=COLOUR) == _ordered(pixels.transpose(0, 3, 1, 2))
-    four = Architecture((3, 3, 4), 8, (Flatten(), Dense(36, 4, 8, 8)))
+    assert read_samples(tmp_path, n_classes=3) == _ordered(pixels.transpose(0, 3, 1, 2))
     with pytest.raises(DecodeError, match="has 3 classes, the network 4: name the subdirectories"):
-        read_samples(tmp_path, architecture=four)
+        read_samples(tmp_path, n_classes=4)
 
 
 def test_sixteen_bits(tmp_path):

@@ -18,61 +18,57 @@ from typing import Any
 from numpy.typing import NDArray
 
 from zkcmp.errors import DecodeError, ZkcmpError
-from zkcmp.model.architecture import Architecture
 from zkcmp.model.array_files import decode_csv, read_npy, read_npz
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.image_folder import read_folder
 
 
 def read_samples(
-    path: str | Path, labels: str | Path | None = None, architecture: Architecture | None = None
+    path: str | Path,
+    labels: str | Path | None = None,
+    shape: tuple[int, int, int] | None = None,
+    n_classes: int | None = None,
 ) -> TestSet:
-    """The test set of a file or directory, in the shape that the network reads.
+    """The test set of a file or directory; the caller must still `check` it against the network.
 
-    architecture: the network it is for; its input shape arranges the pixels, and what does not fit
-    is refused. Raises DecodeError that names the file, VerificationError for another range.
+    labels: their file, where they have one of their own. shape: (C, H, W) that the network reads,
+    in which the pixels are arranged. n_classes: how many the network has. Raises DecodeError that
+    names the file, ZkcmpError when a library is missing.
     """
     path = Path(path)
-    images, numbers = _read(path, None if labels is None else Path(labels), architecture)
-    if architecture is not None:
-        images = arrange(images, architecture.input_shape)
-    elif images.ndim == 3:
-        images = images[:, None]
-    elif images.ndim == 2:
-        images = images[:, None, None]
-    if numbers.ndim == 2 and 1 in numbers.shape:
+    images, numbers = _read(path, None if labels is None else Path(labels), n_classes)
+    images = arrange(images, shape)
+    if numbers.ndim == 2 and numbers.shape[1] == 1:
         numbers = numbers.reshape(-1)
     try:
-        samples = TestSet(images, numbers)
+        return TestSet(images, numbers)
     except ZkcmpError as error:
         raise DecodeError(f"{path}: {error}") from None
-    if architecture is not None:
-        samples.check(architecture)
-    return samples
 
 
-def arrange(images: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[Any]:
-    """Images (n, H, W), (n, H, W, C) or (n, C·H·W) as (n, C, H, W); others as they are."""
-    if images.shape[1:] == shape:
-        return images
-    if images.ndim == 4 and images.shape[1:] == (*shape[1:], shape[0]):
-        return images.transpose(0, 3, 1, 2)
-    if images.ndim == 3 and (1, *images.shape[1:]) == shape:
-        return images[:, None]
-    if images.ndim == 2 and images.shape[1] == prod(shape):
-        return images.reshape(-1, *shape)
-    return images.reshape(len(images), *(1,) * (4 - images.ndim), *images.shape[1:])
+def arrange(images: NDArray[Any], shape: tuple[int, int, int] | None) -> NDArray[Any]:
+    """(n, H, W), (n, H, W, C) or (n, C·H·W) as (n, C, H, W) where that is `shape`; with four axes.
+
+    Of what does not fit, the axes that are missing are put after n.
+    """
+    if shape is not None and images.shape[1:] != shape:
+        if images.ndim == 4 and images.shape[1:] == (*shape[1:], shape[0]):
+            return images.transpose(0, 3, 1, 2)
+        if images.ndim == 2 and images.shape[1] == prod(shape):
+            return images.reshape(-1, *shape)
+    missing = (1,) * max(4 - images.ndim, 0)
+    return images.reshape(*images.shape[:1], *missing, *images.shape[1:])
 
 
 def _read(
-    path: Path, labels: Path | None, architecture: Architecture | None
+    path: Path, labels: Path | None, n_classes: int | None
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     from zkcmp.model.data_files import decode_idx, read_file
 
     if not path.exists():
         raise DecodeError(f"cannot read {path}: no such file or directory")
     if path.is_dir():
-        return read_folder(path, None if architecture is None else architecture.n_classes)
+        return read_folder(path, n_classes)
     if path.suffix == ".npz":
         images, numbers = read_npz(path, ("images", "labels"))
         return images, numbers
