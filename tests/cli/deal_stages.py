@@ -84,7 +84,7 @@ class Sale:
         arguments += ["--home", str(self.root / party)]
         if verb != "status":
             arguments += ["--deal", str(self.deal)]
-        if verb in ("redeem", "lock", "open", "refund"):
+        if verb in ("redeem", "lock", "open", "refund", "watch"):
             arguments += ["--chain-dir", str(self.root / "chain")]
         return arguments
 

@@ -42,10 +42,9 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
 
 
 def watch(sale: Sale, who: str, *options: str) -> Result:
-    arguments = ["--chain-dir", str(sale.root / "chain"), *options]
     if who == "buyer" and "--out" not in options:
-        arguments += ["--out", str(sale.root / "bought.onnx")]
-    return sale.run(who, "watch", *arguments)
+        options += ("--out", str(sale.root / "bought.onnx"))
+    return sale.run(who, "watch", *options)
 
 
 def is_bought(sale: Sale) -> bool:
