@@ -118,6 +118,21 @@ def test_what_is_shown(verified: Sale) -> None:
     assert "▀" not in result.out, "the QR code is for terminals"
 
 
+def test_status_says_how_it_goes_on(verified: Sale) -> None:
+    assert "next: zkcmp buyer lock\n" in verified.run("buyer", "status").out
+    ask(verified)
+    assert "next: zkcmp buyer lock --external" in verified.run("buyer", "status").out
+    (verified.private("buyer") / "funding").write_bytes(b"?")
+    assert "funding is damaged; restore" in verified.run("buyer", "status").out
+
+
+def test_dust_beside_a_payment_that_waits(verified: Sale) -> None:
+    address = ask(verified)
+    pay(verified, address, 400)
+    txid = pay(verified, address)
+    assert f"in {txid}, not mined yet" in verified.run(*LOCK).out
+
+
 def test_terms_are_on_disk_before_they_are_shown(
     verified: Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -385,9 +400,14 @@ class TestOneWayAtATime:
         assert "already locked to this key" in result.err
 
     def test_own_coins_when_its_owner_says_that_nothing_comes(self, verified: Sale) -> None:
-        """By asking for a PSBT or an address with --abandon; never in silence."""
-        ask(verified)
-        assert verified.run("buyer", "lock", "--abandon").code == 2
+        address = ask(verified)
+        assert verified.run("buyer", "lock", "--abandon").code == 0
+        pay(verified, address)
+        mine(verified, 1)
+        assert "already locked" in verified.run(*LOCK).out
+        mine(verified, TIMEOUT_BLOCKS)
+        refund(verified)
+        assert returned_sat(verified) > 2 * PRICE_SAT - 1000, "what came all the same too"
 
 
 class TestReorganised:
@@ -447,7 +467,7 @@ def test_a_damaged_record_is_named(verified: Sale, damage: bytes) -> None:
         ("--external", "--psbt-out", "x"),
         ("--psbt-in", "x", "--psbt-out", "y"),
         ("--from", "bcrt1q"),
-        ("--abandon",),
+        ("--abandon", "--psbt-in", "x"),
     ],
 )
 def test_options_that_do_not_go_together(verified: Sale, options: tuple[str, ...]) -> None:

@@ -222,8 +222,8 @@ def lock(
         bool,
         typer.Option(
             "--abandon",
-            help="With --psbt-out or --external: we know that nothing was or will be paid in the "
-            "way of funding that was begun before.",
+            help="We know that nothing was or will be paid in the way of funding that was begun "
+            "before.",
         ),
     ] = False,
 ) -> None:
@@ -238,8 +238,8 @@ def lock(
         raise typer.BadParameter("give one of --psbt-out, --psbt-in and --external")
     if source and psbt_out is None:
         raise typer.BadParameter("--from goes with --psbt-out")
-    if abandon and not (psbt_out or external):
-        raise typer.BadParameter("--abandon goes with --psbt-out or --external")
+    if abandon and psbt_in is not None:
+        raise typer.BadParameter("--psbt-in goes on with what was begun; leave out --abandon")
     signed = None if psbt_in is None else funding.read_signed(psbt_in)
     with opened(Buyer, home) as buyer, open_chain(chain_dir) as chain:
         rate = funding.lock_rate(chain, fee, accept_high_fee)
@@ -251,9 +251,9 @@ def lock(
         elif external:
             done = buyer.ask_payment(deal, chain, abandon)
         elif getattr(chain, "wallet", ""):
-            done = buyer.lock_from_node(deal, funding.wallet_of(chain), rate)
+            done = buyer.lock_from_node(deal, funding.wallet_of(chain), rate, abandon)
         else:
-            done = buyer.lock(deal, chain, rate)
+            done = buyer.lock(deal, chain, rate, abandon)
         height = chain.height()
     if isinstance(done, Locked):
         funding.say_locked(done)
@@ -387,6 +387,7 @@ def _step(deal: "Deal[BuyerState]") -> str:
     key_known = (deal.directory / SEEN_CLAIM_FILE).exists()
     refund_signed = (deal.directory / REFUNDS_FILE).exists()
     lock_signed = (deal.directory / SIGNED_LOCKS_FILE).exists()
+    begun = funding.begun(deal.directory)
     steps = (
         (state.opened, f"opened, network in {state.opened}"),
         (key_known, "the seller has redeemed; next: zkcmp buyer open"),
@@ -397,6 +398,7 @@ def _step(deal: "Deal[BuyerState]") -> str:
             f"locked in {state.funding_txid}; next: zkcmp buyer open, "
             f"or zkcmp buyer refund from height {state.timeout_height}; or zkcmp buyer watch",
         ),
+        (begun, begun),
         (lock_signed, "the lock is signed, perhaps not sent; next: zkcmp buyer lock"),
         (state.delivery, "verified; next: zkcmp buyer lock"),
         (state.key_material, "key material sent; next: zkcmp buyer verify"),

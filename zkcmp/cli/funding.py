@@ -77,6 +77,26 @@ def read_signed(path: Path) -> bytes:
     return data
 
 
+def begun(directory: Path) -> str:
+    """How the funding of the deal in this private directory was begun, and how it goes on."""
+    from zkcmp.errors import DecodeError
+    from zkcmp.exchange.buyer.funding_record import FundingRecord, Way
+
+    try:
+        current = FundingRecord(directory).current()
+    except DecodeError as error:
+        return str(error)
+    if not current:
+        return ""
+    until = f"up to height {current[-1].pay_until}"
+    if current[-1].way is Way.EXTERNAL:
+        return f"a payment was asked for, {until}; next: zkcmp buyer lock --external"
+    return (
+        f"a lock was drafted for another wallet to sign, {until}; next: zkcmp buyer lock "
+        "--psbt-in, or --wallet"
+    )
+
+
 def say_locked(locked: "Locked") -> None:
     done = "already locked" if locked.repeated else "locked"
     say(f"{done}     {locked.outpoint.amount_sat} sat in {locked.outpoint.txid}")

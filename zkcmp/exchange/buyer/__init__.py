@@ -109,22 +109,26 @@ class Buyer(Party[BuyerState]):
         self.check_unshared(out, folder)
         verifying.export(self, deal, out)
 
-    def lock(self, folder: Path, chain: Chain, fee_sat_per_vb: int) -> Locked:
-        """Lock the price to the verified E and tell the seller where."""
-        return locking.lock(self, self.need(folder), chain, fee_sat_per_vb)
+    def lock(
+        self, folder: Path, chain: Chain, fee_sat_per_vb: int, abandon: bool = False
+    ) -> Locked:
+        """Lock the price to the verified E and tell the seller where.
 
-    def lock_from_node(self, folder: Path, chain: WalletChain, fee_sat_per_vb: int) -> Locked:
+        With `abandon`, here and below, whoever calls knows that nothing was or will be paid in the
+        way of funding that was begun before.
+        """
+        return locking.lock(self, self.need(folder), chain, fee_sat_per_vb, abandon)
+
+    def lock_from_node(
+        self, folder: Path, chain: WalletChain, fee_sat_per_vb: int, abandon: bool = False
+    ) -> Locked:
         """As `lock`, from coins of the node's wallet, which signs."""
-        return locking.lock_from_node(self, self.need(folder), chain, fee_sat_per_vb)
+        return locking.lock_from_node(self, self.need(folder), chain, fee_sat_per_vb, abandon)
 
     def draft_from_node(
         self, folder: Path, chain: WalletChain, fee_sat_per_vb: int, abandon: bool = False
     ) -> Drafted | Locked:
-        """A lock over coins of the node's wallet for another wallet to sign.
-
-        With `abandon`, whoever calls knows that nothing was or will be paid in the way of funding
-        that was begun before.
-        """
+        """A lock over coins of the node's wallet for another wallet to sign."""
         deal = self.need(folder)
         fund = funding_draft.from_node(chain, deal.offer(), fee_sat_per_vb)
         return locking.draft(self, deal, chain, fund, abandon)

@@ -40,12 +40,11 @@ def ask(deal: Deal[BuyerState], offer: Offer, chain: Chain) -> Payable:
     if not current:
         record.add(begun)
     address = terms(deal, offer, begun.timeout_height).address(chain.name)
-    waiting = None
-    for paid in paid_outputs(deal, chain):
-        if paid.output.amount_sat == offer.price_sat and paid.output.height is None:
-            waiting = waiting or paid.output
-        else:
-            _refuse_more(paid, deal, offer, chain)
+    paid = paid_outputs(deal, chain)
+    priced = (p.output for p in paid if p.output.amount_sat == offer.price_sat)
+    waiting = next((o for o in priced if o.height is None and o.spent_by is None), None)
+    for other in paid if waiting is None else ():
+        _refuse_more(other, deal, offer, chain)
     if waiting is None and height > begun.pay_until:
         raise DealError(
             f"nothing was paid up to height {begun.pay_until}, so do NOT pay to {address} any "

@@ -45,20 +45,32 @@ class Locked:
 
 
 def lock(
-    buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain, fee_sat_per_vb: int
+    buyer: Party[BuyerState],
+    deal: Deal[BuyerState],
+    chain: Chain,
+    fee_sat_per_vb: int,
+    abandon: bool = False,
 ) -> Locked:
-    """Send the lock from our own coins, unless the chain has one, and tell the seller of it."""
-    offer, found = _begin(buyer, deal, chain, Way.OWN)
+    """Send the lock from our own coins, unless the chain has one, and tell the seller of it.
+
+    With `abandon`, here and below, whoever calls knows that nothing was or will be paid in the way
+    of funding that was begun before.
+    """
+    offer, found = _begin(buyer, deal, chain, Way.OWN, abandon)
     if found is not None:
         return found
     return _send(buyer, deal, chain, funding_own.sign(buyer, deal, offer, chain, fee_sat_per_vb))
 
 
 def lock_from_node(
-    buyer: Party[BuyerState], deal: Deal[BuyerState], chain: WalletChain, fee_sat_per_vb: int
+    buyer: Party[BuyerState],
+    deal: Deal[BuyerState],
+    chain: WalletChain,
+    fee_sat_per_vb: int,
+    abandon: bool = False,
 ) -> Locked:
     """As `lock`, from coins of the node's wallet, which signs."""
-    offer, found = _begin(buyer, deal, chain, Way.DRAFT)
+    offer, found = _begin(buyer, deal, chain, Way.DRAFT, abandon)
     if found is not None:
         return found
     fund = funding_draft.from_node(chain, offer, fee_sat_per_vb)
