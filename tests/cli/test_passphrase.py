@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -116,7 +117,10 @@ def test_set_change_and_remove(
     deal = sale("locked")
     home = ["--home", str(deal.root / party)]
     secret = (deal.private(party) / "keys").read_bytes()
+    unfinished = deal.root / party / "deals" / ("0" * 32 + ".unfinished")
+    shutil.copytree(deal.private(party), unfinished)  # as of a command that was killed
     assert run([party, "passphrase", *home, "--new-file", str(words)]) == 0
+    assert not unfinished.exists()
     header = (deal.root / party / HEADER_FILE).read_bytes()
     assert LOG2_N in header
     assert (deal.private(party) / "keys").read_bytes() != secret

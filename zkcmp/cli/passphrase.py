@@ -152,6 +152,7 @@ def _change(kind: "type[Party[Any]]", home: Path, new_file: Path | None, remove:
     if remove and new_file is not None:
         raise typer.BadParameter("give one of --remove and --new-file")
     with kind.opened(home, ask) as party:
+        party.home.remove_unfinished()  # what a killed command left there is not encrypted
         before = party.files.keyring is not None
         if remove:
             party.files.change(None)
