@@ -1,5 +1,6 @@
 """The mistakes that a new user makes first: one exact line each, exit code 2, nothing written."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,6 @@ SETS = {
         {"images": np.zeros((4, 1, 28, 28), np.uint8), "labels": LABELS[:4]},
         "test set image shape: expected (1, 8, 8), got (1, 28, 28); scale or crop the images to "
         "what the network reads",
-    ),
-    "channels last": (
-        {"images": np.zeros((4, 8, 8, 1), np.uint8), "labels": LABELS[:4]},
-        "test set image shape: expected (1, 8, 8), got (8, 8, 1); put the channels first, as "
-        "images.transpose(0, 3, 1, 2)",
     ),
     "colour": (
         {"images": np.zeros((4, 3, 8, 8), np.uint8), "labels": LABELS[:4]},
@@ -58,8 +54,9 @@ SETS = {
         "take labels.argmax(axis=1)",
     ),
     "rows": (
-        {"images": IMAGES.reshape(40, 64), "labels": LABELS},
-        "{path}: images must have shape (n, C, H, W), none of them 0, not (40, 64)",
+        {"images": IMAGES.reshape(40, 64)[:, :63], "labels": LABELS},
+        "test set image shape: expected (1, 8, 8), got (1, 1, 63); scale or crop the images to "
+        "what the network reads",
     ),
     "too few labels": (
         {"images": IMAGES[:5], "labels": LABELS[:4]},
@@ -100,6 +97,25 @@ def test_data_that_does_not_fit(refused, name: str) -> None:
         out = ("--out", "out.onnx") if command == "quantize" else ()
         line = refused("model", command, DIGITS, "--test-set", "set.npz", *out)
         assert line == said.format(path="set.npz")
+
+
+def test_other_orders_are_no_mistake(tmp_path: Path, capsys) -> None:
+    """Channels last, and rows of pixels, are put in the network's order."""
+    said = []
+    for number, shape in enumerate(((40, 1, 8, 8), (40, 8, 8), (40, 8, 8, 1), (40, 64))):
+        path = tmp_path / f"{number}.npz"
+        np.savez(path, images=IMAGES.reshape(shape), labels=LABELS)
+        assert run(["model", "evaluate", DIGITS, "--test-set", str(path), "--json"]) == 0
+        said.append(json.loads(capsys.readouterr().out)["confusion"])
+    assert said[1:] == said[:1] * 3
+
+
+def test_labels_left_behind(refused) -> None:
+    np.save("pixels.npy", IMAGES)
+    np.save("numbers.npy", LABELS)
+    evaluate = ("model", "evaluate", DIGITS, "--test-set", "pixels.npy")
+    assert refused(*evaluate) == "pixels.npy: name the file of its labels, too"
+    assert run([*evaluate, "--labels", "numbers.npy"]) == 0
 
 
 def test_fewer_samples_than_asked_for(refused) -> None:

@@ -14,6 +14,7 @@ from zkcmp.cli.samples import load_samples
 
 if TYPE_CHECKING:
     from zkcmp.exchange.costs import Cost
+    from zkcmp.model.architecture import Architecture
     from zkcmp.model.dataset import TestSet
     from zkcmp.model.float_network import FloatNetwork
     from zkcmp.model.network import Network
@@ -25,7 +26,14 @@ app = typer.Typer(help="Look at a network, quantise it, measure it.")
 
 Model = Annotated[Path, typer.Argument(help="The trained network, an ONNX file.")]
 TestSetName = Annotated[
-    str, typer.Option(help="A .npz file with `images` and `labels`; or digits, or mnist.")
+    str,
+    typer.Option(
+        help="Labelled images: .npz, .npy, IDX, .csv, a folder with one folder a class (see "
+        "docs/models.md); or digits, or mnist."
+    ),
+]
+Labels = Annotated[
+    Path | None, typer.Option(help="The file of the labels, where they have one of their own.")
 ]
 Images = Annotated[int, typer.Option(min=0, help="Use so many of the set; 0: all.")]
 Skip = Annotated[int, typer.Option(min=0, help="Leave out so many at its start.")]
@@ -112,6 +120,7 @@ def quantize(
     images: Images = 0,
     skip: Skip = 0,
     data: Data = None,
+    labels: Labels = None,
     figure: Figure = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -127,7 +136,7 @@ def quantize(
     _check_out(out, overwrite)
     _check_figure(figure, overwrite)
     float_network = _read(model, pixels)
-    samples = load_samples(test_set, images, skip, data)
+    samples = load_samples(test_set, images, skip, data, labels, _any_width(float_network))
     if weight_bits or float_network.integer is not None:
         network = _quantized(float_network, weight_bits, per_channel)
     else:
@@ -158,6 +167,7 @@ def evaluate(
     images: Images = 0,
     skip: Skip = 0,
     data: Data = None,
+    labels: Labels = None,
     figure: Figure = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -167,7 +177,7 @@ def evaluate(
     _check_figure(figure, overwrite)
     float_network = _read(model, pixels)
     network = _quantized(float_network, weight_bits, per_channel)
-    samples = load_samples(test_set, images, skip, data)
+    samples = load_samples(test_set, images, skip, data, labels, network.architecture)
     result = _report(float_network, network, samples)
     costs = _costs(network, len(samples))
     _draw(figure, result, costs, model)
@@ -241,6 +251,13 @@ def _quantized(
     network = quantize(float_network, widths, per_channel=bool(per_channel))
     check_no_wrap(network.architecture)
     return network
+
+
+def _any_width(float_network: "FloatNetwork") -> "Architecture":
+    """An architecture with the shapes and classes of the network."""
+    from zkcmp.model.quantize import MIN_WEIGHT_BITS, quantize
+
+    return quantize(float_network, MIN_WEIGHT_BITS).architecture
 
 
 def parse_widths(text: str) -> int | list[int] | None:

@@ -1,4 +1,4 @@
-"""Labelled samples as commands name them: a file, or one of the sets that are known by name."""
+"""Labelled samples as commands name them: a file or folder, or a set that is known by name."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,23 +6,36 @@ from typing import TYPE_CHECKING
 from zkcmp.errors import ZkcmpError
 
 if TYPE_CHECKING:
+    from zkcmp.model.architecture import Architecture
     from zkcmp.model.dataset import TestSet
 
 
-def load_samples(name: str, images: int, skip: int, data: Path | None) -> "TestSet":
+def load_samples(
+    name: str,
+    images: int,
+    skip: int,
+    data: Path | None,
+    labels: Path | None = None,
+    architecture: "Architecture | None" = None,
+) -> "TestSet":
     """`images` samples (0: all) after the first `skip` of a set.
 
-    name: a .npz file, `digits`, or `mnist`, which is looked for in `data`.
+    name: a file or folder (sample_files.py), `digits`, or `mnist`, which is looked for in `data`.
+    labels: the file of the labels, where they have one. architecture: of the network that will
+    read the images, in whose shape they are arranged.
     Raises DecodeError, and ZkcmpError that says how many samples there are.
     """
-    from zkcmp.model import data_files
+    from zkcmp.model import data_files, sample_files
 
     if name == "digits":
         samples = data_files.load_digits_test()
     elif name == "mnist":
         samples = data_files.load_mnist("t10k", data)
+    elif architecture is None:
+        samples = sample_files.read_samples(name, labels)
     else:
-        samples = data_files.load_npz(name)
+        shape, n_classes = architecture.input_shape, architecture.n_classes
+        samples = sample_files.read_samples(name, labels, shape, n_classes)
     stop = skip + images if images else len(samples)
     if not skip < stop <= len(samples):
         wanted = f"{images} more" if images else "others"
