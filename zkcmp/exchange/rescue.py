@@ -38,6 +38,7 @@ from zkcmp.exchange.secret_files import (
 from zkcmp.exchange.store import Home, make_private, write_atomic
 
 MAX_DELIVERY_BYTES = 1 << 22
+_MAX_FILE_BYTES = 1 << 22
 """Nothing else that a rescue file has is nearly as long."""
 
 _ABOUT = "about.json"
@@ -166,7 +167,7 @@ def _collect(party: Party[Any], deal: Deal[Any]) -> dict[str, bytes]:
 def _is_kept(path: Path) -> bool:
     """Whether a file of a deal's directory can be something of the deal, and is no message yet."""
     ours = rescue_file.is_name(path.name) and not path.name.startswith("incoming.")
-    return ours and path.is_file() and path.stat().st_size <= MAX_DELIVERY_BYTES
+    return ours and path.is_file() and path.stat().st_size <= _MAX_FILE_BYTES
 
 
 def _party_files(rescue: Rescue, home: Home, ask: AskPassphrase) -> SecretFiles:
