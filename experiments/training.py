@@ -14,6 +14,9 @@ from zkcmp.model.float_network import FloatConv, FloatDense, FloatLayer
 from zkcmp.model.layers import Flatten, Square
 from zkcmp.model.network import im2col
 from zkcmp.model.quantize import quantize_weight
+from zkcmp.model.report import QuantisationReport
+
+LARGEST_DROP = 0.002
 
 
 @dataclass
@@ -158,6 +161,14 @@ def softmax_gradient(logits: np.ndarray, labels: np.ndarray, smoothing: float) -
     p -= smoothing / p.shape[1]
     p[np.arange(len(p)), labels] -= 1 - smoothing
     return p / len(p)
+
+
+def check_accuracy(result: QuantisationReport, least: float) -> None:
+    """Exit with a reason when the float accuracy is below `least`, or quantising lost too much."""
+    if result.float_accuracy < least:
+        raise SystemExit(f"the float accuracy is below {least:.1%}; train longer, or another seed")
+    if result.float_accuracy - result.integer_accuracy > LARGEST_DROP:
+        raise SystemExit(f"quantising lost more than {LARGEST_DROP:.1%}; give more bits")
 
 
 def train(
