@@ -37,6 +37,7 @@ def test_demo(
     assert "exactly the sealed network" in out
     assert sorted(p.name for p in (tmp_path / "kept").iterdir()) == [
         "bought.onnx",
+        "bought.onnx.json",
         "buyer",
         "chain",
         "deal",

@@ -1,6 +1,8 @@
 """What the buyer is told of a file whose doubles may not give the labels that were proved."""
 
+import json
 from collections.abc import Callable
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -23,6 +25,22 @@ def test_an_honest_file_needs_no_caution(sale: Callable[[str], Sale]) -> None:
     result = sale("redeemed").open()
     assert "opened" in result.out
     assert "caution" not in result.out
+
+
+def test_a_card_beside_the_network(sale: Callable[[str], Sale]) -> None:
+    deal = sale("redeemed")
+    assert deal.open().code == 0
+    assert deal.open().code == 0  # again, with both files there
+    (path,) = deal.root.rglob("*.onnx.json")
+    model = path.with_suffix("")
+    card = json.loads(path.read_bytes())
+    assert card["onnx_sha256"] == sha256(model.read_bytes()).hexdigest()
+    assert set(card["deal"]) == {"offer", "hash_lock"}
+    assert card["input"]["largest"] > 0
+    path.write_bytes(b"something else")
+    refused = deal.open()
+    assert refused.refused
+    assert "exists and is something else; choose another --out" in refused.err
 
 
 def test_weights_that_doubles_cannot_carry(

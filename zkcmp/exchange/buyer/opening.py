@@ -22,10 +22,13 @@ from zkcmp.model.network import Network
 def open_network(
     buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain, out: Path
 ) -> Network:
-    """The network that was bought, written to `out`. Needs a claim, but no confirmation of it.
+    """The network that was bought, written to `out`, and what it is to `out`.json.
+
+    Needs a claim, but no confirmation of it.
 
     Once a claim was seen, the chain is not needed any more, nor the claim. Raises NotYet before.
     """
+    from zkcmp.model.network_card import network_card
     from zkcmp.model.onnx_io import export_onnx
 
     offer = deal.offer()
@@ -36,16 +39,24 @@ def open_network(
     delivery = read_delivery(buyer, deal, offer, deal.own(Kind.DELIVERY))
     words = ciphertext_words(delivery.ciphertext, offer.n_blocks)
     network = sealing.open_seal(preimage, words, offer.commitment, checks.check_offer(offer))
-    _write(out, export_onnx(network))
+    model = export_onnx(network)
+    bought = {"offer": deal.state.offer, "hash_lock": offer.commitment.hex()}
+    _write({out: model, card_path(out): network_card(network, model, bought)})
     deal.state.opened = str(out.absolute())
     deal.save()
     return network
 
 
+def card_path(out: Path) -> Path:
+    """Where the card of a network in `out` is."""
+    return out.with_name(f"{out.name}.json")
+
+
 def check_out(out: Path) -> None:
     """Raise DealError when nothing could be written to `out`."""
-    if out.exists() and not out.is_file():
-        raise DealError(f"{out} exists and is no file; choose another --out")
+    for path in (out, card_path(out)):
+        if path.exists() and not path.is_file():
+            raise DealError(f"{path} exists and is no file; choose another --out")
     if not out.absolute().parent.is_dir():
         raise DealError(f"{out.absolute().parent} is not a directory; choose another --out")
 
@@ -74,9 +85,11 @@ def surely_labelled(deal: Deal[BuyerState], network: Network) -> tuple[int, int]
     return int(stable_in_double(network, test_set.images).sum()), len(test_set)
 
 
-def _write(out: Path, data: bytes) -> None:
-    if out.exists():
-        if out.is_file() and out.read_bytes() == data:
-            return
-        raise DealError(f"{out} exists and is something else; choose another --out")
-    write_atomic(out, data, PRIVATE_FILE)
+def _write(files: dict[Path, bytes]) -> None:
+    """All of them, unless one is there and is something else."""
+    missing = [path for path in files if not path.exists()]
+    for path, data in files.items():
+        if path not in missing and not (path.is_file() and path.read_bytes() == data):
+            raise DealError(f"{path} exists and is something else; choose another --out")
+    for path in missing:
+        write_atomic(path, files[path], PRIVATE_FILE)
