@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from deal_stages import Sale, Stages
 
+from bitcoin_scripts.chain import txid_of
 from bitcoin_scripts.chain.kernel import KernelChain
 from bitcoin_scripts.preimage import extract_preimage
 from zkcmp.errors import ZkcmpError
@@ -136,6 +137,40 @@ def test_redeem(crashes: Crashes, blocks: int) -> None:
         assert works(parties.open) == redeemed
         assert works(parties.refund) != redeemed
         assert works(parties.redeem) == redeemed
+
+
+@pytest.mark.parametrize("party", ["seller", "buyer"])
+def test_a_higher_fee(
+    stages: Stages,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    killed: Killed,
+    party: str,
+) -> None:
+    """Whichever version the chain has after the crash, it is found, raised or mined."""
+    start = stages.copy("locked", tmp_path / "start", capsys)
+    if party == "buyer":
+        assert start.run("chain", "mine", str(TIMEOUT_BLOCKS)).code == 0
+    command = ("seller", "redeem") if party == "seller" else ("buyer", "refund")
+    assert start.run(*command).code == 0
+    for step in range(1, MAX_STEPS):
+        sale = start.copied(tmp_path / str(step))
+        arguments = [*sale.arguments(*command), "--fee", "9"]
+        if not killed(step, arguments):
+            assert step > 3
+            return
+        with meeting(sale) as parties:
+            _, outpoint = parties.buyer.locked(parties.buyer.need(sale.deal))
+            waiting = parties.chain.find_spend(outpoint)
+            assert waiting is not None
+            txid = parties.redeem() if party == "seller" else parties.refund()
+            assert txid == txid_of(waiting), "found as it is, without being told of a higher fee"
+            act = parties.seller.redeem if party == "seller" else parties.buyer.refund
+            raised = act(sale.deal, parties.chain, 12)
+            assert raised.replaced
+            parties.mine(1)
+            assert act(sale.deal, parties.chain).txid == raised.txid
+            assert works(parties.open) == (party == "seller")
 
 
 def test_refund(crashes: Crashes) -> None:

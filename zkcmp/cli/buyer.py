@@ -381,7 +381,7 @@ def _step(deal: "Deal[BuyerState]") -> str:
     from zkcmp.exchange.buyer.known_key import SEEN_CLAIM_FILE
     from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE
     from zkcmp.exchange.method import Method
-    from zkcmp.exchange.signed_spends import REFUNDS_FILE
+    from zkcmp.exchange.signed_spends import REFUNDS_FILE, said
 
     state = deal.state
     key_known = (deal.directory / SEEN_CLAIM_FILE).exists()
@@ -391,7 +391,7 @@ def _step(deal: "Deal[BuyerState]") -> str:
     steps = (
         (state.opened, f"opened, network in {state.opened}"),
         (key_known, "the seller has redeemed; next: zkcmp buyer open"),
-        (state.refund_txid, f"refunded by {state.refund_txid}"),
+        (state.refund_txid, f"refunded {said(deal, REFUNDS_FILE, state.refund_txid)}"),
         (refund_signed, "the refund is signed, perhaps not sent; next: zkcmp buyer refund"),
         (
             state.funding_txid,

@@ -278,11 +278,11 @@ def _say_last_moment(deal: "Deal[SellerState]") -> None:
 
 
 def _step(deal: "Deal[SellerState]") -> str:
-    from zkcmp.exchange.signed_spends import CLAIMS_FILE
+    from zkcmp.exchange.signed_spends import CLAIMS_FILE, said
 
     state = deal.state
     if state.claim_txid:
-        return f"redeemed by {state.claim_txid}"
+        return f"redeemed {said(deal, CLAIMS_FILE, state.claim_txid)}"
     if (deal.directory / CLAIMS_FILE).exists():
         return "the claim is signed, perhaps not sent; next: zkcmp seller redeem"
     if state.delivery:

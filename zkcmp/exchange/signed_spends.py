@@ -53,21 +53,28 @@ class SignedSpends:
 
     def load(self) -> list[SignedSpend]:
         """All of them, oldest first."""
-        return [spend for spend in self._all() if spend.spends(*self._place)]
+        return [spend for spend in _read(self._deal, self._name) if spend.spends(*self._place)]
 
     def add(self, spend: SignedSpend) -> None:
         """Record one durably; it must not be broadcast before."""
-        earlier = self._all()
+        earlier = _read(self._deal, self._name)
         if all(spend.txid != each.txid for each in earlier):
             lines = [_encode(each) for each in (*earlier, spend)]
             self._deal.write_secret(self._name, "".join(lines).encode("ascii"))
 
-    def _all(self) -> list[SignedSpend]:
-        try:
-            lines = self._deal.read_secret(self._name).decode("ascii").splitlines()
-            return [_decode(line) for line in lines]
-        except (FileNotFoundError, DecodeError, ValueError, SerializationError):
-            return []
+
+def said(deal: Deal[Any], name: str, txid: str) -> str:
+    """How a status names the spend that the chain had last: of several, it can have another now."""
+    n_signed = len(_read(deal, name))
+    return f"by {txid}" if n_signed < 2 else f"by one of {n_signed} transactions, last seen {txid}"
+
+
+def _read(deal: Deal[Any], name: str) -> list[SignedSpend]:
+    try:
+        lines = deal.read_secret(name).decode("ascii").splitlines()
+        return [_decode(line) for line in lines]
+    except (FileNotFoundError, DecodeError, ValueError, SerializationError):
+        return []
 
 
 def _encode(spend: SignedSpend) -> str:
