@@ -25,6 +25,7 @@ from bitcoin_scripts.psbt import (
     transaction_in,
     with_terms,
 )
+from bitcoin_scripts.spend import with_witnesses
 
 RATE, HEIGHT = 3, 200
 KEY = ec.PrivateKey(BUYER)
@@ -177,7 +178,7 @@ class TestSignedRefused:
             signed_transaction(draft, signed.serialize())
 
     @pytest.mark.parametrize("kind", SCRIPTS)
-    @pytest.mark.parametrize("where", [5, 40, -2])
+    @pytest.mark.parametrize("where", [5, 40, -2, -1])
     def test_with_a_changed_signature(self, kind: str, where: int) -> None:
         draft = checked(drafted(SCRIPTS[kind]))
         tx = signed_transaction(draft, sign(draft.psbt))
@@ -186,6 +187,17 @@ class TestSignedRefused:
         raw = tx.serialize().replace(tx.wit.vtxinwit[0].scriptWitness.stack[0], bytes(witness))
         with pytest.raises(SettlementError, match="not valid"):
             signed_transaction(draft, raw.hex().encode())
+
+    def test_by_a_key_that_the_coin_does_not_ask_for(self) -> None:
+        """Final, and a good signature of that key."""
+        draft = checked(drafted())
+        digest = PSBT.parse(draft.psbt).sighash(0, sighash=SIGHASH.ALL)
+        other = ec.PrivateKey(b"\x07" * 32)
+        signature = other.sign(digest).serialize() + bytes([SIGHASH.ALL])
+        stack = [signature, other.get_public_key().sec()]
+        raw = with_witnesses(draft.transaction, [stack, stack]).serialize().hex()
+        with pytest.raises(SettlementError, match="input 0 is not valid"):
+            signed_transaction(draft, raw.encode())
 
     def test_of_a_transaction_with_other_amounts(self) -> None:
         """A wallet that moves a satoshi of the price to the change."""
@@ -310,8 +322,10 @@ class TestDraftRefused:
 
         self.refused(changed(drafted(), other), "no possible amount")
 
-    def test_that_contradicts_itself(self) -> None:
-        parent = CTransaction([CTxIn()], [CTxOut(1, b"\x51"), CTxOut(5, P2WPKH)])
+    @pytest.mark.parametrize("amount_sat", [5, 700_000])
+    def test_that_contradicts_itself(self, amount_sat: int) -> None:
+        """By another amount, or by a transaction with another id."""
+        parent = CTransaction([CTxIn()], [CTxOut(1, b"\x51"), CTxOut(amount_sat, P2WPKH)])
 
         def lie(psbt: PSBT) -> None:
             psbt.inputs[0].non_witness_utxo = Transaction.parse(parent.serialize())
