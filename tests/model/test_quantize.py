@@ -230,3 +230,31 @@ def test_row_spread_is_bounded_and_a_row_of_zeros_stays():
     weight = np.array([[8.0, -2], [4, 1], [0, 0], [1e-9, 0], [-8, 8]])
     assert row_spread(weight).tolist() == [1, 2, 1, 4, 1]
     assert row_spread(np.zeros((2, 3))).tolist() == [1, 1]
+
+
+def _compensated(seed: int, factor: float) -> FloatNetwork:
+    """One channel is made smaller and the next layer's columns larger: the same function."""
+    float_network = _float_network(seed)
+    conv, square, flatten, dense, *rest = float_network.layers
+    assert isinstance(conv, FloatConv)
+    assert isinstance(dense, FloatDense)
+    rows = np.array([1.0, factor])
+    conv = FloatConv(
+        conv.weight * rows[:, None, None, None], conv.bias * rows, conv.stride, conv.padding
+    )
+    dense = FloatDense(dense.weight / np.repeat(rows**2, 12), dense.bias)
+    layers = (conv, square, flatten, dense, *rest)
+    return FloatNetwork((1, 4, 6), layers, 8, Normalisation("0.00390625"))
+
+
+def test_channels_of_uneven_size_keep_more_answers_with_a_scale_each():
+    images = _images(500)
+    same = {False: 0, True: 0}
+    for seed in range(4):
+        float_network = _compensated(seed, 0.3)
+        labels = float_network.predict(images)
+        assert (labels == _float_network(seed).predict(images)).all()
+        for per_channel in same:
+            network = quantize(float_network, 5, per_channel=per_channel)
+            same[per_channel] += int((network.predict(images) == labels).sum())
+    assert same[True] > 1.1 * same[False]
