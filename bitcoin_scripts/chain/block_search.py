@@ -17,6 +17,7 @@ from bitcoin_scripts.errors import SettlementError
 MAX_BLOCKS = 52_560
 """About a year's: more than any deal lasts, and some hours' work on the main chain."""
 
+_HASH_BYTES = 32
 _BLOCKS_PER_CALL = 8
 _TRANSACTIONS_PER_CALL = 200
 _HASHES_PER_CALL = 5_000
@@ -64,7 +65,7 @@ class BlockSearch:
 
     def waiting(self, needle: bytes) -> list[CTransaction]:
         """Transactions of the mempool with the bytes in them."""
-        listed: list[str] = self._node.ask(list, "getrawmempool")
+        listed = self._node.ask(_identifiers, "getrawmempool")
         earlier = self._waiting.get(needle, {})
         known = {txid: earlier[txid] for txid in listed if txid in earlier}
         unknown = [txid for txid in listed if txid not in known]
@@ -85,9 +86,10 @@ class BlockSearch:
             )
         hashes: list[str] = []
         for some in _parts(range(max(since_height, 0), tip_height + 1), _HASHES_PER_CALL):
-            hashes += self._node.batch("getblockhash", [[height] for height in some])
-        if None in hashes:
-            raise SettlementError("the node's chain changes just now; repeat this")
+            listed = self._node.batch("getblockhash", [[height] for height in some])
+            if None in listed:
+                raise SettlementError("the node's chain changes just now; repeat this")
+            hashes += self._node.understood("getblockhash", _identifiers, listed)
         return hashes
 
     def _blocks(
@@ -116,6 +118,14 @@ class BlockSearch:
             lambda t: CTransaction.deserialize(bytes.fromhex(t)) if needle.hex() in t else None,
             text,
         )
+
+
+def _identifiers(answer: Any) -> list[str]:
+    """Hashes in hexadecimal; else raises ValueError."""
+    for each in answer:
+        if len(bytes.fromhex(each)) != _HASH_BYTES:
+            raise ValueError("not a hash")
+    return list(answer)
 
 
 def _parts(items: Sequence[Any], size: int) -> Iterator[Any]:

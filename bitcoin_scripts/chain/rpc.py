@@ -306,7 +306,7 @@ class RpcChain(NodeWallet):
             return None if self._has_index() else self._place_without_index(txid, tip)
         block_hash = found.get("blockhash")
         if block_hash is None:
-            return _Place(self._decoded(found), None)
+            return _Place(self._decoded(found, txid), None)
         # the index also has transactions of blocks that a reorganisation undid
         return self._in_block(txid, str(block_hash)) if self._depth(str(block_hash)) else None
 
@@ -337,12 +337,16 @@ class RpcChain(NodeWallet):
     def _in_block(self, txid: str, block_hash: str) -> _Place:
         found = self._node.ask(dict, "getrawtransaction", txid, 1, block_hash)
         self._blocks[txid] = block_hash
-        return _Place(self._decoded(found), block_hash)
+        return _Place(self._decoded(found, txid), block_hash)
 
-    def _decoded(self, found: dict[str, Any]) -> CTransaction:
-        return self._node.understood(
-            "getrawtransaction", lambda f: CTransaction.deserialize(bytes.fromhex(f["hex"])), found
-        )
+    def _decoded(self, found: dict[str, Any], txid: str) -> CTransaction:
+        def read(found: dict[str, Any]) -> CTransaction:
+            tx = CTransaction.deserialize(bytes.fromhex(found["hex"]))
+            if txid_of(tx) != txid:
+                raise ValueError("another transaction")
+            return tx
+
+        return self._node.understood("getrawtransaction", read, found)
 
     def _has_index(self) -> bool:
         """Whether an index of all transactions is there, and up to date."""
@@ -359,10 +363,12 @@ class RpcChain(NodeWallet):
             if spender is None:
                 return None
             try:
-                return self._decoded(self._node.ask(dict, "getrawtransaction", spender, 1))
+                found = self._node.ask(dict, "getrawtransaction", spender, 1)
             except NodeError as error:
                 if error.code != _NOT_FOUND:
                     raise  # else it was mined or replaced a moment ago
+            else:
+                return self._decoded(found, spender)
         raise NodeUnreachable("the node's mempool changes all the time; repeat this in a minute")
 
     def _spend(self, outpoint: Outpoint, since_height: int, tip: _Tip) -> CTransaction | None:
@@ -391,9 +397,15 @@ class RpcChain(NodeWallet):
 
     def _unspent(self, script: bytes) -> list[FoundOutput]:
         """Every mined output of the script that no block spends, oldest first."""
-        answer = self._node.call(
-            "scantxoutset", "start", [f"raw({script.hex()})"], timeout_s=_SCAN_TIMEOUT_S
-        )
+        wanted = [f"raw({script.hex()})"]
+        try:
+            answer = self._node.call("scantxoutset", "start", wanted, timeout_s=_SCAN_TIMEOUT_S)
+        except NodeError as error:
+            if "already in progress" not in error.reason:
+                raise
+            raise NodeUnreachable(
+                "the node is busy with another search of its coins; repeat this in a minute"
+            ) from None
         found = self._node.understood(
             "scantxoutset", lambda a: [_unspent(each, script) for each in a["unspents"]], answer
         )

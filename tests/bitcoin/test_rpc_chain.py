@@ -3,6 +3,7 @@
 What a healthy node answers is tested on one, in tests/regtest.
 """
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,18 +11,23 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from bitcoin.core import CTransaction
+from bitcoin.core import CBlock, CTransaction, CTxOut
 from bitcoin_sale import BUYER, BUYER_SCRIPT, terms
 from fake_node import ELSEWHERE, PASSWORD, TIP, FakeNode, Refusal
 
-from bitcoin_scripts.chain import Outpoint
+from bitcoin_scripts.chain import Outpoint, rpc, txid_of
 from bitcoin_scripts.chain.node_client import NodeUnreachable
 from bitcoin_scripts.chain.rpc import MAX_TIP_AGE_S, RECENT_BLOCKS, RpcChain
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.refund import build_refund
+from bitcoin_scripts.spend import input_of
 
 TXID = "ab" * 32
 OUTPOINT = Outpoint(TXID, 0, 1_000_000)
+LOCK = CTransaction([input_of(OUTPOINT)], [CTxOut(1_000_000, BUYER_SCRIPT)], 0, 2)
+KNOWN = Outpoint(txid_of(LOCK), 0, 1_000_000)
+SPEND = CTransaction([input_of(KNOWN)], [], 0, 2)
+BLOCK = CBlock(vtx=[LOCK, SPEND]).serialize().hex()
 
 
 @pytest.fixture
@@ -121,7 +127,7 @@ def test_a_node_that_comes_back_on_another_chain_is_refused(node: FakeNode):
 def test_what_was_seen_of_two_tips_is_asked_again(node: FakeNode):
     """The block of the transaction is undone right after the node told its depth."""
     chain = connect(node)
-    raw = CTransaction().serialize().hex()
+    raw = LOCK.serialize().hex()
 
     def undo() -> str:
         node.info["bestblockhash"] = ELSEWHERE
@@ -130,26 +136,26 @@ def test_what_was_seen_of_two_tips_is_asked_again(node: FakeNode):
 
     node.answers["getrawtransaction"] = lambda *_: {"blockhash": TIP, "hex": raw}
     node.answers["getblockheader"] = {"confirmations": 5}
-    assert chain.confirmations(TXID) == 5
+    assert chain.confirmations(KNOWN.txid) == 5
     node.answers["getbestblockhash"] = undo
-    assert chain.confirmations(TXID) == 0
+    assert chain.confirmations(KNOWN.txid) == 0
 
 
 def test_a_chain_that_never_rests_is_an_error(node: FakeNode):
     chain = connect(node)
     node.answers["getbestblockhash"] = ELSEWHERE
-    node.answers["getrawtransaction"] = lambda *_: {"hex": CTransaction().serialize().hex()}
+    node.answers["getrawtransaction"] = lambda *_: {"hex": LOCK.serialize().hex()}
     with refused("changes all the time; repeat"):
-        chain.get_transaction(TXID)
+        chain.get_transaction(KNOWN.txid)
 
 
 def test_a_transaction_of_an_undone_block_is_not_there(node: FakeNode):
     chain = connect(node)
-    raw = CTransaction().serialize().hex()
+    raw = LOCK.serialize().hex()
     node.answers["getrawtransaction"] = lambda *_: {"blockhash": ELSEWHERE, "hex": raw}
     node.answers["getblockheader"] = {"confirmations": -1}
-    assert chain.confirmations(TXID) == 0
-    assert chain.get_transaction(TXID) is None
+    assert chain.confirmations(KNOWN.txid) == 0
+    assert chain.get_transaction(KNOWN.txid) is None
 
 
 def test_a_pruned_node_says_that_it_cannot_tell(node: FakeNode):
@@ -352,3 +358,94 @@ def test_a_node_that_fails_in_a_broadcast_is_no_rejection(node: FakeNode):
     node.answers |= {"testmempoolaccept": [{"allowed": True}], "sendrawtransaction": busy}
     with refused("still starting; repeat"):
         chain.broadcast(REFUND)
+
+
+def test_one_search_of_coins_at_a_time(node: FakeNode):
+    chain = connect(node)
+
+    def busy(*_: Any) -> None:
+        raise Refusal(-8, 'Scan already in progress, use action "abort" or "status"')
+
+    node.answers["scantxoutset"] = busy
+    with refused("busy with another search of its coins; repeat"):
+        chain.find_spendable(BUYER_SCRIPT)
+
+
+UNSPENT = {"txid": TXID, "vout": 0, "amount": 0.01, "height": 3, "coinbase": False}
+
+
+def known_transaction(txid: str, verbosity: int = 0, block_hash: str = "") -> Any:
+    if txid != KNOWN.txid:
+        raise Refusal(-5, "No such mempool transaction")
+    raw = LOCK.serialize().hex()
+    return {"hex": raw, "blockhash": TIP} if verbosity else raw
+
+
+HEALTHY: dict[str, Any] = {
+    "getrawmempool": [KNOWN.txid],
+    "getrawtransaction": known_transaction,
+    "getblockheader": {"confirmations": 2},
+    "getblockhash": TIP,
+    "getblock": lambda _, verbosity: BLOCK if verbosity == 0 else {"tx": [TXID]},
+    "getindexinfo": {},
+    "gettxout": None,
+    "gettxspendingprevout": [{"txid": TXID, "vout": 0}],
+    "scantxoutset": {"unspents": [UNSPENT]},
+    "estimatesmartfee": {"feerate": 0.0001},
+    "testmempoolaccept": [{"allowed": False, "reject-reason": "dust"}],
+    "getblockcount": 7,
+}
+NONSENSE = [None, 5, -1, 1e400, "x", "ff" * 80, [], {}, [None], [[]], [{}], {"hex": "00"}]
+NONSENSE += [{"hex": 5}, {"blocks": "x"}, {"tx": 5}, {"unspents": [{}]}, {"unspents": {"a": 1}}]
+NONSENSE += [{"confirmations": "many"}, {"feerate": "NaN"}, {"feerate": []}, [{"allowed": False}]]
+NONSENSE += [
+    {"unspents": [UNSPENT | {"amount": "Infinity"}]},
+    {"unspents": [UNSPENT | {"vout": []}]},
+]
+ALL_QUESTIONS = (
+    lambda chain: chain.height(),
+    lambda chain: chain.confirmations(KNOWN.txid),
+    lambda chain: chain.get_transaction(KNOWN.txid),
+    lambda chain: chain.find_output(BUYER_SCRIPT),
+    lambda chain: chain.find_spendable(BUYER_SCRIPT),
+    lambda chain: chain.find_spend(KNOWN),
+    lambda chain: chain.fee_rate(6),
+    lambda chain: chain.broadcast(REFUND),
+)
+
+
+def test_healthy_answers_are_understood(node: FakeNode):
+    chain = connect(node)
+    node.answers |= HEALTHY
+    assert chain.find_spend(KNOWN) == SPEND
+    assert {o.spent_by for o in chain.find_output(BUYER_SCRIPT)} == {txid_of(SPEND)}
+    assert [o.amount_sat for o in chain.find_spendable(BUYER_SCRIPT)] == [1_000_000]
+    assert chain.get_transaction(KNOWN.txid) == LOCK
+    assert chain.confirmations(KNOWN.txid) == 2
+    assert chain.fee_rate(6) == 10
+    assert chain.height() == 7
+
+
+@pytest.mark.parametrize("method", [*HEALTHY, "getblockchaininfo", "getbestblockhash"])
+def test_nonsense_is_an_error_or_an_answer_and_no_defect(
+    node: FakeNode, monkeypatch: pytest.MonkeyPatch, method: str
+):
+    """Every question that the method has a part in, while it answers nonsense."""
+    monkeypatch.setattr(rpc, "_ATTEMPTS", 2)
+    chain, errors = connect(node), []
+    sound = node.answers | HEALTHY
+    for ask in ALL_QUESTIONS:
+        node.answers = sound
+        node.methods.clear()
+        with contextlib.suppress(SettlementError):
+            ask(chain)
+        if method not in node.methods:
+            continue
+        for nonsense in NONSENSE:
+            node.answers = {**sound, method: nonsense}
+            try:
+                ask(RpcChain(chain._node))
+            except SettlementError as error:
+                errors.append(str(error))
+    assert errors
+    assert not any("\n" in error for error in errors)
