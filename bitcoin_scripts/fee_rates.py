@@ -28,7 +28,7 @@ def claim_target(blocks_left: int) -> int:
 
 @dataclass(frozen=True)
 class FeeChoice:
-    """What the user said about fees; without a rate, the chain is asked.
+    """What the user said about fees; without a rate, or with the least one, the chain is asked.
 
     Raises SettlementError for a rate that is below the floor, or above the ceiling and not
     accepted as high.
@@ -36,6 +36,7 @@ class FeeChoice:
 
     sat_per_vb: int | None = None
     accept_high: bool = False
+    at_least: bool = False
 
     def __post_init__(self) -> None:
         if self.sat_per_vb is not None:
@@ -43,11 +44,15 @@ class FeeChoice:
                 raise SettlementError("a fee rate is at least 1 sat/vB; raise --fee")
             fees.check_rate(self.sat_per_vb, self.accept_high)
 
+    @property
+    def follows(self) -> bool:
+        """Whether the rate may rise with the chain's estimate, and when time is short."""
+        return self.sat_per_vb is None or self.at_least
+
     def wanted(self, chain: Chain, target_blocks: int) -> int:
         """The rate that was said, or else the chain's for this target; it may be unaffordable."""
-        if self.sat_per_vb is not None:
-            return self.sat_per_vb
-        return estimate(chain, target_blocks)
+        said = self.sat_per_vb or FLOOR_SAT_PER_VB
+        return max(said, estimate(chain, target_blocks)) if self.follows else said
 
     def most(self, affordable: int) -> int:
         """The highest rate to go to without being told, of what can be paid at all."""

@@ -32,6 +32,9 @@ def test_an_estimate_has_a_floor_and_a_fallback(said: int | None, used: int) -> 
 def test_what_the_user_says_counts() -> None:
     assert FeeChoice(3).wanted(Estimating(90), 6) == 3
     assert FeeChoice().wanted(Estimating(90), 6) == 90
+    least = FeeChoice(30, at_least=True)
+    assert [least.wanted(Estimating(rate), 6) for rate in (90, 7, None)] == [90, 30, 30]
+    assert (FeeChoice().follows, FeeChoice(3).follows, least.follows) == (True, False, True)
 
 
 def test_a_choice_is_bounded() -> None:

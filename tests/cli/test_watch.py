@@ -129,6 +129,19 @@ class TestSeller:
         waiting = [line.split(", ")[1] for line in lines(result.out, "sat/vB")]
         assert waiting == ["3 sat/vB", "40 sat/vB"]
 
+    def test_a_fee_is_the_least_that_is_paid(self, sale: At, pauses: Pauses) -> None:
+        deal = sale("locked")
+        with weather(fee_rate=3) as now:
+
+            def spike() -> None:
+                now.fee_rate = 40
+
+            pauses(spike, lambda: mine(deal, 1))
+            result = watch(deal, "seller", "--fee", "12")
+        assert result.code == 0
+        waiting = [line.split(", ")[1] for line in lines(result.out, "sat/vB")]
+        assert waiting == ["12 sat/vB", "40 sat/vB"]
+
     def test_a_refund_that_waits_is_outbid_once_the_key_is_out(
         self, sale: At, pauses: Pauses
     ) -> None:

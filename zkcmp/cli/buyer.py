@@ -329,13 +329,14 @@ def watch(
 ) -> None:
     """Wait for the key, open the seal as soon as it is out, or take the refund after the timeout.
 
-    It may be interrupted and started again at any time.
+    It may be interrupted and started again at any time. A --fee is the least to pay; it is raised
+    with the chain's estimate, and when time is short.
     """
     from bitcoin_scripts.fee_rates import FeeChoice
     from zkcmp.exchange.buyer import Buyer, Refunded
     from zkcmp.exchange.watched import Watched
 
-    choice = FeeChoice(fee, accept_high_fee)
+    choice = FeeChoice(fee, accept_high_fee, at_least=True)
     sure = (0, 0)
 
     def look(buyer: Buyer) -> "Watched[Network | Refunded]":

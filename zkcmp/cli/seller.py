@@ -216,13 +216,14 @@ def watch(
 ) -> None:
     """Wait for the lock, redeem as soon as that is safe, and get the claim mined and buried.
 
-    It may be interrupted and started again at any time.
+    It may be interrupted and started again at any time. A --fee is the least to pay; it is raised
+    with the chain's estimate, and when time is short.
     """
     from bitcoin_scripts.fee_rates import FeeChoice
     from zkcmp.exchange.seller import Redeemed, Seller
     from zkcmp.exchange.watched import Watched
 
-    choice = FeeChoice(fee, accept_high_fee)
+    choice = FeeChoice(fee, accept_high_fee, at_least=True)
 
     def look(seller: Seller) -> Watched[Redeemed]:
         with open_chain(chain_dir) as chain:

@@ -222,7 +222,7 @@ def first_claim_rate(
     left = timeout_height - chain.height()
     wanted = choice.wanted(chain, claim_target(left))
     most = choice.most(affordable_sat_per_vb)
-    if choice.sat_per_vb is None and wanted > most:
+    if choice.follows and wanted > most:
         raise NotYet(
             f"a claim that is mined in time costs about {wanted} sat/vB now, and {most} is the "
             "most that this one may pay; the key was not revealed; repeat this when fees have "

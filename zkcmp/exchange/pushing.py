@@ -4,7 +4,7 @@ A replacement pays more per vbyte than what it replaces, and for its own size on
 
     rate(next) >= (fee(waiting) + size) / size,    rate(next) > rate(waiting)
 
-It spends the same output to the same script. Without a rate of the user's, one is sent when the
+It spends the same output to the same script. Unless the user said which rate, one is sent when the
 estimate for the blocks that are left has risen above what the waiting one pays. When time is short
 and a block came without it, it is raised by a quarter whatever the estimate says: estimates can be
 wrong, and nodes can be slow to tell. What is paid is bounded by `FeeChoice.most`.
@@ -76,7 +76,7 @@ def push(
     """
     height = chain.height()
     wanted = choice.wanted(chain, urgency.target_blocks)
-    if choice.sat_per_vb is None:
+    if choice.follows:
         wanted = min(wanted, choice.most(spending.affordable_sat_per_vb))
     if waiting is None:
         return _send(chain, spending, wanted, height)
@@ -86,7 +86,7 @@ def push(
         return _send(chain, spending, max(wanted, least), height)
     spending.record.add(SignedSpend(height, waiting))
     current = spending.sat_per_vb(waiting)
-    if choice.sat_per_vb is None and urgency.pressing:
+    if choice.follows and urgency.pressing:
         wanted = max(wanted, _raised(spending, current, height, choice))
     if wanted <= current:
         return waiting
