@@ -4,6 +4,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from zkcmp.errors import DecodeError, ZkcmpError
@@ -447,3 +449,43 @@ def test_many_constants_made_of_constants_are_bounded(monkeypatch):
     nodes += [_node("Flatten", "x", "y")]
     with pytest.raises(DecodeError, match="computes more than 1000 constants"):
         import_onnx(_model(nodes, {}, (1, 6, 6)).SerializeToString())
+
+
+# --- changed graphs -------------------------------------------------------------------------------
+
+
+def _changed(model: onnx.ModelProto, data: st.DataObject) -> bytes:
+    """The model with a few fields of its nodes, tensors or input replaced."""
+    changed = onnx.ModelProto.FromString(model.SerializeToString())
+    graph, pick = changed.graph, lambda items: data.draw(st.sampled_from(list(items)))
+    names = [t.name for t in graph.initializer] + [o for n in graph.node for o in n.output]
+    for _ in range(data.draw(st.integers(1, 3))):
+        node = pick(graph.node)
+        what = data.draw(st.sampled_from(["attribute", "type", "operator", "input", "less", "dim"]))
+        if what == "attribute" and node.attribute:
+            attribute = pick(node.attribute)
+            attribute.i = pick([-1, 0, 2, 1 << 40])
+            attribute.f = pick([0.0, -1.0, 1e38, float("nan")])
+            attribute.ints[:] = pick([[], [0], [2, 2], [-1, 1 << 62], [1, 2, 3, 4]])
+        elif what == "type" and node.attribute:
+            pick(node.attribute).type = pick(range(1, 9))
+        elif what == "operator":
+            node.op_type = pick([n.op_type for n in graph.node] + ["Gather", "Slice", "Shape"])
+        elif what == "input" and node.input:
+            node.input[pick(range(len(node.input)))] = pick([*names, "x", ""])
+        elif what == "less" and node.input:
+            del node.input[pick(range(len(node.input))) :]
+        elif what == "dim":
+            dims = graph.input[0].type.tensor_type.shape.dim
+            pick(dims).dim_value = pick([0, 1, 2, 3, 70000, 1 << 40])
+    return changed.SerializeToString()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_changed_graphs_are_read_or_refused_in_one_line(data):
+    changed = _changed(_MODELS[data.draw(st.sampled_from(list(_MODELS)))], data)
+    try:
+        quantize(import_onnx(changed), 4, input_bits=2)
+    except ZkcmpError as error:
+        assert "\n" not in str(error)  # noqa: PT017

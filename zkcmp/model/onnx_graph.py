@@ -82,7 +82,8 @@ class OnnxGraph:
     def _read(self, index: int, proto: onnx.NodeProto) -> None:
         where = f"{_node_name(index, proto)} {_operator(proto)}"
         try:
-            self._step(proto)
+            with np.errstate(all="ignore"):  # what overflows is refused as not finite
+                self._step(proto)
         except UnsupportedError as reason:
             detail = f": {reason}" if str(reason) else ""
             self._problems.append(where + detail)

@@ -94,6 +94,15 @@ class Node:
             raise UnsupportedError(f"{name} must be integers")
         return tuple(values)
 
+    def numbers(self, name: str, default: tuple[float, ...] = ()) -> FloatArray:
+        """An attribute of finite floats, at least one."""
+        values = self.attributes.get(name, default)
+        if not isinstance(values, list | tuple) or not all(isinstance(v, float) for v in values):
+            raise UnsupportedError(f"{name} must be floats")
+        if not values:
+            raise UnsupportedError(f"{name} is missing")
+        return _floats(np.array(values))
+
     def number(self, name: str, default: int) -> int:
         """An attribute that is one integer."""
         value = self.attributes.get(name, default)
@@ -212,12 +221,10 @@ def _linear_classifier(node: Node) -> None:
     node.only(
         "coefficients intercepts classlabels_ints classlabels_strings multi_class post_transform"
     )
-    coefficients = _floats(np.asarray(node.attributes.get("coefficients", ()), np.float64))
-    intercepts = _floats(np.asarray(node.attributes.get("intercepts", ()), np.float64))
-    if not len(intercepts) or len(coefficients) % len(intercepts):
+    coefficients, intercepts = node.numbers("coefficients"), node.numbers("intercepts")
+    if len(coefficients) % len(intercepts):
         raise UnsupportedError("as many intercepts as rows of coefficients are needed")
-    labels = node.attributes.get("classlabels_ints")
-    if not labels or list(labels) != list(range(len(intercepts))):
+    if node.ints("classlabels_ints", ()) != tuple(range(len(intercepts))):
         raise UnsupportedError("its classes must be 0, 1, 2, …, with a score each")
     if node.attributes.get("post_transform", b"NONE") not in (b"NONE", b"SOFTMAX", b"LOGISTIC"):
         raise UnsupportedError("post_transform")
@@ -227,8 +234,9 @@ def _linear_classifier(node: Node) -> None:
 def _scaler(node: Node) -> None:
     """(x − offset)·scale."""
     node.only("offset scale")
-    offset = _floats(np.asarray(node.attributes.get("offset", [0.0]), np.float64))
-    scale = _floats(np.asarray(node.attributes.get("scale", [1.0]), np.float64))
+    offset, scale = node.numbers("offset", (0.0,)), node.numbers("scale", (1.0,))
+    if len(offset) != len(scale) and 1 not in (len(offset), len(scale)):
+        raise UnsupportedError(f"{len(offset)} offsets for {len(scale)} scales")
     node.chain.affine(scale, -offset * scale)
 
 
