@@ -28,7 +28,7 @@ from zkcmp.cli.options import (
     open_chain,
 )
 from zkcmp.cli.party import opened, say_damaged, say_wallets
-from zkcmp.cli.samples import load_samples
+from zkcmp.cli.samples import Labels, TestSetName, load_samples, offered_architecture
 from zkcmp.cli.watching import Interval, Once, keep_looking
 
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ def _show_offer(offer: "Offer") -> None:
 @app.command()
 def request(
     deal: DealFolder,
-    test_set: Annotated[
-        str, typer.Option(help="A .npz file with `images` and `labels`; or digits, or mnist.")
-    ],
+    test_set: TestSetName,
     home: BuyerHome = BUYER_HOME,
     accuracy: Annotated[
         str, typer.Option(help="Share that must be right, like 0.95 or 95%, as an exact decimal.")
@@ -80,6 +78,7 @@ def request(
     data: Annotated[
         Path | None, typer.Option(envvar="ZKCMP_DATA", help="Where MNIST's files are.")
     ] = None,
+    labels: Labels = None,
     seller: Annotated[
         str | None, typer.Option(help="Refuse an offer of any other fingerprint.")
     ] = None,
@@ -109,7 +108,7 @@ def request(
             "(docs/sampling.md); use freivalds, or say --accept-unsound-sampling"
         )
     method = chosen_method(backend, commitment, mode, sample)
-    samples = load_samples(test_set, images, skip, data)
+    samples = load_samples(test_set, images, skip, data, labels, offered_architecture(deal))
     wanted = threshold or parse_threshold(accuracy, len(samples))
     with opened(Buyer, home) as buyer:
         begun = buyer.find(deal)

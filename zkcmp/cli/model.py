@@ -10,7 +10,7 @@ import typer
 
 from zkcmp.cli.console import progress_bars, say
 from zkcmp.cli.estimate import InputBits
-from zkcmp.cli.samples import load_samples
+from zkcmp.cli.samples import Labels, TestSetName, load_samples
 
 if TYPE_CHECKING:
     from zkcmp.exchange.costs import Cost
@@ -25,16 +25,6 @@ _NUMBER = re.compile(r"-?[0-9]{1,6}(\.[0-9]{1,20})?")
 app = typer.Typer(help="Look at a network, quantise it, measure it.")
 
 Model = Annotated[Path, typer.Argument(help="The trained network, an ONNX file.")]
-TestSetName = Annotated[
-    str,
-    typer.Option(
-        help="Labelled images: .npz, .npy, IDX, .csv, a folder with one folder a class (see "
-        "docs/models.md); or digits, or mnist."
-    ),
-]
-Labels = Annotated[
-    Path | None, typer.Option(help="The file of the labels, where they have one of their own.")
-]
 Images = Annotated[int, typer.Option(min=0, help="Use so many of the set; 0: all.")]
 Skip = Annotated[int, typer.Option(min=0, help="Leave out so many at its start.")]
 Data = Annotated[Path | None, typer.Option(envvar="ZKCMP_DATA", help="Where MNIST's files are.")]

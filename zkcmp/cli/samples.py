@@ -1,13 +1,42 @@
 """Labelled samples as commands name them: a file or folder, or a set that is known by name."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from zkcmp.errors import ZkcmpError
 
 if TYPE_CHECKING:
     from zkcmp.model.architecture import Architecture
     from zkcmp.model.dataset import TestSet
+
+
+TestSetName = Annotated[
+    str,
+    typer.Option(
+        help="Labelled images: .npz, .npy, IDX, .csv, a folder with one folder a class (see "
+        "docs/models.md); or digits, or mnist."
+    ),
+]
+Labels = Annotated[
+    Path | None, typer.Option(help="The file of the labels, where they have one of their own.")
+]
+
+
+def offered_architecture(deal: Path) -> "Architecture | None":
+    """That of the offer in a deal folder, to arrange images by; None when it cannot be read.
+
+    Nothing about it is checked here.
+    """
+    from zkcmp.exchange.envelope import Kind
+    from zkcmp.exchange.messages import FILE_NAMES, read_offer
+    from zkcmp.model.architecture import Architecture
+
+    try:
+        return Architecture.from_bytes(read_offer(deal / FILE_NAMES[Kind.OFFER]).architecture)
+    except (ZkcmpError, OSError):
+        return None
 
 
 def load_samples(
