@@ -101,6 +101,24 @@ class TestConflict:
         other = double_spend(deal, mined=False)
         assert f"{other} (0 confirmations) spends coins of the lock" in refuses_to_reveal(deal)
 
+    def test_a_double_spend_after_the_reveal_ends_the_deal(
+        self, sale: Callable[[str], Sale]
+    ) -> None:
+        """What the depth asked for is to prevent: the key is out, and the coins are elsewhere."""
+        deal = sale("verified")
+        assert deal.run("buyer", "lock").code == 0
+        mine(deal, 1)
+        assert deal.run("seller", "redeem").code == 0
+        claim = txid_of(spend_of_lock(deal))
+        reorganise(deal, 1, claim)
+        other = double_spend(deal, mined=False)
+        watch = ("seller", "watch", "--once")
+        assert "only a reorganisation brings it back" in deal.run(*watch).out
+        mine(deal, 1)
+        result = deal.run(*watch)
+        assert result.refused
+        assert f"{other} (1 confirmations) spends coins of the lock" in result.err
+
     def test_a_reorganised_lock_is_not_revealed_for(self, sale: Callable[[str], Sale]) -> None:
         deal = sale("locked")
         reorganise(deal, 1)

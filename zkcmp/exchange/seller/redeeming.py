@@ -187,7 +187,7 @@ def _push(
 ) -> CTransaction:
     """Send the claim whose key is out, and its lock where a reorganisation undid that."""
     if chain.get_transaction(case.outpoint.txid) is None:
-        _refuse_conflict(deal, case, chain)
+        _refuse_conflict(deal, case, chain, key_is_out=True)
         chain.broadcast(deal.load_transaction(_LOCK_FILE))
     left = case.htlc.timeout_height - chain.height()
     urgency = Urgency(claim_target(left), 2 * left < case.offer.min_blocks_left)
@@ -223,18 +223,25 @@ def _has_lock(deal: Deal[SellerState], case: _Case) -> bool:
         return False
 
 
-def _refuse_conflict(deal: Deal[SellerState], case: _Case, chain: Chain) -> None:
-    """Raise NotYet when another transaction spends coins of a lock that the chain lost."""
+def _refuse_conflict(
+    deal: Deal[SellerState], case: _Case, chain: Chain, key_is_out: bool = False
+) -> None:
+    """Raise NotYet when another transaction spends coins of a lock that the chain lost.
+
+    DealError once the key is out and that transaction is as deep as the lock had to be.
+    """
     if not _has_lock(deal, case):
         return
+    hint = "only a reorganisation brings it back" if key_is_out else "the buyer must lock again"
     for tx_input in deal.load_transaction(_LOCK_FILE).vin:
         coin = Outpoint(str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n, 0)
         spend = chain.find_spend(coin, _since(case, chain))
         if spend is not None and txid_of(spend) != case.outpoint.txid:
             depth = chain.confirmations(txid_of(spend))
-            raise NotYet(
+            over = key_is_out and depth >= case.offer.confirmations
+            raise (DealError if over else NotYet)(
                 f"{txid_of(spend)} ({depth} confirmations) spends coins of the lock, which cannot "
-                "be mined beside it; the buyer must lock again"
+                f"be mined beside it; {hint}"
             )
 
 
