@@ -1,4 +1,4 @@
-"""`zkcmp buyer`: inspect, request, setup, verify, lock, open, refund, watch, status."""
+"""`zkcmp buyer`: inspect, request, setup, verify, export, lock, open, refund, watch, status."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -188,6 +188,26 @@ def verify(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
     say(f"mode       {verified.method.title}")
     say(f"soundness  {verified.soundness}")
     say("next       `zkcmp buyer lock`")
+
+
+@app.command()
+def export(
+    deal: DealFolder,
+    out: Annotated[Path, typer.Option(help="A directory that only you enter; made if needed.")],
+    home: BuyerHome = BUYER_HOME,
+) -> None:
+    """Write what `verify` verified, and the lock, for a verifier of your own.
+
+    The ciphertext is among it: whoever has that has the network once the key is on the chain.
+    """
+    from zkcmp.exchange.buyer import Buyer
+
+    with opened(Buyer, home) as buyer:
+        names = buyer.export_files(deal, out)
+    say(f"written    {', '.join(names)} in {out}")
+    say(
+        "check      python experiments/verify_standalone.py, which shares no code with this program"
+    )
 
 
 @app.command()

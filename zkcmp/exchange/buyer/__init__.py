@@ -22,6 +22,7 @@ from bitcoin_scripts.fee_rates import FeeChoice
 from bitcoin_scripts.htlc import Htlc
 from zkcmp.errors import DealError
 from zkcmp.exchange.buyer import (
+    exporting,
     funding_draft,
     key_material,
     locking,
@@ -108,6 +109,16 @@ class Buyer(Party[BuyerState]):
         deal = self.need(folder)
         self.check_unshared(out, folder)
         verifying.export(self, deal, out)
+
+    def export_files(self, folder: Path, out: Path) -> list[str]:
+        """Write what `verify` verified as plain files into the directory `out`; their names.
+
+        Raises DealError before `verify`, and for an `out` that others can enter: whoever has the
+        ciphertext has the network once the key is on the chain.
+        """
+        deal = self.need(folder)
+        self.check_unshared(out, folder)
+        return exporting.export_files(self, deal, out)
 
     def lock(
         self, folder: Path, chain: Chain, fee_sat_per_vb: int, abandon: bool = False
