@@ -70,6 +70,9 @@ def test_conv_is_its_definition(layer, bound):
     products = int((taps(layer, x.shape[1:])[0] >= 0).sum()) * layer.out_channels * len(x)
     assert r1cs.n_constraints == products
     assert r1cs.n_wires == 1 + x.size + weight.size + bias.size + products
+    for wires in (found[0].wires, named_wires(r1cs, "weight"), named_wires(r1cs, "bias")):
+        forged = changed(witness, int(wires.reshape(-1)[-1]), 10**6)
+        assert violated_gadgets(r1cs, forged) == {"conv"}
 
 
 def test_conv_leaves_no_product_for_padding():
