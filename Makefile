@@ -2,6 +2,7 @@
 # make test   runs the default test tier
 # make test-snarkjs  runs the tests against npm's snarkjs and circom, where node and npm are
 # make test-regtest  runs the tests against a real bitcoind, named by BITCOIND or obtained by apt
+# make test-faults   runs two hundred settlements in which commands die and nodes fail
 # make experiments        the paper's tables and figures, full size (DATA=directory of MNIST)
 # make experiments-quick  the same with a small network, to see that they run
 # make check  lint and types
@@ -9,7 +10,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-snarkjs test-regtest experiments experiments-quick check clean
+.PHONY: demo test test-snarkjs test-regtest test-faults experiments experiments-quick check clean
 
 demo: $(VENV)/.run
 	$(BIN)/zkcmp demo
@@ -19,6 +20,9 @@ test: $(VENV)/.dev
 
 test-snarkjs: $(VENV)/.dev
 	PYTHON=$(BIN)/python tests/snarkjs/run.sh
+
+test-faults: $(VENV)/.dev
+	$(BIN)/python -m pytest -m faults tests/faults
 
 test-regtest: $(VENV)/.dev
 	$(BIN)/python -m pytest -m regtest -rs tests/regtest
