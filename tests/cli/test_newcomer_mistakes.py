@@ -149,7 +149,7 @@ def test_an_accuracy_that_means_nothing(refused, typed: str, said: str) -> None:
 def test_a_drop_that_means_nothing(refused) -> None:
     quantize = ("model", "quantize", DIGITS, "--test-set", "digits", "--out", "out.onnx")
     assert refused(*quantize, "--max-drop", "5") == (
-        "drop 5 is not below 1 (100%); write 5% for percent"
+        "drop 5 is not below 1 (100%); for percent write 5%"
     )
 
 

@@ -60,7 +60,8 @@ def parse_drop(text: str) -> Fraction:
         raise ZkcmpError(f"drop {text!r} is not a share such as 0.2% or 0.002")
     drop = Fraction(match[1]) / (100 if match[2] else 1)
     if drop >= 1:
-        raise ZkcmpError(f"drop {text} is not below 1 (100%); write {text}% for percent")
+        hint = "" if match[2] else f"; for percent write {text.strip()}%"
+        raise ZkcmpError(f"drop {text.strip()} is not below 1 (100%){hint}")
     return drop
 
 
