@@ -1,5 +1,7 @@
 """Graphs in the style of the exporters people use, each imported unchanged, or refused in full."""
 
+import tracemalloc
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -152,6 +154,43 @@ def _keras_one_channel():
     return _model(nodes, constants, (5, 6, 1))
 
 
+def _keras_pooled():
+    """Averages over rows and columns of (N, H, W, C), as Keras' global pooling is written."""
+    nodes = [
+        _node("Transpose", "x", "nchw", perm=[0, 3, 1, 2]),
+        _node("Conv", "nchw k b", "conv"),
+        _node("Transpose", "conv", "nhwc", perm=[0, 2, 3, 1]),
+        _node("Mul", "nhwc nhwc", "sq"),
+        _node("ReduceMean", "sq", "mean", axes=[1, 2], keepdims=0),
+        _node("MatMul", "mean dense", "y"),
+    ]
+    constants = {"k": _normal(5, 3, 2, 2), "b": _normal(5), "dense": _normal(5, 3)}
+    return _model(nodes, constants, (5, 6, 3))
+
+
+def _keras_flat_scales():
+    """Constants for each feature of a flattened (N, H, W, C), after a square and an average."""
+    nodes = [
+        _node("Transpose", "x", "nchw", perm=[0, 3, 1, 2]),
+        _node("Conv", "nchw k b", "conv", group=3),
+        _node("Mul", "conv conv", "sq"),
+        _node("AveragePool", "sq", "pooled", kernel_shape=[2, 1], strides=[2, 2]),
+        _node("Mul", "pooled channel", "scaled"),
+        _node("Transpose", "scaled", "nhwc", perm=[0, 2, 3, 1]),
+        _node("Add", "nhwc last", "shifted"),
+        _node("Flatten", "shifted", "flat"),
+        _node("Mul", "flat each", "features"),
+        _node("Sub", "features less", "less0"),
+        _node("Gemm", "less0 dense", "y"),
+    ]
+    constants = {
+        "k": _normal(6, 1, 2, 2), "b": _normal(6), "channel": _positive(6, 1, 1),
+        "last": _normal(6), "each": _positive(36), "less": _normal(1, 36),
+        "dense": _normal(36, 3),
+    }  # fmt: skip
+    return _model(nodes, constants, (5, 6, 3))
+
+
 def _batch_norm_everywhere():
     """Before the first convolution, after a square, and on features; a weight transposed."""
     nodes = [
@@ -267,6 +306,8 @@ _MODELS = {
     "pytorch 17": _torch(17),
     "keras nhwc": _keras(),
     "keras one channel": _keras_one_channel(),
+    "keras pooled": _keras_pooled(),
+    "keras flat scales": _keras_flat_scales(),
     "batch norm everywhere": _batch_norm_everywhere(),
     "constants as nodes": _weights_as_constant_nodes(),
     "fully convolutional": _fully_convolutional(),
@@ -274,7 +315,7 @@ _MODELS = {
     "scikit-learn linear": _sklearn_linear(),
     "scikit-learn mlp": _sklearn_mlp(),
 }
-_CHANNELS_LAST = ("keras nhwc", "keras one channel")
+_CHANNELS_LAST = tuple(key for key in _MODELS if key.startswith("keras"))
 
 
 def _compare(data: bytes, network, channels_last: bool, n_classes: int = 3) -> None:
@@ -429,6 +470,31 @@ def test_a_mean_image_goes_into_a_dense_layer():
     model = _model(nodes, {"m": _normal(1, 5, 4), "w": _normal(20, 3)}, (1, 5, 4))
     data = model.SerializeToString()
     _compare(data, import_onnx(data), channels_last=False)
+
+
+@pytest.mark.parametrize(
+    ("shape", "nodes"),
+    [
+        ((60000, 60000, 4), [_node("Flatten", "x", "f"), _node("MatMul", "f w", "y")]),
+        (
+            (1, 60000, 3),
+            [
+                _node("Conv", "x k", "c", dilations=[60000, 1], pads=[60000, 0, 60000, 0]),
+                _node("Flatten", "c", "f"),
+                _node("MatMul", "f w", "y"),
+            ],
+        ),
+    ],
+)
+def test_shapes_are_bounded_before_anything_is_made(shape, nodes):
+    constants = {"w": _normal(4, 3), "k": np.ones((400, 1, 2, 1), np.float32)}
+    tracemalloc.start()
+    try:
+        with pytest.raises(ZkcmpError, match="holds more than"):
+            import_onnx(_model(nodes, constants, shape).SerializeToString())
+        assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    finally:
+        tracemalloc.stop()
 
 
 def test_constants_made_of_constants_are_bounded():

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from zkcmp.errors import ZkcmpError
 from zkcmp.model.float_network import FloatArray, FloatConv, FloatDense, FloatLayer
-from zkcmp.model.layers import Flatten, Shape, Square, SumPool
+from zkcmp.model.layers import Flatten, Shape, Square, SumPool, require_shape
 
 Axes = tuple[int | None, ...]
 
@@ -219,6 +219,7 @@ class FloatChain:
         dims = self._image()
         with _refusals():
             shape = layer.integer_layer(8, 8).output_shape(dims)
+            require_shape("output", shape)
         scale, shift = self._of_channels(dims[0])
         if shift.any() and any(layer.padding):
             raise UnsupportedError(

@@ -29,7 +29,7 @@ from onnx import helper
 from zkcmp.errors import DecodeError, ZkcmpError
 from zkcmp.model.float_chain import Axes, FloatChain, UnsupportedError
 from zkcmp.model.float_network import FloatLayer
-from zkcmp.model.layers import MAX_DIM, MAX_VOLUME, Shape
+from zkcmp.model.layers import MAX_DIM, MAX_VOLUME, Shape, require_shape
 from zkcmp.model.onnx_constants import fold
 from zkcmp.model.onnx_file import TensorReader, quote
 from zkcmp.model.onnx_nodes import (
@@ -213,6 +213,7 @@ def _find_input(
     shape = tuple(d.dim_value for d in dims)[1:]
     if len(shape) not in (1, 2, 3) or not all(1 <= d <= MAX_DIM for d in shape):
         raise ZkcmpError("the ONNX input must have a fixed shape (N, C, H, W) or (N, features)")
+    require_shape("the ONNX input", shape)
     return inputs[0].name, shape, dims[0].dim_value or None
 
 
