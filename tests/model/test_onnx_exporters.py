@@ -348,6 +348,19 @@ def test_exported_graphs_import_unchanged(key):
     assert (logits.argmax(axis=1) == integer.predict(images)).all()
 
 
+@pytest.mark.parametrize(
+    ("seen", "read"), [((8, 6, 3), (3, 8, 6)), ((2, 2, 3), (2, 2, 3)), ((3, 6, 4), (3, 6, 4))]
+)
+def test_images_that_are_only_flattened(seen, read):
+    """Without a transposition only the shape tells whether channels come last."""
+    nodes = [_node("Flatten", "x", "f"), _node("MatMul", "f w", "y")]
+    size = int(np.prod(seen))
+    data = _model(nodes, {"w": _normal(size, 3)}, seen).SerializeToString()
+    network = import_onnx(data)
+    assert network.input_shape == read
+    _compare(data, network, channels_last=read != seen)
+
+
 def test_channels_come_first_for_whoever_gives_images():
     assert import_onnx(_MODELS["keras nhwc"].SerializeToString()).input_shape == (3, 5, 6)
     assert import_onnx(_MODELS["keras one channel"].SerializeToString()).input_shape == (1, 5, 6)

@@ -233,7 +233,7 @@ def _channels_last(name: str, shape: Shape, graph: onnx.GraphProto) -> bool:
             return perm == (0, 3, 1, 2)
         if node.op_type in ("Conv", "AveragePool", "GlobalAveragePool", "BatchNormalization"):
             return False
-    return shape[2] in (1, 3, 4) and shape[0] not in (1, 3, 4)
+    return shape[2] in (1, 3, 4) and min(shape[:2]) > 4
 
 
 def _constant(attributes: dict[str, Any]) -> np.ndarray:
