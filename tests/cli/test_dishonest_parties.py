@@ -85,18 +85,15 @@ def test_buyer_refuses_an_offer(
     assert said in refused_without_a_trace(deal, Sale.request)
 
 
-@pytest.mark.parametrize(("architecture", "said"), [(WRAPPING, "wrap"), (LARGE, "entries")])
-def test_seller_refuses_to_seal(
-    sale: Callable[[str], Sale], architecture: Architecture, said: str
-) -> None:
+def test_seller_refuses_to_seal(sale: Callable[[str], Sale]) -> None:
     deal = sale("ready")
-    tensors = [np.zeros(spec.shape, np.int64) for spec in architecture.tensors()]
+    tensors = [np.zeros(spec.shape, np.int64) for spec in WRAPPING.tensors()]
     before = deal.tree()
     with (
         Seller.opened(deal.root / "seller") as seller,
-        pytest.raises(VerificationError, match=said),
+        pytest.raises(VerificationError, match="wrap"),
     ):
-        seller.seal(deal.deal, Network(architecture, tensors), Terms(PRICE_SAT))
+        seller.seal(deal.deal, Network(WRAPPING, tensors), Terms(PRICE_SAT))
     assert deal.tree() == before
 
 
