@@ -84,9 +84,9 @@ def test_commands_exist(path: Path) -> None:
 
 
 def test_commands_are_found_in_every_form() -> None:
-    page = "\n".join(
-        ["a `zkcmp seller", "status` of", "", "    zkcmp chain height", "", "```sh", "zkcmp demo"]
-        + ["zkcmp buyer open \\", "  --deal D", "```", ""]
+    page = (
+        "a `zkcmp seller\nstatus` of\n\n    zkcmp chain height\n\n```sh\nzkcmp demo\n"
+        "zkcmp buyer open \\\n  --deal D\n```\n"
     )
     assert sorted(" ".join(line.split()) for line in command_lines(page)) == [
         "zkcmp buyer open --deal D",
