@@ -9,7 +9,7 @@ Point j goes to bucket |d| with the sign of d times the sign of s.
 
 import numpy as np
 
-from zkcmp.bn254.jit import kernel
+from zkcmp.bn254.jit import inlined, kernel
 from zkcmp.bn254.params import FR_MODULUS
 
 _MODULUS = np.array([(FR_MODULUS >> (64 * k)) & (2**64 - 1) for k in range(4)], np.uint64)
@@ -40,16 +40,23 @@ def to_sign_magnitude(words, negative, bit_lengths):
                 under2 = one if d < borrow else zero
                 words[j, k] = e
                 borrow = under | under2
-        length = 0
+        bit_lengths[j] = 0
         for k in range(3, -1, -1):
             if words[j, k] != zero:
-                w = words[j, k]
-                length = 64 * k
-                while w != zero:
-                    w = w >> one
-                    length += 1
+                bit_lengths[j] = 64 * k + _bit_length(words[j, k])
                 break
-        bit_lengths[j] = length
+
+
+@inlined
+def _bit_length(w):
+    """Of a word that is not zero."""
+    length = 1
+    for shift in (32, 16, 8, 4, 2, 1):
+        high = w >> np.uint64(shift)
+        if high != np.uint64(0):
+            w = high
+            length += shift
+    return length
 
 
 @kernel

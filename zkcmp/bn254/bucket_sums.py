@@ -1,5 +1,7 @@
 """From bucket sums to the multi-scalar product: Σ_b b·B_b for a window, Horner over the windows."""
 
+import numpy as np
+
 from zkcmp.bn254.body import LANES
 from zkcmp.bn254.curve import (
     add_affine,
@@ -14,6 +16,7 @@ from zkcmp.bn254.curve import (
 )
 from zkcmp.bn254.jit import kernel
 from zkcmp.bn254.lane_points import (
+    copy_record,
     load_entries,
     load_strided,
     store_points,
@@ -34,7 +37,14 @@ def copy_entries(points, entries, count, out, first_group):
 def scatter(records, numbers, count, table):
     """table[numbers[k]] = records[k]."""
     for k in range(count):
-        table[numbers[k]] = records[k]
+        copy_record(records, k, table, np.int64(numbers[k]))
+
+
+@kernel
+def gather(records, numbers, out):
+    """out[k] = records[numbers[k]]."""
+    for k in range(len(numbers)):
+        copy_record(records, np.int64(numbers[k]), out, k)
 
 
 @kernel

@@ -12,6 +12,7 @@ equal, opposite or infinite, because neither curve has a point of order 2.
 from numba.extending import intrinsic, overload
 
 from zkcmp.bn254.body import BODY
+from zkcmp.bn254.inversion import invert_fq
 from zkcmp.bn254.jit import inlined, kernel
 from zkcmp.bn254.lane_points import lane_bit_mask, rotate
 from zkcmp.bn254.lanes import (
@@ -39,11 +40,9 @@ from zkcmp.bn254.lanes import (
     unary,
 )
 from zkcmp.bn254.params import CURVE_B, FQ_MODULUS, FROBENIUS_X, FROBENIUS_Y, TWIST_B
-from zkcmp.bn254.power import exponent_bits, power
 
 _B3 = 3 * CURVE_B, 0
 _TWIST_B3 = tuple(3 * c % FQ_MODULUS for c in TWIST_B)
-_EXPONENT = exponent_bits(FQ_MODULUS - 2)
 
 
 def _times(constants_g1, constants_g2):
@@ -67,12 +66,6 @@ times_b = _times((CURVE_B, 0), TWIST_B)
 # ψ(x, y) = (x̄·ξ^((p−1)/3), ȳ·ξ^((p−1)/2)), ξ = 9 + u: the Frobenius map seen on the twist
 frobenius_x = _times((0, 0), FROBENIUS_X)
 frobenius_y = _times((0, 0), FROBENIUS_Y)
-
-
-@kernel
-def invert_fq(x):
-    """x^(p − 2), the inverse; 0 gives 0."""
-    return power(x, _EXPONENT)
 
 
 def invert(x):

@@ -15,10 +15,10 @@ from typing import Any, Literal
 import numpy as np
 
 from zkcmp.bn254 import g1, g2, reference
-from zkcmp.bn254.body import LANES, LIMBS
+from zkcmp.bn254.body import LANES
 from zkcmp.bn254.bucket_plan import PAD_GROUPS, unsigned_digit_entries
 from zkcmp.bn254.fr import FrVector, padded
-from zkcmp.bn254.pair_sums import BATCH_GROUPS, add_pairs
+from zkcmp.bn254.pair_sums import add_pairs, new_scratch
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.point_arrays import from_kernel_form, to_kernel_form
 from zkcmp.bn254.threads import parallel_map
@@ -33,17 +33,14 @@ _SLACK = (PAD_GROUPS + 2) * LANES
 _BLOCK = 4096
 
 
-def _scratch(points: np.ndarray) -> np.ndarray:
-    return np.empty((BATCH_GROUPS, LIMBS * (points.ndim - 2), LANES), np.uint64)
-
-
 def _add_rows(points: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """points[left] + points[right] for index arrays of one length."""
     n = len(left)
     entries = [np.zeros(padded(n) + _SLACK, np.uint32) for _ in range(2)]
     entries[0][:n], entries[1][:n] = left, right
     out = np.zeros((padded(n), *points.shape[1:]), np.uint64)
-    add_pairs(points, entries[0], points, entries[1], 0, padded(n) // LANES, out, _scratch(points))
+    scratch = new_scratch(points.shape[1:])
+    add_pairs(points, entries[0], points, entries[1], 0, padded(n) // LANES, out, scratch)
     return out[:n]
 
 
@@ -96,7 +93,7 @@ def fixed_base_mul(group: Group, scalars: FrVector) -> np.ndarray:
             spaces[key] = (
                 np.empty((_BLOCK, *shape), np.uint64),
                 np.zeros(_BLOCK + _SLACK, np.uint32),
-                _scratch(table),
+                new_scratch(shape),
             )
         block, entries, scratch = spaces[key]
         stop = min(start + _BLOCK, n)

@@ -2,7 +2,7 @@
 
     load_fr, store_fr, …    SoA arrays (LIMBS, n) uint64, Montgomery form, group i = lanes LANES·i…
     broadcast_fr, gather_fr one column in every lane; columns by an index array
-    load_scratch            (n, limbs, LANES) arrays private to a kernel
+    load_scratch, kept      (n, limbs, LANES) arrays private to a kernel
     load_words, store_words (n, 4) uint64 little-endian integers below 2^256
 
 What lies in an array is below 2p unless the function's name or docstring says otherwise. Points
@@ -206,40 +206,46 @@ store_fr = intrinsic(_store_soa)
 store_fq = store_fr
 
 
-@intrinsic
-def load_scratch(typingctx, scratch, i, like):
-    """Element i of a scratch array (n, limbs, LANES); its field is that of `like`."""
-    fields = elements_of(like, None, None)
-    result = type_of([Element(e.field, 2) for e in fields])
+def _load_scratch(as_is: bool) -> Any:
+    def typer(typingctx, scratch, i, like):
+        fields = [Element(e.field, e.bound if as_is else 2) for e in elements_of(like, None, None)]
 
-    def codegen(context, b, signature, args):
-        loaded = []
-        for part, e in enumerate(fields):
-            limbs = []
-            for k in range(LIMBS):
-                row = I64(part * LIMBS + k)
-                address = address_of(context, b, scratch, args[0], [args[1], row])
-                limbs.append(b.load(_vector_pointer(b, address), align=8))
-            loaded.append(Element(e.field, 2, BODY.pack(b, limbs)))
-        return value_of(loaded, b)
+        def codegen(context, b, signature, args):
+            loaded = []
+            for part, e in enumerate(fields):
+                limbs = []
+                for k in range(LIMBS):
+                    row = I64(part * LIMBS + k)
+                    address = address_of(context, b, scratch, args[0], [args[1], row])
+                    limbs.append(b.load(_vector_pointer(b, address), align=8))
+                loaded.append(Element(e.field, e.bound, BODY.pack(b, limbs)))
+            return value_of(loaded, b)
 
-    return result(scratch, types.intp, like), codegen
+        return type_of(fields)(scratch, types.intp, like), codegen
+
+    return typer
 
 
-@intrinsic
-def store_scratch(typingctx, scratch, i, x):
-    """The inverse of load_scratch."""
+def _store_scratch(as_is: bool) -> Any:
+    def typer(typingctx, scratch, i, x):
+        def codegen(context, b, signature, args):
+            for part, e in enumerate(elements_of(x, args[2], b)):
+                value = e.value if as_is else Arithmetic(b).reduce(e).value
+                for k, limb in enumerate(BODY.unpack(b, value)):
+                    row = I64(part * LIMBS + k)
+                    address = address_of(context, b, scratch, args[0], [args[1], row])
+                    b.store(limb, _vector_pointer(b, address), align=8)
+            return context.get_dummy_value()
 
-    def codegen(context, b, signature, args):
-        for part, e in enumerate(elements_of(x, args[2], b)):
-            limbs = BODY.unpack(b, Arithmetic(b).reduce(e).value)
-            for k, limb in enumerate(limbs):
-                row = I64(part * LIMBS + k)
-                address = address_of(context, b, scratch, args[0], [args[1], row])
-                b.store(limb, _vector_pointer(b, address), align=8)
-        return context.get_dummy_value()
+        return types.void(scratch, types.intp, x), codegen
 
-    return types.void(scratch, types.intp, x), codegen
+    return typer
+
+
+# element i of a scratch array (n, limbs, LANES); its field is that of `like`
+load_scratch, store_scratch = intrinsic(_load_scratch(False)), intrinsic(_store_scratch(False))
+# the same without reduction: what was kept has the bound of what it is loaded like
+kept, keep = intrinsic(_load_scratch(True)), intrinsic(_store_scratch(True))
 
 
 def _load_words(field: str) -> Any:

@@ -151,6 +151,28 @@ def prefetch_entries(typingctx, points, entries, position):
 
 
 @intrinsic
+def copy_record(typingctx, source, i, target, j):
+    """target[j] = source[i], whole lines at a time."""
+    coordinates = _coordinates(source)
+    line_type = ir.VectorType(I64, 8)
+
+    def codegen(context, b, signature, args):
+        places = [
+            _record_address(b, _base(context, b, ty, array), index, coordinates)
+            for ty, array, index in ((source, *args[:2]), (target, *args[2:]))
+        ]
+        for line in range(coordinates):
+            read, written = (
+                b.bitcast(b.gep(place, [I64(64 * line)]), line_type.as_pointer())
+                for place in places
+            )
+            b.store(b.load(read, align=8), written, align=8)
+        return context.get_dummy_value()
+
+    return types.void(source, types.intp, target, types.intp), codegen
+
+
+@intrinsic
 def load_points(typingctx, points, i):
     """Points LANES·i … LANES·i + LANES − 1."""
     coordinates = _coordinates(points)

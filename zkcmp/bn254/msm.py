@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkcmp.bn254 import bucket_plan, bucket_sums
-from zkcmp.bn254.body import LANES, LIMBS
+from zkcmp.bn254 import aligned, bucket_plan, bucket_sums
+from zkcmp.bn254.body import LANES
 from zkcmp.bn254.bucket_plan import PAD_GROUPS
 from zkcmp.bn254.fr import FrVector, padded
-from zkcmp.bn254.pair_sums import BATCH_GROUPS, add_pairs
+from zkcmp.bn254.pair_sums import add_pairs, new_scratch
 from zkcmp.bn254.point_arrays import from_kernel_form, is_infinity, to_kernel_form
 from zkcmp.bn254.threads import parallel_map, parallel_ranges, thread_count
 
@@ -52,8 +52,7 @@ class _Workspace:
     def __init__(self, point_shape: tuple[int, ...]):
         self.point_shape = point_shape
         self._arrays: dict[str, np.ndarray] = {}
-        rows = LIMBS * (len(point_shape) - 1)
-        self.scratch = np.empty((BATCH_GROUPS, rows, LANES), np.uint64)
+        self.scratch = new_scratch(point_shape)
 
     def array(self, name: str, n: int, dtype: type = np.uint32) -> np.ndarray:
         return self._get(name, (n,), dtype)
@@ -64,7 +63,7 @@ class _Workspace:
     def _get(self, name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
         have = self._arrays.get(name)
         if have is None or len(have) < shape[0]:
-            self._arrays[name] = have = np.empty(shape, dtype)
+            self._arrays[name] = have = aligned.empty(shape, dtype)
         return have
 
 
@@ -72,29 +71,29 @@ class _Workspace:
 class _Task:
     """Some windows of one chunk of a class, and the table of bucket sums that they add to.
 
-    digits: (windows, n). table and occupied have `width` places for each window, one after another.
+    digits: (windows, n), those of n `points`, with signs of their own in `negative`. table and
+    occupied have `width` places for each window, one after another.
     """
 
+    points: np.ndarray
+    negative: np.ndarray
     digits: np.ndarray
-    index: np.ndarray
-    start: int
     table: np.ndarray
     occupied: np.ndarray
 
 
-def _sorted_entries(
-    negative: np.ndarray, task: _Task, space: _Workspace
-) -> tuple[np.ndarray, np.ndarray]:
+def _sorted_entries(task: _Task, space: _Workspace) -> tuple[np.ndarray, np.ndarray]:
     """bucket_start and entries of all windows, as if they were one with so many more buckets."""
     windows, n = task.digits.shape
     width = len(task.occupied) // windows
     entries = space.array("entries", windows * n + _SLACK)
     bucket_start = np.zeros(windows * width + 2, np.int64)
     local = np.empty(width + 2, np.int64)
+    places = np.arange(n, dtype=np.uint32)
     total = 0
     for w in range(windows):
         found = bucket_plan.sort_into_buckets(
-            task.digits[w], task.index, task.start, negative, local, entries[total:]
+            task.digits[w], places, 0, task.negative, local, entries[total:]
         )
         bucket_start[1 + w * width : 1 + (w + 1) * width] = local[1:-1] + total
         total += found
@@ -102,14 +101,14 @@ def _sorted_entries(
     return bucket_start, entries
 
 
-def _add_windows(bases: np.ndarray, negative: np.ndarray, task: _Task, space: _Workspace) -> None:
+def _add_windows(task: _Task, space: _Workspace) -> None:
     """Add the sum of every bucket's points to its record in the table, in kernel form."""
     places = len(task.occupied)
-    bucket_start, entries = _sorted_entries(negative, task, space)
+    bucket_start, entries = _sorted_entries(task, space)
     longest = max(task.digits.size // 2, places) + _SLACK
     left, right = space.array("left", longest), space.array("right", longest)
     singles, numbers = (space.array(name, places + _SLACK) for name in ("singles", "numbers"))
-    points, level = bases, 0
+    points, level = task.points, 0
     while True:
         pairs, whole, odd = bucket_plan.plan_level(
             bucket_start, entries, left, right, singles, LANES
@@ -208,8 +207,9 @@ def msm(bases: np.ndarray, scalars: FrVector) -> np.ndarray:
 
     def run(task: _Task) -> None:
         space = spaces.setdefault(threading.get_ident(), _Workspace(shape))
-        _add_windows(bases, negative, task, space)
+        _add_windows(task, space)
 
+    chunk = _CHUNK_BYTES // bases[0].nbytes
     partial = []
     for bits, index in _classes(lengths):
         c = window_bits(len(index), bits)
@@ -217,11 +217,13 @@ def msm(bases: np.ndarray, scalars: FrVector) -> np.ndarray:
         width = max(1 << (c - 1), LANES)
         # with fewer windows than threads, the points are dealt out in slices, each with its tables
         slices = -(-thread_count() // windows) if len(index) > _CLASS_MINIMUM else 1
-        tables = np.zeros((padded(slices * windows), width, *shape), np.uint64)
+        tables = aligned.zeros((padded(slices * windows), width, *shape))
         occupied = np.zeros((slices * windows, width), np.bool_)
-        for chunks in _rounds(len(index), slices, _CHUNK_BYTES // bases[0].nbytes):
+        copies = aligned.empty((slices, min(chunk, -(-len(index) // slices)) + 1, *shape))
+        for chunks in _rounds(len(index), slices, chunk):
             tasks = []
             for k, (start, stop) in enumerate(chunks):
+                _copy_points(bases, index[start:stop], copies[k])
                 digits = np.empty((windows, stop - start), np.int16)
                 _fill_digits(words, index, start, stop, c, digits)
                 many = _windows_in_task(stop - start, windows)
@@ -229,9 +231,9 @@ def msm(bases: np.ndarray, scalars: FrVector) -> np.ndarray:
                     part = slice(k * windows + w, k * windows + min(w + many, windows))
                     tasks.append(
                         _Task(
+                            copies[k],
+                            negative[index[start:stop]],
                             digits[w : w + many],
-                            index,
-                            start,
                             tables[part].reshape(-1, *shape),
                             occupied[part].reshape(-1),
                         )
@@ -256,6 +258,13 @@ def _rounds(n: int, slices: int, chunk: int) -> Iterator[list[tuple[int, int]]]:
     for part in range(parts):
         first = [k * parts + part for k in range(slices)]
         yield [(edges[k], edges[k + 1]) for k in first]
+
+
+def _copy_points(bases: np.ndarray, index: np.ndarray, out: np.ndarray) -> None:
+    """The points of a chunk side by side: a table on huge pages, with nothing else in it."""
+    parallel_ranges(
+        lambda i, j: bucket_sums.gather(bases, index[i:j], out[i:j]), len(index), grain=4096
+    )
 
 
 def _fill_digits(

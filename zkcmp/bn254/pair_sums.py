@@ -9,10 +9,13 @@ that one is, and then the same batch is done again with every case distinguished
 right for every input, and the price is paid only where it is due.
 """
 
-from zkcmp.bn254.body import LANES
+import numpy as np
+
+from zkcmp.bn254 import aligned
+from zkcmp.bn254.body import LANES, LIMBS
 from zkcmp.bn254.curve import invert
 from zkcmp.bn254.jit import inlined, kernel
-from zkcmp.bn254.lane_memory import load_scratch, store_scratch
+from zkcmp.bn254.lane_memory import keep, kept, load_scratch, store_scratch
 from zkcmp.bn254.lane_points import load_entries, prefetch_entries, store_points
 from zkcmp.bn254.lanes import (
     add,
@@ -34,9 +37,18 @@ from zkcmp.bn254.lanes import (
     sub_reduced,
 )
 
-# groups of LANES pairs that share an inversion, and how far ahead operands are prefetched
-BATCH_GROUPS = 256
-AHEAD = 15  # below bucket_plan.PAD_GROUPS
+# groups of LANES pairs that share an inversion, an even number; what is kept of each must stay in
+# the second-level cache
+_BATCH_GROUPS = 128
+# values kept for the way back
+_KEPT = 5
+# how far ahead operands are prefetched; below bucket_plan.PAD_GROUPS
+AHEAD = 8
+
+
+def new_scratch(point_shape: tuple[int, ...]) -> np.ndarray:
+    """What `add_pairs` works in, for points (2, 4) or (2, 2, 4)."""
+    return aligned.empty((_BATCH_GROUPS * _KEPT, LIMBS * (len(point_shape) - 1), LANES))
 
 
 @inlined
@@ -100,30 +112,68 @@ def _add_any_batch(augends, left, addends, right, start, stop, out, scratch):
         store_points(out, i, x3, y3)
 
 
+@inlined
+def _keep_pair(augends, left, addends, right, i, running, infinite, scratch, slot):
+    """What the way back needs of group i goes to the slot; the product and the mask so far."""
+    prefetch_entries(augends, left, (i + AHEAD) * LANES)
+    prefetch_entries(addends, right, (i + AHEAD) * LANES)
+    p = load_entries(augends, left, i * LANES)
+    q = load_entries(addends, right, i * LANES)
+    denominator = sub(q[0], p[0])
+    keep(scratch, _KEPT * slot, running)
+    keep(scratch, _KEPT * slot + 1, denominator)
+    keep(scratch, _KEPT * slot + 2, sub(q[1], p[1]))
+    keep(scratch, _KEPT * slot + 3, p[0])
+    keep(scratch, _KEPT * slot + 4, p[1])
+    infinite = mask_or(infinite, mask_or(is_exact_zero(p[0]), is_exact_zero(q[0])))
+    return reduce(mul(running, denominator)), infinite
+
+
 @kernel
 def _add_batch(augends, left, addends, right, start, stop, out, scratch):
-    """A batch of ordinary pairs; False, with nothing written, when one is not."""
+    """A batch of ordinary pairs; False, with nothing written, when one is not.
+
+    Two chains of running products, of the even and of the odd groups, so that there is always a
+    product that does not wait for the one before. Of an odd number of groups the last is in both.
+    """
     p = load_entries(augends, left, start * LANES)
-    running = reduce(same_field_one(p[0]))
-    infinite = is_exact_zero(running)
-    for i in range(start, stop):
-        prefetch_entries(augends, left, (i + AHEAD) * LANES)
-        prefetch_entries(addends, right, (i + AHEAD) * LANES)
-        p = load_entries(augends, left, i * LANES)
-        q = load_entries(addends, right, i * LANES)
-        infinite = mask_or(infinite, mask_or(is_exact_zero(p[0]), is_exact_zero(q[0])))
-        store_scratch(scratch, i - start, running)
-        running = reduce(mul(running, sub(q[0], p[0])))
-    if any_lane(mask_or(infinite, is_zero(running))):
+    even = reduce(same_field_one(p[0]))
+    odd, difference = even, sub(p[0], p[0])
+    infinite = is_exact_zero(even)
+    steps = (stop - start + 1) // 2
+    for k in range(steps):
+        i = start + 2 * k
+        j = min(i + 1, stop - 1)
+        even, infinite = _keep_pair(
+            augends, left, addends, right, i, even, infinite, scratch, 2 * k
+        )
+        odd, infinite = _keep_pair(
+            augends, left, addends, right, j, odd, infinite, scratch, 2 * k + 1
+        )
+    product = reduce(mul(even, odd))
+    if any_lane(mask_or(infinite, is_zero(product))):
         return False
-    running = reduce(invert(running))
-    for i in range(stop - 1, start - 1, -1):
-        p = load_entries(augends, left, i * LANES)
-        q = load_entries(addends, right, i * LANES)
-        inverse = mul(running, load_scratch(scratch, i - start, running))
-        running = reduce(mul(running, sub(q[0], p[0])))
-        x3, y3 = _sum_of_pair(p, q, sub(q[1], p[1]), inverse)
-        store_points(out, i, x3, y3)
+    inverse = invert(product)
+    even, odd = reduce(mul(inverse, odd)), reduce(mul(inverse, even))
+    for k in range(steps - 1, -1, -1):
+        i = start + 2 * k
+        j = min(i + 1, stop - 1)
+        a, b = _KEPT * 2 * k, _KEPT * (2 * k + 1)
+        inverse0 = mul(even, kept(scratch, a, even))
+        inverse1 = mul(odd, kept(scratch, b, odd))
+        even = reduce(mul(even, kept(scratch, a + 1, difference)))
+        odd = reduce(mul(odd, kept(scratch, b + 1, difference)))
+        slope0 = mul(kept(scratch, a + 2, difference), inverse0)
+        slope1 = mul(kept(scratch, b + 2, difference), inverse1)
+        square0, square1 = sqr(slope0), sqr(slope1)
+        x0, x1 = kept(scratch, a + 3, even), kept(scratch, b + 3, odd)
+        # x2 = x1 + difference
+        sum0 = sub_both(square0, double(x0), kept(scratch, a + 1, difference))
+        sum1 = sub_both(square1, double(x1), kept(scratch, b + 1, difference))
+        y0 = mul(slope0, sub(x0, sum0))
+        y1 = mul(slope1, sub(x1, sum1))
+        store_points(out, i, sum0, sub_reduced(y0, kept(scratch, a + 4, even)))
+        store_points(out, j, sum1, sub_reduced(y1, kept(scratch, b + 4, odd)))
     return True
 
 
@@ -133,11 +183,11 @@ def add_pairs(augends, left, addends, right, start, stop, out, scratch):
 
     left, right: entries (lane_points.py), valid up to AHEAD groups beyond stop. out may be augends
     when left is the identity.
-    scratch: (BATCH_GROUPS, LIMBS, LANES) uint64, for G2 (BATCH_GROUPS, 2·LIMBS, LANES).
+    scratch: new_scratch(shape of a point).
     """
     i = start
     while i < stop:
-        j = min(i + BATCH_GROUPS, stop)
+        j = min(i + _BATCH_GROUPS, stop)
         if not _add_batch(augends, left, addends, right, i, j, out, scratch):
             _add_any_batch(augends, left, addends, right, i, j, out, scratch)
         i = j

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from zkcmp.bn254 import bucket_plan, bucket_sums
+from zkcmp.bn254 import aligned, bucket_plan, bucket_sums
 from zkcmp.bn254.body import LANES, LIMBS
 from zkcmp.bn254.bucket_plan import PAD_GROUPS
 from zkcmp.bn254.curve import double_projective, invert, lift
@@ -24,7 +24,7 @@ from zkcmp.bn254.jit import kernel
 from zkcmp.bn254.lane_memory import load_scratch, store_scratch
 from zkcmp.bn254.lane_points import load_points, store_points
 from zkcmp.bn254.lanes import mul, reduce, same_field_one
-from zkcmp.bn254.pair_sums import BATCH_GROUPS, add_pairs
+from zkcmp.bn254.pair_sums import add_pairs, new_scratch
 from zkcmp.bn254.point_arrays import from_kernel_form, is_infinity, to_kernel_form
 from zkcmp.bn254.threads import parallel_map, parallel_ranges, thread_count
 
@@ -87,7 +87,7 @@ class FixedBases:
         whole = np.empty((self.stride, 2, 4), np.uint64)
         whole[: self.n], whole[self.n :] = points, points[0]
         whole = to_kernel_form(whole)
-        self.table = np.empty((self.windows * self.stride, 2, 4), np.uint64)
+        self.table = aligned.empty((self.windows * self.stride, 2, 4))
 
         def fill(start: int, stop: int) -> None:
             scratch = np.empty((4 * self.windows, LIMBS, LANES), np.uint64)
@@ -115,10 +115,10 @@ class _Space:
         self.left, self.right = (np.empty(longest, np.uint32) for _ in range(2))
         self.singles, self.numbers = (np.empty(buckets + _SLACK, np.uint32) for _ in range(2))
         size = padded(entries // 2 + 1) + padded(buckets) + 2 * LANES
-        self.levels = [np.empty((size, 2, 4), np.uint64) for _ in range(2)]
-        self.buckets = np.empty((max(buckets, LANES), 2, 4), np.uint64)
+        self.levels = [aligned.empty((size, 2, 4)) for _ in range(2)]
+        self.buckets = aligned.empty((max(buckets, LANES), 2, 4))
         self.occupied = np.empty(buckets, np.bool_)
-        self.scratch = np.empty((BATCH_GROUPS, LIMBS, LANES), np.uint64)
+        self.scratch = new_scratch((2, 4))
 
     def weighted_sum(self, words: np.ndarray, first: int) -> np.ndarray:
         """Σ_j words[j]·P_(first+j), (2, 4) in kernel form; `words` is overwritten."""
@@ -229,7 +229,6 @@ def _add(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     numbers = np.zeros(padded(n) + _SLACK, np.uint32)
     numbers[:n] = np.arange(n)
     out = np.empty((padded(n), 2, 4), np.uint64)
-    scratch = np.empty((BATCH_GROUPS, LIMBS, LANES), np.uint64)
     left, right = np.ascontiguousarray(left), np.ascontiguousarray(right)
-    add_pairs(left, numbers, right, numbers, 0, padded(n) // LANES, out, scratch)
+    add_pairs(left, numbers, right, numbers, 0, padded(n) // LANES, out, new_scratch((2, 4)))
     return out[:n]

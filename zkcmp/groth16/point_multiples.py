@@ -17,11 +17,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zkcmp.bn254.body import LANES, LIMBS
+from zkcmp.bn254.body import LANES
 from zkcmp.bn254.bucket_plan import PAD_GROUPS
 from zkcmp.bn254.fr import FrVector, padded
 from zkcmp.bn254.ntt import bit_reversed, root_of_unity
-from zkcmp.bn254.pair_sums import BATCH_GROUPS, add_pairs
+from zkcmp.bn254.pair_sums import add_pairs, new_scratch
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.point_arrays import from_kernel_form, is_infinity, to_kernel_form
 from zkcmp.bn254.threads import parallel_map
@@ -108,7 +108,7 @@ def _block_sums(left: np.ndarray, right: np.ndarray, negate: bool) -> np.ndarray
     ours[:n] = np.arange(n)
     theirs = ours | _NEGATED if negate else ours
     out = np.empty((padded(n), *left.shape[1:]), np.uint64)
-    scratch = np.empty((BATCH_GROUPS, LIMBS * (left.ndim - 2), LANES), np.uint64)
+    scratch = new_scratch(left.shape[1:])
     add_pairs(left, ours, right, theirs, 0, padded(n) // LANES, out, scratch)
     return out[:n]
 
