@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import g1, g2, reference
+from zkcmp.bn254 import aligned, bucket_tree, g1, g2, reference
 from zkcmp.bn254 import msm as engine
 from zkcmp.bn254.fixed_base import fixed_base_mul
 from zkcmp.bn254.fr import FrVector
@@ -23,19 +23,19 @@ GROUPS = {"g1": (g1, reference.G1), "g2": (g2, reference.G2)}
 _guarded: list[np.ndarray] = []
 
 
-class GuardedWorkspace(engine._Workspace):
-    def _get(self, name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
-        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        raw = np.full(GUARD + size + GUARD, 0xFF, np.uint8)
-        _guarded.append(raw)
-        return raw[GUARD : GUARD + size].view(dtype).reshape(shape)
+def guarded_empty(shape: tuple[int, ...], dtype: type = np.uint64) -> np.ndarray:
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.full(GUARD + size + GUARD, 0xFF, np.uint8)
+    _guarded.append(raw)
+    return raw[GUARD : GUARD + size].view(dtype).reshape(shape)
 
 
 @pytest.fixture(autouse=True)
 def guards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     _guarded.clear()
-    monkeypatch.setattr(engine, "_Workspace", GuardedWorkspace)
+    monkeypatch.setattr(aligned, "empty", guarded_empty)
     yield
+    assert _guarded
     assert all((raw[:GUARD] == 0xFF).all() for raw in _guarded)
     assert all((raw[-GUARD:] == 0xFF).all() for raw in _guarded)
     _guarded.clear()
@@ -79,6 +79,9 @@ def test_random_shapes(seed: int, pools, monkeypatch: pytest.MonkeyPatch) -> Non
     if seed % 2:
         # one window to a task, or several, or all
         monkeypatch.setattr(engine, "_TASK_ENTRIES", rng.choice([1, 3000, 20_000]))
+    if seed % 4 == 0:
+        # buckets cut in many ranges
+        monkeypatch.setattr(bucket_tree, "RANGE_BYTES", 128 * rng.choice([1, 2, 9, 100]))
     n = rng.choice([seed + 1, rng.randrange(1, 400), rng.randrange(1, POOL), 1024, 1025])
     if seed % 3 == 0:
         n = min(n, 500)

@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import g1, row_msm
+from zkcmp.bn254 import bucket_tree, g1
 from zkcmp.bn254.fixed_base import fixed_base_mul
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.msm import msm
@@ -72,7 +72,7 @@ def test_long_rows_in_several_ranges_of_buckets() -> None:
     n = 6000
     a, s = FrVector.powers(0xABCDEF, n), FrVector.powers(0x123456789ABCDEF, 2 * n)
     bases = FixedBases(fixed_base_mul("g1", a))
-    assert bases.windows * n > row_msm._RANGE_ENTRIES
+    assert bases.windows * n > bucket_tree.RANGE_BYTES // 64
     sums = [(a * s.slice(0, n)).sum(), (a * s.slice(n, 2 * n)).sum()]
     got = g1.to_affine_ints(msm_rows(bases, s, 2))
     assert got == [G1.mul(G1.generator, k) for k in sums]

@@ -12,6 +12,7 @@ from typing import Any, Union
 
 import numpy as np
 
+from zkcmp.bn254 import aligned
 from zkcmp.bn254 import fr_kernels as kernels
 from zkcmp.bn254.body import BODY, LANES, LIMBS
 from zkcmp.bn254.params import FR_MODULUS
@@ -71,11 +72,11 @@ class FrVector:
 
     @classmethod
     def _empty(cls, n: int) -> "FrVector":
-        return cls(np.empty((LIMBS, padded(n)), np.uint64), n)
+        return cls(aligned.empty((LIMBS, padded(n))), n)
 
     @classmethod
     def zeros(cls, n: int) -> "FrVector":
-        return cls(np.zeros((LIMBS, padded(n)), np.uint64), n)
+        return cls(aligned.zeros((LIMBS, padded(n))), n)
 
     @classmethod
     def from_ints(cls, values: Sequence[int] | np.ndarray) -> "FrVector":

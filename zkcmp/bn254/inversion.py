@@ -4,11 +4,12 @@
 Bernstein and Yang, "Fast constant-time gcd computation and modular inversion" (2019), with δ
 starting at 1/2. From f = p, g = x a step takes
 
-    δ > 0 and g odd:  (δ, f, g) → (1 − δ, g, (g − f)/2)        else  (1 + δ, f, (g + (g mod 2)·f)/2)
+    (δ, f, g) → (1 − δ, g, (g − f)/2)             where δ > 0 and g is odd
+                (1 + δ, f, (g + (g mod 2)·f)/2)   elsewhere
 
-and after 590 steps g = 0 and f = ±gcd(p, x), for all 0 ≤ x < p < 2^256. A batch of STEPS steps looks
-at the low bits of f and g only; what it does is a matrix (u v; q r)/2^STEPS, which is then applied
-to (f, g), and modulo p to (d, e), where d·x ≡ f and e·x ≡ g. In the end d = ±1/x.
+and after 590 steps g = 0 and f = ±gcd(p, x), for all 0 ≤ x < p < 2^256. A batch of STEPS steps
+looks at the low bits of f and g only; what it does is a matrix (u v; q r)/2^STEPS, which is then
+applied to (f, g), and modulo p to (d, e), where d·x ≡ f and e·x ≡ g. In the end d = ±1/x.
 
 The lanes of a group are folded to their product and unfolded again, 1/x_j = 1/Πx · Π_{i≠j} x_i:
 seven products and one inversion of 2 µs where a power x^(p − 2) in lanes takes 10 µs.

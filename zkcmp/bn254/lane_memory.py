@@ -9,6 +9,8 @@ What lies in an array is below 2p unless the function's name or docstring says o
 have a file of their own, lane_points.py.
 """
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 from llvmlite import ir
@@ -33,7 +35,10 @@ def address_of(context: Any, b: Any, array_type: Any, array: Any, indices: list[
     a = context.make_array(array_type)(context, b, array)
     offset = I64(0)
     for axis, index in enumerate(indices):
-        stride = b.extract_value(a.strides, axis)
+        if array_type.layout == "C" and axis == array_type.ndim - 1:
+            stride = I64(array_type.dtype.bitwidth // 8)
+        else:
+            stride = b.extract_value(a.strides, axis)
         offset = b.add(offset, b.mul(index, stride))
     return b.gep(b.bitcast(a.data, ir.IntType(8).as_pointer()), [offset])
 
@@ -206,18 +211,22 @@ store_fr = intrinsic(_store_soa)
 store_fq = store_fr
 
 
+def _scratch_rows(context: Any, b: Any, scratch: Any, value: Any, i: Any) -> Iterator[Any]:
+    """Pointers to the rows of element i, one after another: rows are LANES words."""
+    address = address_of(context, b, scratch, value, [i])
+    for row in itertools.count():
+        yield _vector_pointer(b, b.gep(address, [I64(8 * LANES * row)]))
+
+
 def _load_scratch(as_is: bool) -> Any:
     def typer(typingctx, scratch, i, like):
         fields = [Element(e.field, e.bound if as_is else 2) for e in elements_of(like, None, None)]
 
         def codegen(context, b, signature, args):
             loaded = []
-            for part, e in enumerate(fields):
-                limbs = []
-                for k in range(LIMBS):
-                    row = I64(part * LIMBS + k)
-                    address = address_of(context, b, scratch, args[0], [args[1], row])
-                    limbs.append(b.load(_vector_pointer(b, address), align=8))
+            rows = _scratch_rows(context, b, scratch, args[0], args[1])
+            for e in fields:
+                limbs = [b.load(next(rows), align=8) for _ in range(LIMBS)]
                 loaded.append(Element(e.field, e.bound, BODY.pack(b, limbs)))
             return value_of(loaded, b)
 
@@ -229,12 +238,11 @@ def _load_scratch(as_is: bool) -> Any:
 def _store_scratch(as_is: bool) -> Any:
     def typer(typingctx, scratch, i, x):
         def codegen(context, b, signature, args):
-            for part, e in enumerate(elements_of(x, args[2], b)):
+            rows = _scratch_rows(context, b, scratch, args[0], args[1])
+            for e in elements_of(x, args[2], b):
                 value = e.value if as_is else Arithmetic(b).reduce(e).value
-                for k, limb in enumerate(BODY.unpack(b, value)):
-                    row = I64(part * LIMBS + k)
-                    address = address_of(context, b, scratch, args[0], [args[1], row])
-                    b.store(limb, _vector_pointer(b, address), align=8)
+                for limb in BODY.unpack(b, value):
+                    b.store(limb, next(rows), align=8)
             return context.get_dummy_value()
 
         return types.void(scratch, types.intp, x), codegen

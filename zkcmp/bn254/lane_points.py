@@ -91,29 +91,35 @@ def _record_address(b: Any, base: Any, index: Any, coordinates: int) -> Any:
     return b.gep(base, [b.mul(index, I64(64 * coordinates))])
 
 
-@intrinsic
-def load_entries(typingctx, points, entries, position):
-    """Points of entries[position … position + LANES − 1], y negated where the entry says so.
+def _load_entries(signed: bool) -> Any:
+    def typer(typingctx, points, entries, position):
+        coordinates = _coordinates(points)
+        result = _point_type(coordinates)
 
-    An entry that negates must name a finite point.
-    """
-    coordinates = _coordinates(points)
-    result = _point_type(coordinates)
+        def codegen(context, b, signature, args):
+            base = _base(context, b, points, args[0])
+            addresses = []
+            for lane in range(LANES):
+                entry = _entry(context, b, entries, args[1], args[2], lane)
+                index = b.zext(b.and_(entry, I32(0x7FFFFFFF)) if signed else entry, I64)
+                addresses.append(_record_address(b, base, index, coordinates))
+            x, y = _records_to_values(b, addresses, coordinates)
+            if signed:
+                negate = _signs(context, b, entries, args[1], args[2])
+                y = [BODY.negate_where(b, negate, v, 2 * FQ_MODULUS) for v in y]
+            xs, ys = ([Element("Fq", 2, v) for v in c] for c in (x, y))
+            return _pack_point(context, b, result, xs, ys)
 
-    def codegen(context, b, signature, args):
-        base = _base(context, b, points, args[0])
-        addresses = []
-        for lane in range(LANES):
-            entry = _entry(context, b, entries, args[1], args[2], lane)
-            index = b.zext(b.and_(entry, I32(0x7FFFFFFF)), I64)
-            addresses.append(_record_address(b, base, index, coordinates))
-        x, y = _records_to_values(b, addresses, coordinates)
-        negate = _signs(context, b, entries, args[1], args[2])
-        y = [BODY.negate_where(b, negate, v, 2 * FQ_MODULUS) for v in y]
-        xs, ys = ([Element("Fq", 2, v) for v in c] for c in (x, y))
-        return _pack_point(context, b, result, xs, ys)
+        return result(points, entries, types.intp), codegen
 
-    return result(points, entries, types.intp), codegen
+    return typer
+
+
+# points of entries[position … position + LANES − 1], y negated where the entry says so; an entry
+# that negates must name a finite point
+load_entries = intrinsic(_load_entries(signed=True))
+# the same for entries that are known not to negate
+load_unsigned_entries = intrinsic(_load_entries(signed=False))
 
 
 def _signs(context: Any, b: Any, entries: Any, value: Any, position: Any) -> Any:

@@ -18,9 +18,8 @@ import numpy as np
 
 from zkcmp.bn254 import aligned, bucket_plan, bucket_sums
 from zkcmp.bn254.body import LANES
-from zkcmp.bn254.bucket_plan import PAD_GROUPS
+from zkcmp.bn254.bucket_tree import SLACK, TreeBuffers
 from zkcmp.bn254.fr import FrVector, padded
-from zkcmp.bn254.pair_sums import add_pairs, new_scratch
 from zkcmp.bn254.point_arrays import from_kernel_form, is_infinity, to_kernel_form
 from zkcmp.bn254.threads import parallel_map, parallel_ranges, thread_count
 
@@ -34,7 +33,6 @@ _BUCKET_COST, _WINDOW_COST = 3.0, 150.0
 _TASK_ENTRIES = 1 << 16
 # what a window costs besides when its sum is folded over the lanes, in additions of lanes
 _FOLD_COST = 40
-_SLACK = (PAD_GROUPS + 2) * LANES
 
 
 def window_bits(n: int, bits: int) -> int:
@@ -47,24 +45,11 @@ def window_bits(n: int, bits: int) -> int:
 
 
 class _Workspace:
-    """One thread's buffers, grown to what its largest task needs and used again."""
+    """One thread's buffers, for tasks of up to `entries` entries."""
 
-    def __init__(self, point_shape: tuple[int, ...]):
-        self.point_shape = point_shape
-        self._arrays: dict[str, np.ndarray] = {}
-        self.scratch = new_scratch(point_shape)
-
-    def array(self, name: str, n: int, dtype: type = np.uint32) -> np.ndarray:
-        return self._get(name, (n,), dtype)
-
-    def points(self, name: str, n: int) -> np.ndarray:
-        return self._get(name, (padded(n) + 8, *self.point_shape), np.uint64)
-
-    def _get(self, name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
-        have = self._arrays.get(name)
-        if have is None or len(have) < shape[0]:
-            self._arrays[name] = have = aligned.empty(shape, dtype)
-        return have
+    def __init__(self, point_shape: tuple[int, ...], entries: int):
+        self.entries = aligned.empty((entries + SLACK,), np.uint32)
+        self.tree = TreeBuffers(point_shape, entries)
 
 
 @dataclass
@@ -82,52 +67,25 @@ class _Task:
     occupied: np.ndarray
 
 
-def _sorted_entries(task: _Task, space: _Workspace) -> tuple[np.ndarray, np.ndarray]:
-    """bucket_start and entries of all windows, as if they were one with so many more buckets."""
+def _add_windows(task: _Task, space: _Workspace) -> None:
+    """Add the sum of every bucket's points to its record in the table, in kernel form.
+
+    All windows are sorted as if they were one with so many more buckets.
+    """
     windows, n = task.digits.shape
     width = len(task.occupied) // windows
-    entries = space.array("entries", windows * n + _SLACK)
     bucket_start = np.zeros(windows * width + 2, np.int64)
     local = np.empty(width + 2, np.int64)
     places = np.arange(n, dtype=np.uint32)
     total = 0
     for w in range(windows):
         found = bucket_plan.sort_into_buckets(
-            task.digits[w], places, 0, task.negative, local, entries[total:]
+            task.digits[w], places, 0, task.negative, local, space.entries[total:]
         )
         bucket_start[1 + w * width : 1 + (w + 1) * width] = local[1:-1] + total
         total += found
     bucket_start[-1] = total
-    return bucket_start, entries
-
-
-def _add_windows(task: _Task, space: _Workspace) -> None:
-    """Add the sum of every bucket's points to its record in the table, in kernel form."""
-    places = len(task.occupied)
-    bucket_start, entries = _sorted_entries(task, space)
-    longest = max(task.digits.size // 2, places) + _SLACK
-    left, right = space.array("left", longest), space.array("right", longest)
-    singles, numbers = (space.array(name, places + _SLACK) for name in ("singles", "numbers"))
-    points, level = task.points, 0
-    while True:
-        pairs, whole, odd = bucket_plan.plan_level(
-            bucket_start, entries, left, right, singles, LANES
-        )
-        if pairs == 0:
-            break
-        out = space.points(f"level{level % 2}", whole + odd + LANES)
-        add_pairs(points, left, points, right, 0, whole // LANES, out, space.scratch)
-        bucket_sums.copy_entries(points, singles, odd, out, whole // LANES)
-        points, level = out, level + 1
-    pairs, whole, odd = bucket_plan.plan_merge(
-        bucket_start, entries, task.occupied, left, right, singles, numbers, LANES
-    )
-    sums = space.points("sums", max(whole, odd))
-    if pairs:
-        add_pairs(task.table, left, points, right, 0, whole // LANES, sums, space.scratch)
-        bucket_sums.scatter(sums, left, pairs, task.table)
-    bucket_sums.copy_entries(points, singles, odd, sums, 0)
-    bucket_sums.scatter(sums, numbers, odd, task.table)
+    space.tree.add(task.points, bucket_start, space.entries, task.table, task.occupied)
 
 
 def _window_sums(tables: np.ndarray, windows: int) -> np.ndarray:
@@ -203,12 +161,6 @@ def msm(bases: np.ndarray, scalars: FrVector) -> np.ndarray:
     )
     lengths[is_infinity(bases)] = 0
     bases = to_kernel_form(np.ascontiguousarray(bases))
-    spaces: dict[int, _Workspace] = {}
-
-    def run(task: _Task) -> None:
-        space = spaces.setdefault(threading.get_ident(), _Workspace(shape))
-        _add_windows(task, space)
-
     chunk = _CHUNK_BYTES // bases[0].nbytes
     partial = []
     for bits, index in _classes(lengths):
@@ -238,12 +190,25 @@ def msm(bases: np.ndarray, scalars: FrVector) -> np.ndarray:
                             occupied[part].reshape(-1),
                         )
                     )
-            parallel_map(run, tasks)
+            _run_tasks(tasks)
         sums = _window_sums(tables, slices * windows)
         partial += [_horner(sums[k * windows : (k + 1) * windows], c) for k in range(slices)]
     if not partial:
         return np.zeros((1, *shape), np.uint64)
     return from_kernel_form(_horner(np.concatenate(partial), 0))
+
+
+def _run_tasks(tasks: list[_Task]) -> None:
+    longest = max(task.digits.size for task in tasks)
+    spaces: dict[int, _Workspace] = {}
+
+    def run(task: _Task) -> None:
+        key = threading.get_ident()
+        if key not in spaces:
+            spaces[key] = _Workspace(task.points.shape[1:], longest)
+        _add_windows(task, spaces[key])
+
+    parallel_map(run, tasks)
 
 
 def _windows_in_task(n: int, windows: int) -> int:

@@ -215,7 +215,11 @@ def strided_stages(a, size, rows, start, stop, backward, t):
     Unit u is strip u mod (strips per block) of block u div that. A strip is copied to a
     contiguous buffer first: its rows lie a power of two apart, which caches map to one set.
     """
-    buffer = np.empty((LIMBS, rows * STRIP), np.uint64)
+    # on whole cache lines
+    size_in_words = LIMBS * rows * STRIP
+    raw = np.empty(size_in_words + 8, np.uint64)
+    first = (-raw.ctypes.data & 63) >> 3
+    buffer = raw[first : first + size_in_words].reshape(LIMBS, rows * STRIP)
     stride = size // rows
     strips = stride // STRIP
     for unit in range(start, stop):

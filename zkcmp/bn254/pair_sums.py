@@ -16,7 +16,12 @@ from zkcmp.bn254.body import LANES, LIMBS
 from zkcmp.bn254.curve import invert
 from zkcmp.bn254.jit import inlined, kernel
 from zkcmp.bn254.lane_memory import keep, kept, load_scratch, store_scratch
-from zkcmp.bn254.lane_points import load_entries, prefetch_entries, store_points
+from zkcmp.bn254.lane_points import (
+    load_entries,
+    load_unsigned_entries,
+    prefetch_entries,
+    store_points,
+)
 from zkcmp.bn254.lanes import (
     add,
     any_lane,
@@ -113,12 +118,16 @@ def _add_any_batch(augends, left, addends, right, start, stop, out, scratch):
 
 
 @inlined
-def _keep_pair(augends, left, addends, right, i, running, infinite, scratch, slot):
+def _keep_pair(augends, left, addends, right, i, running, infinite, scratch, slot, far):
     """What the way back needs of group i goes to the slot; the product and the mask so far."""
-    prefetch_entries(augends, left, (i + AHEAD) * LANES)
-    prefetch_entries(addends, right, (i + AHEAD) * LANES)
-    p = load_entries(augends, left, i * LANES)
-    q = load_entries(addends, right, i * LANES)
+    if far:
+        prefetch_entries(augends, left, (i + AHEAD) * LANES)
+        prefetch_entries(addends, right, (i + AHEAD) * LANES)
+        p = load_entries(augends, left, i * LANES)
+        q = load_entries(addends, right, i * LANES)
+    else:
+        p = load_unsigned_entries(augends, left, i * LANES)
+        q = load_unsigned_entries(addends, right, i * LANES)
     denominator = sub(q[0], p[0])
     keep(scratch, _KEPT * slot, running)
     keep(scratch, _KEPT * slot + 1, denominator)
@@ -130,7 +139,7 @@ def _keep_pair(augends, left, addends, right, i, running, infinite, scratch, slo
 
 
 @kernel
-def _add_batch(augends, left, addends, right, start, stop, out, scratch):
+def _add_batch(augends, left, addends, right, start, stop, out, scratch, far):
     """A batch of ordinary pairs; False, with nothing written, when one is not.
 
     Two chains of running products, of the even and of the odd groups, so that there is always a
@@ -145,10 +154,10 @@ def _add_batch(augends, left, addends, right, start, stop, out, scratch):
         i = start + 2 * k
         j = min(i + 1, stop - 1)
         even, infinite = _keep_pair(
-            augends, left, addends, right, i, even, infinite, scratch, 2 * k
+            augends, left, addends, right, i, even, infinite, scratch, 2 * k, far
         )
         odd, infinite = _keep_pair(
-            augends, left, addends, right, j, odd, infinite, scratch, 2 * k + 1
+            augends, left, addends, right, j, odd, infinite, scratch, 2 * k + 1, far
         )
     product = reduce(mul(even, odd))
     if any_lane(mask_or(infinite, is_zero(product))):
@@ -178,16 +187,17 @@ def _add_batch(augends, left, addends, right, start, stop, out, scratch):
 
 
 @kernel
-def add_pairs(augends, left, addends, right, start, stop, out, scratch):
+def add_pairs(augends, left, addends, right, start, stop, out, scratch, far=True):
     """Groups start … stop − 1 of LANES pairs each; results to out, records LANES·i….
 
     left, right: entries (lane_points.py), valid up to AHEAD groups beyond stop. out may be augends
     when left is the identity.
     scratch: new_scratch(shape of a point).
+    far: whether to prefetch, and to expect signs: False for operands in the cache, none negated.
     """
     i = start
     while i < stop:
         j = min(i + _BATCH_GROUPS, stop)
-        if not _add_batch(augends, left, addends, right, i, j, out, scratch):
+        if not _add_batch(augends, left, addends, right, i, j, out, scratch, far):
             _add_any_batch(augends, left, addends, right, i, j, out, scratch)
         i = j

@@ -17,7 +17,7 @@ import numpy as np
 
 from zkcmp.bn254 import aligned, bucket_plan, bucket_sums
 from zkcmp.bn254.body import LANES, LIMBS
-from zkcmp.bn254.bucket_plan import PAD_GROUPS
+from zkcmp.bn254.bucket_tree import SLACK, TreeBuffers
 from zkcmp.bn254.curve import double_projective, invert, lift
 from zkcmp.bn254.fr import FrVector, padded
 from zkcmp.bn254.jit import kernel
@@ -30,9 +30,6 @@ from zkcmp.bn254.threads import parallel_map, parallel_ranges, thread_count
 
 # |s| ≤ r/2 has 253 bits; the carry of the signed digits needs one more
 _SCALAR_BITS = 254
-_SLACK = (PAD_GROUPS + 2) * LANES
-# entries whose sums are made together, so that the levels of their tree stay in the cache
-_RANGE_ENTRIES = 1 << 15
 # columns below which cutting a row in pieces costs more than it saves
 _PIECE_MINIMUM = 256
 
@@ -110,15 +107,9 @@ class _Space:
         self.places = np.empty(entries, np.uint32)
         # by place in the table of multiples
         self.signs = np.empty((bases.windows, bases.stride), np.bool_)
-        self.entries = np.empty(entries + _SLACK, np.uint32)
-        longest = max(entries // 2, buckets) + _SLACK
-        self.left, self.right = (np.empty(longest, np.uint32) for _ in range(2))
-        self.singles, self.numbers = (np.empty(buckets + _SLACK, np.uint32) for _ in range(2))
-        size = padded(entries // 2 + 1) + padded(buckets) + 2 * LANES
-        self.levels = [aligned.empty((size, 2, 4)) for _ in range(2)]
+        self.entries = np.empty(entries + SLACK, np.uint32)
         self.buckets = aligned.empty((max(buckets, LANES), 2, 4))
-        self.occupied = np.empty(buckets, np.bool_)
-        self.scratch = new_scratch((2, 4))
+        self.tree = TreeBuffers((2, 4), entries)
 
     def weighted_sum(self, words: np.ndarray, first: int) -> np.ndarray:
         """Σ_j words[j]·P_(first+j), (2, 4) in kernel form; `words` is overwritten."""
@@ -140,47 +131,16 @@ class _Space:
         self.signs[:windows, first : first + n] = negative
         buckets = 1 << (min(bits + 1, bases.window_bits) - 1)
         bucket_start = np.empty(buckets + 2, np.int64)
-        total = bucket_plan.sort_into_buckets(
+        bucket_plan.sort_into_buckets(
             digits, places, 0, self.signs.reshape(-1), bucket_start, self.entries
         )
         table = self.buckets[: max(buckets, LANES)]
         table[:] = 0
-        ranges = min(buckets, 1 << (total // _RANGE_ENTRIES).bit_length())
-        step = buckets // ranges
-        for low in range(0, buckets, step):
-            self._sum_buckets(bucket_start[low : low + step + 2].copy(), table[low : low + step])
+        occupied = np.zeros(buckets, np.bool_)
+        self.tree.add(bases.table, bucket_start, self.entries, table, occupied)
         out = np.zeros((LANES, 2, 4), np.uint64)
         bucket_sums.weighted_bucket_sum(table, out)
         return out[0]
-
-    def _sum_buckets(self, bucket_start: np.ndarray, table: np.ndarray) -> None:
-        """table[b − 1] = the sum of bucket b, for consecutive buckets after those done before."""
-        points, level = self.bases.table, 0
-        while True:
-            pairs, whole, odd = bucket_plan.plan_level(
-                bucket_start, self.entries, self.left, self.right, self.singles, LANES
-            )
-            if pairs == 0:
-                break
-            out = self.levels[level % 2]
-            add_pairs(points, self.left, points, self.right, 0, whole // LANES, out, self.scratch)
-            bucket_sums.copy_entries(points, self.singles, odd, out, whole // LANES)
-            points, level = out, level + 1
-        occupied = self.occupied[: len(bucket_start) - 2]
-        occupied[:] = False
-        _, _, odd = bucket_plan.plan_merge(
-            bucket_start,
-            self.entries,
-            occupied,
-            self.left,
-            self.right,
-            self.singles,
-            self.numbers,
-            LANES,
-        )
-        sums = self.levels[level % 2]
-        bucket_sums.copy_entries(points, self.singles, odd, sums, 0)
-        bucket_sums.scatter(sums, self.numbers, odd, table)
 
 
 def msm_rows(bases: FixedBases, scalars: FrVector, n_rows: int, first: int = 0) -> np.ndarray:
@@ -226,7 +186,7 @@ def add_points(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 def _add(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     n = len(left)
-    numbers = np.zeros(padded(n) + _SLACK, np.uint32)
+    numbers = np.zeros(padded(n) + SLACK, np.uint32)
     numbers[:n] = np.arange(n)
     out = np.empty((padded(n), 2, 4), np.uint64)
     left, right = np.ascontiguousarray(left), np.ascontiguousarray(right)
