@@ -49,6 +49,7 @@ class IfmaBody:
     mask_type = ir.VectorType(I1, 8)
     # the largest K·L of a product and the largest bound a value may have
     product_bound = bound_limit = 84
+    has_mul_fq2 = True
 
     def splat(self, x: int) -> Value:
         return ir.Constant(self.vector, [x] * 8)
@@ -92,13 +93,34 @@ class IfmaBody:
 
         A column takes at most 20 half products of 52 bits and a carry before it is normalised.
         """
-        xs, ys = self.unpack(b, x), self.unpack(b, y)
-        t = [self.splat(0)] * 10
+        return self._redc(b, p, self._columns(b, x, y, [self.splat(0)] * 10))
+
+    def _columns(self, b: Builder, x: Value, y: Value, t: list[Value]) -> list[Value]:
+        """t + x·y in ten columns, carries not propagated."""
+        xs, ys, t = self.unpack(b, x), self.unpack(b, y), list(t)
         for i in range(5):
             for j in range(5):
                 t[i + j] = self._madd(b, "l", t[i + j], xs[i], ys[j])
                 t[i + j + 1] = self._madd(b, "h", t[i + j + 1], xs[i], ys[j])
-        return self._redc(b, p, t)
+        return t
+
+    def mul_fq2(
+        self, b: Builder, p: int, x: list[Value], y: list[Value], bound: int
+    ) -> list[Value]:
+        """(x0 + x1·u)(y0 + y1·u), u² = −1; a coefficient of x times one of y is at most bound·p².
+
+        Karatsuba's three products and two reductions instead of three: of x0·y0 − x1·y1 + bound·p²
+        and of (x0 + x1)(y0 + y1) − x0·y0 − x1·y1, both from 0 to 2·bound·p², 2·bound ≤ 84. Columns
+        are negative in between.
+        """
+        first = self._columns(b, x[0], y[0], [self.splat(0)] * 10)
+        second = self._columns(b, x[1], y[1], [self.splat(0)] * 10)
+        shift = [self.splat(bound * p * p >> (52 * k) & self.mask) for k in range(10)]
+        both = list(zip(first, second, shift, strict=True))
+        real = self._redc(b, p, [b.add(b.sub(u, v), c) for u, v, c in both], signed=True)
+        negated = [b.sub(self.splat(0), b.add(u, v)) for u, v, _ in both]
+        cross = self._columns(b, self.add(b, *x), self.add(b, *y), negated)
+        return [real, self._redc(b, p, cross, signed=True)]
 
     def sqr(self, b: Builder, p: int, x: Value) -> Value:
         """Montgomery square: products of different limbs once, doubled."""
@@ -114,31 +136,33 @@ class IfmaBody:
             t[2 * i + 1] = self._madd(b, "h", t[2 * i + 1], xs[i], xs[i])
         return self._redc(b, p, t)
 
-    def _redc(self, b: Builder, p: int, t: list[Value]) -> Value:
+    def _redc(self, b: Builder, p: int, t: list[Value], signed: bool = False) -> Value:
         """t·2^−260 mod p for ten columns: five times, add the multiple of p that clears a limb.
 
         The first three multiples are of m = 2^52·m' − 1, a multiple of p too, so the limb t_i is
         itself the factor: t_i + t_i·m = 2^52·t_i·m'. They add less than 2^156·m < 2^462 in all,
         for which K·L ≤ 84 < 2^260/p leaves room. With p, the low half of the first product is known
-        to clear the limb, so only its carry is computed.
+        to clear the limb, so only its carry is computed. `signed`: columns may be negative, their
+        sum is not.
         """
         mask, shift = self.splat(self.mask), self.splat(52)
+        down = b.ashr if signed else b.lshr
         k = -pow(p, -1, 1 << 52) % (1 << 52)
         for i in range(3):
             q = b.and_(t[i], mask)
-            t[i + 1] = b.add(t[i + 1], b.lshr(t[i], shift))
+            t[i + 1] = b.add(t[i + 1], down(t[i], shift))
             for j, limb in enumerate(self._limbs((k * p + 1) >> 52)):
                 t[i + j + 1] = self._madd(b, "l", t[i + j + 1], q, limb)
                 t[i + j + 2] = self._madd(b, "h", t[i + j + 2], q, limb)
         for i in (3, 4):
             q = self._madd(b, "l", self.splat(0), t[i], self.splat(k))
-            carry = b.lshr(b.add(t[i], mask), shift)
+            carry = down(b.add(t[i], mask), shift)
             for j, limb in enumerate(self._limbs(p)):
                 if j:
                     t[i + j] = self._madd(b, "l", t[i + j], q, limb)
                 t[i + j + 1] = self._madd(b, "h", t[i + j + 1], q, limb)
             t[i + 1] = b.add(t[i + 1], carry)
-        return self.pack(b, self._carry(b, t[5:]))
+        return self.pack(b, self._carry(b, t[5:], signed))
 
     def add(self, b: Builder, x: Value, y: Value) -> Value:
         pairs = zip(self.unpack(b, x), self.unpack(b, y), strict=True)
@@ -243,6 +267,7 @@ class PortableBody:
     vector = I64
     # 2^256 / p is 5.29
     product_bound = bound_limit = 5
+    has_mul_fq2 = False
 
     def splat(self, x: int) -> Value:
         return I64(x)

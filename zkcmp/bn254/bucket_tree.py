@@ -6,6 +6,7 @@ table like anything else that was there before. So buffers never grow with the n
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +60,7 @@ class TreeBuffers:
 
 
 @inlined
-def _cut(bucket_start, bucket, first, stop, starts):
+def _cut(bucket_start: Any, bucket: Any, first: Any, stop: Any, starts: Any) -> Any:
     """Starts of the buckets from `bucket` on within entries first … stop − 1; the last bucket."""
     starts[1] = first
     k = 1
@@ -73,8 +74,16 @@ def _cut(bucket_start, bucket, first, stop, starts):
 
 @kernel
 def add_bucket_sums(
-    points, bucket_start, entries, table, occupied, starts, indices, levels, scratch
-):
+    points: Any,
+    bucket_start: Any,
+    entries: Any,
+    table: Any,
+    occupied: Any,
+    starts: Any,
+    indices: Any,
+    levels: Any,
+    scratch: Any,
+) -> None:
     """`TreeBuffers.add`."""
     total = bucket_start[len(bucket_start) - 1]
     left, right, singles, numbers = indices[0], indices[1], indices[2], indices[3]

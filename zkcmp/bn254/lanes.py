@@ -137,6 +137,19 @@ class Arithmetic:
         x, y = self._fit(x, y, lambda k, m: k * m <= BODY.product_bound)
         return self._new(x.field, 2, lambda: BODY.mul(self.b, x.p, x.value, y.value))
 
+    def mul_fq2(self, xs: list[Element], ys: list[Element]) -> list[Element]:
+        """The product in Fq², where the body has one."""
+        bound_x, bound_y = (max(e.bound for e in z) for z in (xs, ys))
+        if 2 * bound_x * bound_y > BODY.product_bound:
+            if bound_x >= bound_y:
+                return self.mul_fq2([self.reduce(x) for x in xs], ys)
+            return self.mul_fq2(xs, [self.reduce(y) for y in ys])
+        values: list[Any] = [None, None]
+        if self.b is not None:
+            operands = [x.value for x in xs], [y.value for y in ys]
+            values = BODY.mul_fq2(self.b, xs[0].p, *operands, bound_x * bound_y)
+        return [Element(xs[0].field, 2, v) for v in values]
+
     def sqr(self, x: Element) -> Element:
         if x.bound * x.bound > BODY.product_bound:
             x = self.reduce(x)
@@ -261,6 +274,8 @@ def multiply(a: Arithmetic, xs: list[Element], ys: list[Element]) -> list[Elemen
     """Fq², Karatsuba: c0 = x0·y0 − x1·y1, c1 = (x0 + x1)(y0 + y1) − x0·y0 − x1·y1."""
     if len(xs) == 1:
         return [a.mul(xs[0], ys[0])]
+    if BODY.has_mul_fq2:
+        return a.mul_fq2(xs, ys)
     v0, v1 = a.mul(xs[0], ys[0]), a.mul(xs[1], ys[1])
     cross = a.mul(a.add(xs[0], xs[1]), a.add(ys[0], ys[1]))
     return [a.sub(v0, v1), a.combine([cross], [v0, v1])]
