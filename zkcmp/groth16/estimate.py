@@ -28,9 +28,9 @@ from zkcmp.groth16.key_file import ALIGNMENT
 from zkcmp.groth16.keys import COMMITMENT_SECTIONS, POWER_SECTIONS, SECTIONS, domain_size
 from zkcmp.r1cs import R1CS
 
-SETUP = 590
-ROW = 1250
-POINT = 380
+SETUP = 460
+ROW = 1050
+POINT = 310
 SMALL = 0.08
 EFFICIENCY = 0.9
 BASE_BYTES = 230_000_000
