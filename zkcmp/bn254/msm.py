@@ -5,10 +5,10 @@ In each class, windows of c bits; in each window, the points of a bucket are sum
 batch-affine additions (bucket_tree.py, pair_sums.py) whose pairs come from a counting sort
 (bucket_plan.py), so they are independent and no lane waits for another; then Σ_b b·B_b and Horner
 (bucket_sums.py). Points go chunk by chunk, which bounds the memory, copied side by side, because a
-mapped key file lies on small pages, and a point across two cache lines costs two; windows are spread over the threads, several to
-a task when the points are few, because the additions of a level share their inversions; c comes
-from a cost model in which an addition in a tree is the unit, a bucket costs about three and a
-window some more.
+mapped key file lies on small pages, and a point across two cache lines costs two; windows are
+spread over the threads, several to a task when the points are few, because the additions of a level
+share their inversions; c comes from a cost model in which an addition in a tree is the unit, a
+bucket costs about three and a window some more.
 """
 
 import threading
