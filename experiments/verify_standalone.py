@@ -189,7 +189,7 @@ def read_asked(folder: Path) -> tuple[int, str, bytes]:
 def check_seller(offer: Message, typed: str | None) -> None:
     if typed is None:
         return
-    wanted = "".join(typed.split()).replace("-", "").lower()
+    wanted = "".join(typed.split()).lower()
     expect(wanted == fingerprint(offer.sender).replace(" ", ""), "the offer is another seller's")
 
 
