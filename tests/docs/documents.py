@@ -51,10 +51,8 @@ def tables(page: str) -> list[list[list[str]]]:
     """Every table as rows of cells, its head first and without the rule below that."""
     found: list[list[list[str]]] = [[]]
     for line in page.splitlines():
-        if line.startswith("|"):
-            cells = [cell.strip() for cell in line.strip("|").split(" |")]
-            if set("".join(cells)) - set("-: "):
-                found[-1].append([cell.strip("| ") for cell in cells])
-        elif found[-1]:
+        if not line.startswith("|"):
             found.append([])
+        elif set(line) - set("-:| "):
+            found[-1].append([cell.strip() for cell in line.strip("| ").split(" | ")])
     return [table for table in found if table]

@@ -1,0 +1,49 @@
+"""What docs/protocol.md and docs/formats.md say of every message, held against messages."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+from documents import ROOT, tables
+
+from zkcmp.exchange import envelope
+from zkcmp.exchange.envelope import Kind
+from zkcmp.exchange.identity import Identity
+from zkcmp.exchange.messages import FILE_NAMES, PROTOCOL_VERSION
+
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name)
+def test_a_digest_is_without_the_signature(kind: Kind, tmp_path: Path) -> None:
+    """So another valid signature of the same bytes is the same message."""
+    path = tmp_path / "message"
+    digest = envelope.write(path, kind, Identity.generate(), b"{}", [], 0)
+    data = path.read_bytes()
+    assert digest == hashlib.sha256(data[:-64]).digest()
+    assert envelope.read(path, kind, {}).digest == digest
+
+
+def test_messages_and_versions_are_those_of_the_program() -> None:
+    (rows,) = (table for table in tables(PROTOCOL) if table[0][:2] == ["message", "file"])
+    assert [row[1].strip("`") for row in rows[1:]] == list(FILE_NAMES.values())
+    (versions,) = (table for table in tables(PROTOCOL) if table[0][0] == "what has a version")
+    found = {row[0]: row[1] for row in versions[1:]}
+    assert found["envelope"] == str(envelope.VERSION)
+    assert found["context of the proof"] == str(PROTOCOL_VERSION)
+
+
+def test_bounds_are_those_of_the_program() -> None:
+    (rows,) = (table for table in tables(PROTOCOL) if table[0][0] == "bound")
+    from zkcmp.exchange import checks, messages
+
+    expected = {
+        "price": checks.MIN_PRICE_SAT,
+        "timeout": checks.MAX_TIMEOUT_BLOCKS,
+        "later than agreed": checks.TIMEOUT_SLACK_BLOCKS,
+        "proof": messages.MAX_PROOF_BYTES,
+        "ciphertext": messages.MAX_BLOCKS,
+    }
+    said = {row[0]: int(re.sub(r"\D", "", row[1])) for row in rows[1:]}
+    assert said == expected
