@@ -25,6 +25,7 @@ from zkcmp.exchange.buyer.funding_external import Payable
 from zkcmp.exchange.buyer.funding_outputs import LockOutput, is_claimed, paid_outputs, terms
 from zkcmp.exchange.buyer.funding_record import FUNDING_FILE, FundingRecord, Way
 from zkcmp.exchange.buyer.funding_ways import enter
+from zkcmp.exchange.buyer.lost_locks import find_lost_locks
 from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE, SignedLock, SignedLocks
 from zkcmp.exchange.deal import BuyerState, missing
 from zkcmp.exchange.envelope import Kind
@@ -164,6 +165,8 @@ def _begin(
     if not deal.state.delivery:
         raise DealError("the delivery was not verified yet; run `zkcmp buyer verify` first")
     checks.check_chain(offer, chain)
+    if way is Way.OWN and not SignedLocks(deal.directory).load():
+        find_lost_locks(buyer, deal, chain)  # the directory can be an older copy of itself
     signed = _signed_on_chain(deal, chain) or _paid(deal, offer, chain) or _announced(deal)
     if signed is not None:
         return offer, _send(buyer, deal, chain, signed)

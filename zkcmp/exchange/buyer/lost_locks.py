@@ -1,11 +1,11 @@
-"""Locks of ours that the chain has and our record does not, as after an old rescue file.
+"""Locks of ours that the chain has and our record does not: from an old rescue file, or directory.
 
 A lock pays the price to a script of which everything but the timeout is fixed by the deal, so a
 transaction that could be one is recognised by trying timeouts. Which transactions could be one:
 - what the lock message in the deal folder names: it is signed by us;
 - what spends the coins of a lock that is in the record (`signed_locks`: a later lock spends coins
   of the one before);
-- where coins of our wallet come from: a lock's change.
+- where coins of our wallet come from and go to, waiting ones included: a lock and its change.
 """
 
 from collections.abc import Iterator
@@ -45,7 +45,11 @@ def _candidates(
 ) -> Iterator[CTransaction]:
     txids = _announced(buyer, deal, offer)
     txids += [coin.txid for coin in chain.find_spendable(buyer.wallet_script)]
-    for txid in txids:
+    # so far back, for a lock that is before its timeout; an older one is found by its change
+    since = first_height(chain.height(), offer, chain)
+    for known in chain.find_output(buyer.wallet_script, since):
+        txids += [known.txid, known.spent_by] if known.spent_by else [known.txid]
+    for txid in dict.fromkeys(txids):
         tx = chain.get_transaction(txid)
         if tx is not None:
             yield tx

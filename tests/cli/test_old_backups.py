@@ -1,0 +1,56 @@
+"""A private directory that was put back to an older copy: nothing is paid a second time."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from deal_stages import Sale, Stages
+from settling import chain_of, mine
+
+from bitcoin_scripts.chain.kernel import KernelChain
+from zkcmp.exchange.buyer import Buyer
+
+
+def put_back(sale: Sale, old: Sale, *places: str) -> None:
+    for place in places:
+        shutil.rmtree(sale.root / place)
+        shutil.copytree(old.root / place, sale.root / place)
+        (sale.root / place).chmod(0o700)
+
+
+def spends_of_wallet(sale: Sale) -> set[str]:
+    """Transactions, mined or waiting, that spend coins of the buyer's wallet."""
+    with Buyer.opened(sale.root / "buyer") as buyer, chain_of(sale) as chain:
+        return {coin.spent_by for coin in chain.find_output(buyer.wallet_script) if coin.spent_by}
+
+
+def give_coins(sale: Sale) -> None:
+    """A second coin, so that no shortage prevents a second payment."""
+    with Buyer.opened(sale.root / "buyer") as buyer, KernelChain(sale.root / "chain") as chain:
+        chain.mine(1, buyer.wallet_script)
+        chain.mine(100, b"\x51")
+
+
+@pytest.mark.parametrize("blocks", [0, 1])
+@pytest.mark.parametrize("places", [("buyer", "deal"), ("buyer",)])
+def test_buyer_does_not_pay_again(
+    stages: Stages,
+    sale: Callable[[str], Sale],
+    tmp_path: Path,
+    places: tuple[str, ...],
+    blocks: int,
+) -> None:
+    """Its machine, with or without the deal folder, is as before the lock; the chain is not."""
+    deal, old = sale("verified"), stages.copy("verified", tmp_path / "old")
+    give_coins(deal)
+    assert deal.run("buyer", "lock").code == 0
+    if blocks:
+        mine(deal, blocks)
+    paid = spends_of_wallet(deal)
+    put_back(deal, old, *places)
+    assert deal.run("buyer", "lock").code == 0
+    assert spends_of_wallet(deal) == paid
+    mine(deal, 1)
+    assert deal.run("seller", "redeem").code == 0
+    assert deal.open().code == 0
