@@ -219,6 +219,71 @@ def test_each_refusal_gives_its_reason(node, reason):
         import_onnx(_model([node], constants))
 
 
+_CAST = [_node("MatMul", "x w", "m"), _node("Mul", "m f", "y")]
+_UNTIL = {"w": _normal(4, 3), "c": np.array([1.9, -2.9, 0.5], np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "shape"),
+    [
+        ([_node("Cast", "c", "i", to=t), _node("Cast", "i", "f", to=1), *_CAST], _UNTIL, (4,))
+        for t in (TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL, TensorProto.FLOAT16)
+    ]
+    + [
+        ([_node("Cast", "n", "f", to=1), *_CAST], {**_UNTIL, "n": np.array([3, -1, 2])}, (4,)),
+        (
+            [_node("Flatten", "v", "f", axis=2), _node("MatMul", "x f", "y")],
+            {"v": _normal(2, 2, 3)},
+            (4,),
+        ),
+        (
+            [
+                _node("Flatten", "v", "f", axis=0),
+                _node("Add", "x f", "a"),
+                _node("MatMul", "a w", "y"),
+            ],
+            {"w": _normal(4, 3), "v": _normal(2, 2)},
+            (4,),
+        ),
+        (
+            [
+                *(_node("Shape", "x", "s", start=-1), _node("Concat", "n s", "t", axis=0)),
+                *(_node("Reshape", "x t", "r"), _node("MatMul", "r w", "y")),
+            ],
+            {"n": np.array([-1]), "w": _normal(4, 3)},
+            (4,),
+        ),
+    ],
+)
+def test_constants_are_computed_as_onnxruntime_computes_them(nodes, constants, shape):
+    data = _model(nodes, constants, shape, opset=15)
+    images = np.random.default_rng(2).integers(0, 8, (5, *shape))
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    expected = session.run(None, {"x": images.astype(np.float32)})[0]
+    network = import_onnx(data)
+    assert np.allclose(network.forward(images.reshape(5, *network.input_shape)), expected, 1e-4)
+
+
+def test_constants_that_are_no_integers_are_not_cast_to_them():
+    nodes = [_node("Cast", "c", "i", to=7), _node("Cast", "i", "f", to=1), *_CAST]
+    for odd in (np.nan, np.inf, 1e30):
+        constants = {**_UNTIL, "c": np.array([1, odd, 2], np.float32)}
+        with pytest.raises(ZkcmpError, match="of constants: malformed"):
+            import_onnx(_model(nodes, constants, (4,)))
+
+
+def test_sums_over_no_axes_are_refused():
+    """They are over all axes, the images among them."""
+    nodes = [
+        _node("ReduceSum", "x a", "r"),
+        _node("Flatten", "r", "f"),
+        _node("MatMul", "f w", "y"),
+    ]
+    constants = {"a": np.zeros(0, np.int64), "w": _normal(3, 3)}
+    with pytest.raises(ZkcmpError, match="only over the rows and columns"):
+        import_onnx(_model(nodes, constants, (3, 1, 1)))
+
+
 def test_nodes_after_the_softmax_are_refused():
     nodes = [_node("Flatten", "x", "f"), _node("Softmax", "f", "s"), _node("Mul", "s s", "y")]
     with pytest.raises(ZkcmpError, match="after the softmax"):

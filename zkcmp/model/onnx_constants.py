@@ -9,9 +9,11 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from onnx import helper
 
 from zkcmp.model.float_chain import UnsupportedError
 from zkcmp.model.layers import MAX_VOLUME
+from zkcmp.model.onnx_file import NUMBER_TYPES
 
 Attributes = dict[str, Any]
 Fold = Callable[[list[np.ndarray], Attributes], np.ndarray]
@@ -49,6 +51,27 @@ def _axes(inputs: list[np.ndarray], attributes: Attributes) -> tuple[int, ...] |
         return tuple(int(axis) for axis in inputs[1].reshape(-1))
     axes = attributes.get("axes")
     return None if axes is None else tuple(axes)
+
+
+def _cast(inputs: list[np.ndarray], attributes: Attributes) -> np.ndarray:
+    """To integers it rounds towards 0, as onnxruntime does; raises where there is none."""
+    array, number_type = inputs[0], attributes["to"]
+    if number_type not in NUMBER_TYPES:
+        raise ValueError
+    kind = np.dtype(helper.tensor_dtype_to_np_dtype(number_type))
+    if kind.kind == "i" and array.dtype.kind == "f":
+        limits = np.iinfo(kind)
+        if not ((array >= limits.min) & (array < limits.max)).all():
+            raise ValueError
+    return array.astype(kind)
+
+
+def _flatten(inputs: list[np.ndarray], attributes: Attributes) -> np.ndarray:
+    array, axis = inputs[0], attributes.get("axis", 1)
+    if not -array.ndim <= axis <= array.ndim:
+        raise ValueError
+    rows = prod(array.shape[:axis])
+    return array.reshape(rows, array.size // max(rows, 1))
 
 
 def _transpose(inputs: list[np.ndarray], attributes: Attributes) -> np.ndarray:
@@ -96,10 +119,10 @@ def _concat(inputs: list[np.ndarray], attributes: Attributes) -> np.ndarray:
 
 FOLDS: dict[str, Fold] = {
     "Identity": lambda inputs, _: inputs[0],
-    "Cast": lambda inputs, _: inputs[0],  # only what a number is matters, not how it is stored
+    "Cast": _cast,
     "Transpose": _transpose,
     "Reshape": _reshape,
-    "Flatten": lambda inputs, _: inputs[0].reshape(len(inputs[0]), -1),
+    "Flatten": _flatten,
     "Squeeze": _squeeze,
     "Unsqueeze": _unsqueeze,
     "Gather": _gather,

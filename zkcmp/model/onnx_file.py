@@ -21,7 +21,7 @@ MAX_NODES = 4096
 _MIN_OPSET = 7  # from here on the operators read here mean what they mean today
 _DOMAINS = ("", "ai.onnx")
 FLOAT_TYPES = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16)
-_TYPES = (*FLOAT_TYPES, TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)
+NUMBER_TYPES = (*FLOAT_TYPES, TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)
 
 
 def parse_model(data: bytes) -> onnx.ModelProto:
@@ -84,7 +84,7 @@ class TensorReader:
         name = quote(tensor.name)
         if any(d < 0 or d > MAX_VOLUME for d in tensor.dims) or prod(tensor.dims) > MAX_VOLUME:
             raise DecodeError(f"tensor {name} holds more than {MAX_VOLUME} values")
-        if tensor.data_type not in _TYPES:
+        if tensor.data_type not in NUMBER_TYPES:
             raise DecodeError(f"tensor {name} is neither float nor integer")
         try:
             if tensor.data_location == TensorProto.EXTERNAL or len(tensor.external_data):

@@ -100,7 +100,7 @@ class OnnxGraph:
         if op == "Constant":
             self._constants[proto.output[0]] = _constant(attributes)
         elif op == "Shape" and names and names[0] in self._values:
-            self._constants[proto.output[0]] = np.array([0, *self._known().seen])
+            self._constants[proto.output[0]] = self._shape(attributes)
         elif names and all(name in self._constants for name in names):
             self._fold(proto, op, [self._constants[name] for name in names], attributes)
         elif self._makes_labels(op, names):
@@ -108,6 +108,13 @@ class OnnxGraph:
             self._labels.update(proto.output)
         else:
             self._follow(proto, op, names, attributes)
+
+    def _shape(self, attributes: dict[str, Any]) -> np.ndarray:
+        """Of the value, or a part of it; the number of images is written 0."""
+        start, end = attributes.get("start", 0), attributes.get("end")
+        if not isinstance(start, int) or not isinstance(end, int | None):
+            raise UnsupportedError("start and end must be integers")
+        return np.array([0, *self._known().seen][start:end], dtype=np.int64)
 
     def _makes_labels(self, op: str, names: list[str]) -> bool:
         """From the logits, or from labels: what a sale does not need."""

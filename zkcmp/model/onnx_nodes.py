@@ -332,7 +332,7 @@ def _reduce(divide: bool) -> Callable[[Node], None]:
         node.only("axes keepdims noop_with_empty_axes")
         chain = node.chain
         axes = node.axes(1, len(chain.seen) + 1)
-        if axes is None:
+        if not axes:  # none at all may mean all of them, the images among them
             raise UnsupportedError("only over the rows and columns of an image")
         chain.mean(axes, bool(node.number("keepdims", 1)), divide)
 
