@@ -207,6 +207,14 @@ def test_colours_come_first_and_names_are_numbered(tmp_path):
         read_samples(tmp_path, n_classes=4)
 
 
+def test_numbers_with_zeros_in_front_are_names_and_must_be_all_there(tmp_path):
+    """00, 01, 02 are numbered in order, which a missing one would shift."""
+    _folder(tmp_path, IMAGES[:, 0], LABELS, lambda label: f"0{label}")
+    assert read_samples(tmp_path, n_classes=3) == _ordered(IMAGES)
+    with pytest.raises(DecodeError, match="has 3 classes, the network 4: name the subdirectories"):
+        read_samples(tmp_path, n_classes=4)
+
+
 def test_sixteen_bits(tmp_path):
     pixels = np.random.default_rng(4).integers(0, 1 << 16, (6, 3, 4)).astype(np.uint16)
     _folder(tmp_path, pixels, LABELS)

@@ -7,6 +7,7 @@ PNG and JPEG only, all of one size and kind: 8-bit grey, 16-bit grey or 8-bit RG
 converted or scaled, for that would be another test set. Sizes are checked before decoding.
 """
 
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,14 @@ _CHANNELS = {"L": 1, "I;16": 1, "RGB": 3}
 _FORMATS = ("PNG", "JPEG")
 
 
+def are_numbers(names: list[str]) -> bool:
+    """Whether the names are labels themselves: 0, 1, 2, …, without zeros in front."""
+    return all(re.fullmatch("0|[1-9][0-9]{0,4}", name) for name in names)
+
+
 def class_labels(names: list[str]) -> list[int]:
     """The label of each name."""
-    if all(name.isascii() and name.isdigit() and str(int(name)) == name for name in names):
+    if are_numbers(names):
         return [int(name) for name in names]
     ordered = sorted(names)
     return [ordered.index(name) for name in names]
@@ -41,8 +47,7 @@ def read_folder(
     if not classes:
         raise DecodeError(f"{directory} has no subdirectories; put the images of a class in each")
     labels = class_labels(classes)
-    named = not all(name.isdigit() for name in classes)
-    if named and n_classes is not None and len(classes) != n_classes:
+    if not are_numbers(classes) and n_classes is not None and len(classes) != n_classes:
         raise DecodeError(
             f"{directory} has {len(classes)} classes, the network {n_classes}: name the "
             "subdirectories by their labels, 0, 1, 2, …"
