@@ -76,7 +76,7 @@ def _all_exist(command: Any, context: Any, names: str, line: str) -> str | None:
     return f"{line}: no command {missing[0]}" if missing else None
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_commands_exist(path: Path) -> None:
     lines = command_lines(path.read_text(encoding="utf-8"))
     commands = [line for line in lines if line not in _labels()]
