@@ -5,12 +5,13 @@
 # make test-faults   runs two hundred settlements in which commands die and nodes fail
 # make experiments        the paper's tables and figures, full size (DATA=directory of MNIST)
 # make experiments-quick  the same with a small network, to see that they run
+# make docs   the API reference, as HTML in build/reference
 # make check  lint and types
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-snarkjs test-regtest test-faults experiments experiments-quick check clean
+.PHONY: demo test test-snarkjs test-regtest test-faults experiments experiments-quick docs check clean
 
 demo: $(VENV)/.run
 	$(BIN)/zkcmp demo
@@ -32,6 +33,9 @@ experiments: $(VENV)/.dev
 
 experiments-quick: $(VENV)/.dev
 	$(BIN)/python experiments/reproduce.py --quick
+
+docs:
+	$(PYTHON) docs/make_reference.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
