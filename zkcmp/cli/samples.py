@@ -1,5 +1,6 @@
 """Labelled samples as commands name them: a file or folder, or a set that is known by name."""
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,11 +31,16 @@ def offered_architecture(deal: Path) -> "Architecture | None":
     Nothing about it is checked here.
     """
     from zkcmp.exchange.envelope import Kind
-    from zkcmp.exchange.messages import FILE_NAMES, read_offer
+    from zkcmp.exchange.messages import read_offer
+    from zkcmp.exchange.party import taking_in
     from zkcmp.model.architecture import Architecture
 
     try:
-        return Architecture.from_bytes(read_offer(deal / FILE_NAMES[Kind.OFFER]).architecture)
+        with (
+            tempfile.TemporaryDirectory() as private,
+            taking_in(deal, Path(private), Kind.OFFER) as copy,
+        ):
+            return Architecture.from_bytes(read_offer(copy).architecture)
     except (ZkcmpError, OSError):
         return None
 
