@@ -228,17 +228,20 @@ class Buyer:
         threshold: int | None = None,
         seller: str | None = None,
         method: str = "freivalds",
+        accept_unaudited_on_mainnet: bool = False,
     ) -> Offer:
         """Send the test set, which is spent from then on, and ask for a proof.
 
         accuracy: exact text such as "0.95" or "95%"; or threshold: how many must be right.
         seller: refuse an offer of any other fingerprint. method: freivalds, full, libra hyrax or
-        libra zkvpd.
+        libra zkvpd. An offer about real coins needs accept_unaudited_on_mainnet.
         """
         samples, chosen = _samples(images, labels), _method(method)
         needed = _threshold(accuracy, threshold, len(samples))
         with buying.Buyer.opened(self.home) as buyer:
-            return buyer.request(Path(deal), samples, needed, seller, chosen)
+            return buyer.request(
+                Path(deal), samples, needed, seller, chosen, accept_unaudited_on_mainnet
+            )
 
     def setup(self, deal: StrPath, progress: Progress = silent) -> int:
         """Make the keys of the proof system; the size of the message, 0 where there are none."""

@@ -97,7 +97,6 @@ def request(
 ) -> None:
     """Accept the offer and send the seller a test set, which is spent from then on."""
     from zkcmp.exchange.buyer import Buyer
-    from zkcmp.exchange.checks import check_accepted_chain
     from zkcmp.exchange.statement import parse_threshold
 
     if bool(accuracy) == bool(threshold):
@@ -111,10 +110,7 @@ def request(
     samples = load_samples(test_set, images, skip, data, labels, offered_architecture(deal))
     wanted = threshold or parse_threshold(accuracy, len(samples))
     with opened(Buyer, home) as buyer:
-        begun = buyer.find(deal)
-        settling = begun.offer() if begun else buyer.inspect(deal)
-        check_accepted_chain(settling.chain, accept_unaudited_on_mainnet)
-        offer = buyer.request(deal, samples, wanted, seller, method)
+        offer = buyer.request(deal, samples, wanted, seller, method, accept_unaudited_on_mainnet)
         _show_offer(offer)
         say(f"asked      at least {wanted} of {len(samples)} images right; these are spent now")
         say(f"mode       {method.title}")

@@ -73,9 +73,11 @@ class Buyer(Party[BuyerState]):
         threshold: int,
         seller_fingerprint: str | None = None,
         method: Method = FREIVALDS,
+        accept_unaudited_on_mainnet: bool = False,
     ) -> Offer:
         """Accept the offer in the folder and send it test set, threshold and method."""
-        return requesting.request(self, folder, test_set, threshold, method, seller_fingerprint)
+        accepted = requesting.Accepted(seller_fingerprint, accept_unaudited_on_mainnet)
+        return requesting.request(self, folder, test_set, threshold, method, accepted)
 
     def setup(
         self,

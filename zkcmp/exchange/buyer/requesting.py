@@ -1,6 +1,7 @@
 """The buyer accepts an offer and sends its test set, which is spent from then on."""
 
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 
 from zkcmp.errors import DealError, VerificationError
@@ -15,7 +16,21 @@ from zkcmp.exchange.proof_size import check_proof_size
 from zkcmp.exchange.store import replacing, write_atomic
 from zkcmp.model.dataset import TestSet
 
-_SELLER = "offer: seller's fingerprint"
+
+@dataclass(frozen=True)
+class Accepted:
+    """What the buyer answers: a seller's fingerprint, None for any; whether real coins are meant.
+
+    Looked for in our own copy of the offer: the one in the shared folder may be another by then.
+    """
+
+    seller: str | None
+    unaudited_on_mainnet: bool
+
+    def check(self, offer: Offer) -> None:
+        """Raise DealError or VerificationError for an offer of anybody or anything else."""
+        checks.check_accepted_chain(offer.chain, self.unaudited_on_mainnet)
+        checks.check_fingerprint("offer: seller's fingerprint", self.seller, offer.sender)
 
 
 def inspect(buyer: Party[BuyerState], folder: Path) -> Offer:
@@ -33,15 +48,15 @@ def request(
     test_set: TestSet,
     threshold: int,
     method: Method,
-    seller_fingerprint: str | None,
+    accepted: Accepted,
 ) -> Offer:
     """Begin the deal in this folder, or repeat its request."""
     buyer.home.check_outside(folder)
     deal = buyer.find(folder)
     if deal is None:
-        deal = _new_deal(buyer, folder, test_set, threshold, method, seller_fingerprint)
+        deal = _new_deal(buyer, folder, test_set, threshold, method, accepted)
     state, offer = deal.state, deal.offer()
-    checks.check_fingerprint(_SELLER, seller_fingerprint, offer.sender)
+    accepted.check(offer)
     asked = (state.threshold, own_method(deal).without_seed())
     if own_test_set(deal).to_bytes() != test_set.to_bytes() or asked != (threshold, method):
         raise DealError(
@@ -75,13 +90,13 @@ def _new_deal(
     test_set: TestSet,
     threshold: int,
     method: Method,
-    seller_fingerprint: str | None,
+    accepted: Accepted,
 ) -> Deal[BuyerState]:
     with taking_in(folder, buyer.home.path, Kind.OFFER) as copy:
         offer = messages.read_offer(copy)
         architecture = checks.check_offer(offer)
         checks.check_not_expired(offer)
-        checks.check_fingerprint(_SELLER, seller_fingerprint, offer.sender)
+        accepted.check(offer)
         test_set.check(architecture)
         check_proof_size(architecture, len(test_set), method)
         if not 1 <= threshold <= len(test_set):
