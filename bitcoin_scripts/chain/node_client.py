@@ -80,8 +80,8 @@ class NodeClient:
 
     def call(self, method: str, *parameters: Any, timeout_s: float = TIMEOUT_S) -> Any:
         """The result of a call. Raises NodeError for the node's refusal, else SettlementError."""
-        [answer] = self._exchange(method, [_request(0, method, parameters)], timeout_s)
-        return _result(method, answer)
+        answers = self._exchange(method, [_request(0, method, parameters)], timeout_s)
+        return _result(method, answers[0])
 
     def ask(self, read: Callable[[Any], T], method: str, *parameters: Any) -> T:
         """`read` of the result; what it cannot read is no answer of a Bitcoin node."""

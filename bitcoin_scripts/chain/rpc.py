@@ -45,6 +45,9 @@ NAMES = {
 MAX_TIP_AGE_S = 4 * 3600
 """Four hours without a block happen by chance once in millions of years."""
 
+MAX_TIP_AHEAD_S = 2 * 3600
+"""Nodes take no block that is dated further ahead of their clock (consensus)."""
+
 MAX_BLOCKS_BEHIND = 2
 """More headers than this without their blocks: the node is catching up."""
 
@@ -265,6 +268,11 @@ class RpcChain(NodeWallet):
             raise NodeUnreachable(
                 f"the node's newest block is {age_s // 3600} hours old, so it may be cut off; "
                 "check its connections and this machine's clock"
+            )
+        if age_s < -MAX_TIP_AHEAD_S:  # by such a clock, an old block would look young
+            raise NodeUnreachable(
+                f"the node's newest block is {-age_s // 3600} hours ahead of this machine's clock; "
+                "set that right"
             )
         return tip
 

@@ -17,7 +17,7 @@ from fake_node import ELSEWHERE, PASSWORD, TIP, FakeNode, Refusal
 
 from bitcoin_scripts.chain import Outpoint, rpc, txid_of
 from bitcoin_scripts.chain.node_client import NodeUnreachable
-from bitcoin_scripts.chain.rpc import MAX_TIP_AGE_S, RECENT_BLOCKS, RpcChain
+from bitcoin_scripts.chain.rpc import MAX_TIP_AGE_S, MAX_TIP_AHEAD_S, RECENT_BLOCKS, RpcChain
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.refund import build_refund
 from bitcoin_scripts.spend import input_of
@@ -87,12 +87,16 @@ def test_a_node_that_is_behind_is_asked_nothing(node: FakeNode, question: str):
     chain = signet(node, headers=9, time=int(time.time()) - MAX_TIP_AGE_S - 60)
     with refused(r"newest block is 4 hours old, so it may be cut off"):
         ask(chain)
+    chain = signet(node, time=int(time.time()) + MAX_TIP_AHEAD_S + 60)
+    with refused(r"newest block is 2 hours ahead of this machine's clock; set that right"):
+        ask(chain)
     assert set(node.methods) == {"getblockchaininfo"}
 
 
 def test_a_node_that_is_up_to_date_is_believed(node: FakeNode):
     chain = signet(node, headers=9, time=int(time.time()) - MAX_TIP_AGE_S + 60)
     assert chain.height() == 7
+    assert signet(node, time=int(time.time()) + MAX_TIP_AHEAD_S - 60).height() == 7
 
 
 @pytest.mark.parametrize(
@@ -257,6 +261,7 @@ def test_refusals_by_the_node(node: FakeNode, code: int, text: str, words: str):
         b'[{"id": 0, "result": {"blocks": []}, "error": null}]',
         b'[{"id": 0, "error": null}]',
         b'[{"id": 0, "error": "text"}]',
+        b'[{"id": 0, "error": "text"}, {"id": 0, "error": "text"}]',
         b"\xff\xfe",
     ],
 )
