@@ -54,3 +54,17 @@ def test_buyer_does_not_pay_again(
     mine(deal, 1)
     assert deal.run("seller", "redeem").code == 0
     assert deal.open().code == 0
+
+
+@pytest.mark.parametrize("party", ["seller", "buyer"])
+@pytest.mark.parametrize("name", ["identity.key", "wallet.key"])
+def test_lost_key_is_not_replaced_by_a_fresh_one(
+    sale: Callable[[str], Sale], party: str, name: str
+) -> None:
+    deal = sale("locked")
+    (deal.root / party / name).unlink()
+    for command in ("redeem", "status") if party == "seller" else ("refund", "status"):
+        result = deal.run(party, command)
+        assert result.refused
+        assert f"{name} is missing, and deals depend on it" in result.err
+    assert not (deal.root / party / name).exists()

@@ -183,9 +183,18 @@ class Party(Generic[State]):
             yield cls(home, SecretFiles.opened(home.path, ask))
 
     def _secret(self, name: str, generate: Callable[[], bytes]) -> bytes:
-        """The 32 bytes in a file of the private directory, made on first use."""
+        """The 32 bytes in a file of the private directory, made on first use.
+
+        Never in the place of one that was lost: coins of the deals would go to a key that the next
+        restored copy overwrites.
+        """
         path = self.home.path / name
         if not path.exists():
+            if self.home.deal_directories():
+                raise DealError(
+                    f"{path} is missing, and deals depend on it; restore it from a copy of the "
+                    "private directory"
+                )
             self.files.write(path, generate())
         return self.files.read(path)
 
