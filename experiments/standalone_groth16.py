@@ -151,7 +151,8 @@ def challenges(key: VerifyingKey, inputs: Sequence[int], proof: Proof) -> list[i
     return [transcript.challenge("challenge") for _ in range(key.n_challenges)]
 
 
-def check_equation(key: VerifyingKey, statement: Sequence[int], proof: Proof) -> None:
+def input_point(key: VerifyingKey, statement: Sequence[int], proof: Proof) -> Point:
+    """IC, over the inputs of the statement and the challenges that answer it and D."""
     expect(
         len(statement) + key.n_challenges == key.n_public,
         "the verifying key is for another number of public inputs",
@@ -161,10 +162,14 @@ def check_equation(key: VerifyingKey, statement: Sequence[int], proof: Proof) ->
     for value, point in zip(inputs, key.inputs[1:], strict=True):
         if value:
             combined = bn.add(combined, bn.multiply(point, value))
+    return combined
+
+
+def check_equation(key: VerifyingKey, statement: Sequence[int], proof: Proof) -> None:
     pairs: list[tuple[Point, Point | None]] = [
         (proof.a, proof.b),
         (bn.neg(key.alpha), key.beta),
-        (bn.neg(combined), key.gamma),
+        (bn.neg(input_point(key, statement, proof)), key.gamma),
         (bn.neg(proof.c), key.delta),
     ]
     if proof.d is not None:
