@@ -47,3 +47,23 @@ def test_bounds_are_those_of_the_program() -> None:
     }
     said = {row[0]: int(re.sub(r"\D", "", row[1])) for row in rows[1:]}
     assert said == expected
+
+
+def test_sections_of_a_key_are_those_of_the_program() -> None:
+    from zkcmp.groth16.keys import COMMITMENT_SECTIONS, POWER_SECTIONS, SECTIONS
+
+    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    (rows,) = (table for table in tables(page) if table[0][0] == "section")
+    named = [name for row in rows[1:] for name in re.findall(r"`([a-z0-9_]+)`", row[0])]
+    assert named == [*SECTIONS, *COMMITMENT_SECTIONS, *POWER_SECTIONS]
+
+
+def test_ranges_that_the_formats_give_are_those_of_the_program() -> None:
+    from zkcmp.exchange.envelope import MAX_BODY_BYTES
+    from zkcmp.model import architecture, dataset, layers
+
+    assert [MAX_BODY_BYTES[kind] for kind in Kind] == [1 << 20, 1 << 29, 1 << 36, 1 << 31, 0]
+    assert (architecture.MAX_LAYERS, architecture.MAX_SQUARES) == (64, 8)
+    assert (layers.MAX_INPUT_BITS, layers.MAX_TENSOR_BITS) == (16, 62)
+    assert (layers.MAX_VOLUME, layers.MAX_PRODUCTS) == (1 << 24, 1 << 34)
+    assert (dataset.MAX_IMAGES, dataset.MAX_PIXELS) == (1 << 20, 1 << 28)
