@@ -27,6 +27,7 @@ from zkcmp.exchange.proof_size import check_proof_size, check_provable
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import check_no_wrap
 from zkcmp.model.dataset import TestSet
+from zkcmp.model.export_size import MAX_EXPORT_BYTES, export_bytes
 
 DEFAULT_TIMEOUT_BLOCKS = 144
 DEFAULT_MIN_BLOCKS_LEFT = 36
@@ -85,6 +86,7 @@ def check_offer(offer: Offer) -> Architecture:
     architecture = Architecture.from_bytes(offer.architecture)
     check_no_wrap(architecture)
     check_provable(architecture)
+    _check_exportable(architecture)
     blocks = seal.n_blocks(architecture)
     if offer.n_blocks != blocks:
         raise VerificationError("offer: number of ciphertext blocks", blocks, offer.n_blocks)
@@ -92,6 +94,18 @@ def check_offer(offer: Offer) -> Architecture:
     import_reading_key(offer.reading_key)
     _check_terms(offer)
     return architecture
+
+
+def _check_exportable(architecture: Architecture) -> None:
+    """Raise VerificationError when a buyer who paid could not write the network to a file."""
+    largest = export_bytes(architecture)
+    if largest > MAX_EXPORT_BYTES:
+        raise VerificationError(
+            "offer: size of the ONNX file",
+            f"at most {MAX_EXPORT_BYTES} bytes",
+            largest,
+            "the network could not be written after the payment; ask for another offer",
+        )
 
 
 def _check_terms(offer: Offer) -> None:

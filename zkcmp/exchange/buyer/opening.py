@@ -16,6 +16,7 @@ from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.party import Deal, Party
 from zkcmp.exchange.statement import ciphertext_words
 from zkcmp.exchange.store import PRIVATE_FILE, write_atomic
+from zkcmp.model.architecture import Architecture
 from zkcmp.model.network import Network
 
 
@@ -38,7 +39,9 @@ def open_network(
         raise _unknown(deal, chain)
     delivery = read_delivery(buyer, deal, offer, deal.own(Kind.DELIVERY))
     words = ciphertext_words(delivery.ciphertext, offer.n_blocks)
-    network = sealing.open_seal(preimage, words, offer.commitment, checks.check_offer(offer))
+    # whether its terms are acceptable was asked before the payment: now nothing may stand between
+    architecture = Architecture.from_bytes(offer.architecture)
+    network = sealing.open_seal(preimage, words, offer.commitment, architecture)
     model = export_onnx(network)
     bought = {"offer": deal.state.offer, "hash_lock": offer.commitment.hex()}
     _write({out: model, card_path(out): network_card(network, model, bought)})
