@@ -39,11 +39,13 @@ from zkcmp.libra.prove import prove as libra_prove
 from zkcmp.libra.prove import verify as libra_verify
 from zkcmp.libra.statement import Statement
 from zkcmp.model import data_files
-from zkcmp.model.architecture import Architecture
+from zkcmp.model.architecture import Architecture, Normalisation
+from zkcmp.model.array_files import decode_csv, read_npy
 from zkcmp.model.dataset import TestSet
-from zkcmp.model.network import Dense, Network, Square
-from zkcmp.model.onnx_io import read_onnx
+from zkcmp.model.network import Conv, Dense, Flatten, Network, Square, SumPool
+from zkcmp.model.onnx_io import export_float_onnx, export_onnx, read_onnx
 from zkcmp.model.quantize import quantize
+from zkcmp.model.sample_files import read_samples
 from zkcmp.seal import seal
 
 ALLOWED = (ZkcmpError, SettlementError)
@@ -95,9 +97,17 @@ def small_network() -> Network:
 
 
 def _layers() -> Any:
-    from zkcmp.model.layers import Flatten
-
     return (Flatten(), Dense(4, 3, 4, 8), Square(), Dense(3, 2, 4, 12))
+
+
+def every_layer() -> Network:
+    """A network that has every kind of layer, with groups, dilation and padding."""
+    conv = Conv(2, 4, (2, 2), (1, 2), (1, 0, 0, 1), 4, 5, groups=2, dilation=(2, 1))
+    layers = (conv, Square(), SumPool((2, 3), (1, 1)), Flatten(), Dense(12, 2, 4, 9))
+    architecture = Architecture((2, 5, 6), 4, layers, Normalisation("0.5,0.25", "-1"))
+    rng = np.random.default_rng(2)
+    tensors = [rng.integers(s.low, s.high + 1, s.shape) for s in architecture.tensors()]
+    return Network(architecture, tensors)
 
 
 def small_test_set() -> TestSet:
@@ -108,7 +118,8 @@ def small_test_set() -> TestSet:
 def model_targets() -> Iterator[Target]:
     architecture = small_network().architecture
     digits = quantize(read_onnx(data_files.digits_onnx()))
-    seeds = [architecture.to_bytes(), digits.architecture.to_bytes()]
+    layered = every_layer()
+    seeds = [a.to_bytes() for a in (architecture, digits.architecture, layered.architecture)]
     yield Target("architecture", seeds, Architecture.from_bytes, lambda a: a.to_bytes())
     test_set = small_test_set()
     wide = TestSet(test_set.images + 300, test_set.labels)
@@ -118,16 +129,48 @@ def model_targets() -> Iterator[Target]:
         TestSet.from_bytes,
         lambda t: t.to_bytes(),
     )
-    onnx = [data_files.digits_onnx().read_bytes()]
+    exported = export_onnx(layered)
+    place = Path(_directory()) / "layered.onnx"
+    place.write_bytes(exported)
+    again = export_float_onnx(read_onnx(place))
+    onnx = [data_files.digits_onnx().read_bytes(), exported, again]
     yield Target("onnx", onnx, _from_file(read_onnx, ".onnx"), weight=5)
     npz = io.BytesIO()
     np.savez(npz, images=test_set.images.astype(np.uint8), labels=test_set.labels.astype(np.uint8))
     yield Target("npz", [npz.getvalue()], _from_file(data_files.load_npz, ".npz"), weight=20)
+    npy = io.BytesIO()
+    np.save(npy, test_set.images.astype(np.uint16))
+    yield Target("npy", [npy.getvalue()], _from_file(read_npy, ".npy"), weight=20)
+    tables = [b"1,0,255\n0,7,8\n", b"pixel0,label,pixel1\n3,1,4\n\n5,0,6\n"]
+    yield Target("csv", tables, lambda data: decode_csv(data, "table.csv"))
+    yield _folder_target()
     idx = b"\0\0\x08\x02" + struct.pack(">II", 2, 3) + bytes(6)
     yield Target("idx", [idx], data_files.decode_idx)
     lines = [b"freivalds", b"full", b"libra hyrax", b"sampled 3/100 " + b"0" * 64]
     yield Target("method", lines, lambda d: Method.from_line(_text(d)), lambda m: m.line.encode())
     yield Target("threshold", [b"0.95", b"95%", b"1"], lambda d: parse_threshold(_text(d), 100))
+
+
+def _folder_target() -> Target:
+    """A folder of two classes, of which one image is changed."""
+    from PIL import Image
+
+    folder = Path(_directory()) / "folder"
+    pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    for label in ("0", "1"):
+        (folder / label).mkdir(parents=True)
+        Image.fromarray(pixels).save(folder / label / "a.png")
+    seeds = []
+    for kind in ("PNG", "JPEG"):
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, kind)
+        seeds.append(stream.getvalue())
+
+    def read(data: bytes) -> Any:
+        (folder / "0" / "b.png").write_bytes(data)
+        return read_samples(folder)
+
+    return Target("image folder", seeds, read, weight=20)
 
 
 def _text(data: bytes) -> str:

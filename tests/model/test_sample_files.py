@@ -149,6 +149,18 @@ def test_harmful_arrays_are_refused(tmp_path, data, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_header_that_is_not_closed(tmp_path):
+    whole = _npy(IMAGES)
+    (tmp_path / "a.npy").write_bytes(whole.replace(b"}", b" "))
+    with pytest.raises(DecodeError, match=r"cannot read .*a.npy as .npy: .*EOF"):
+        read_npy(tmp_path / "a.npy")
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("images.npy", whole.replace(b"}", b" "))
+        archive.writestr("labels.npy", _npy(LABELS))
+    with pytest.raises(DecodeError, match=r"cannot read .*a.npz as .npz"):
+        read_samples(tmp_path / "a.npz")
+
+
 def test_a_bomb_in_an_archive_is_not_unpacked(tmp_path, monkeypatch):
     monkeypatch.setattr(array_files, "MAX_PIXELS", 1000)
     with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import tokenize
 import zipfile
 import zlib
 from math import prod
@@ -28,6 +29,7 @@ _PROBLEMS = (
     ValueError,
     TypeError,
     SyntaxError,
+    tokenize.TokenError,  # numpy reads a header that is no literal once more, by tokens
     MemoryError,
     zlib.error,
     zipfile.BadZipFile,
