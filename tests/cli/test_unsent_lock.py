@@ -214,3 +214,20 @@ def test_a_lock_that_was_announced_is_sent_again_as_it_is(sale: Callable[[str], 
     (deal.root / "other-branch").rename(deal.root / "chain")
     mine(deal, 120)
     assert locked(deal) == told
+
+
+def test_one_that_arrives_while_the_chain_is_asked_is_not_forgotten(
+    sale: Callable[[str], Sale], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As deep as coins spent elsewhere have to be: it is the lock, and not somewhere else."""
+    deal = sale("verified")
+    interrupt(deal, "after", "buyer", "lock")
+    mine(deal, 1)
+    with monkeypatch.context() as moment:
+        moment.setattr("zkcmp.exchange.buyer.locking._signed_on_chain", lambda *_: None)
+        result = deal.run("buyer", "lock")
+    assert result.refused
+    assert "has just arrived; repeat the command" in result.err
+    locked(deal)
+    assert deal.run("seller", "redeem").code == 0
+    assert deal.open().code == 0

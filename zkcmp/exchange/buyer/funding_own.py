@@ -74,6 +74,7 @@ def _coins_again(
     spendable = {(coin.txid, coin.vout): coin for coin in chain.find_spendable(buyer.wallet_script)}
     coins: list[Outpoint] = []
     since = checks.first_height(signed.timeout_height, offer, chain)
+    ours = {each.txid for each in record.load()}
     for tx_input in signed.transaction.vin:
         txid, vout = str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n
         if (txid, vout) in spendable:
@@ -85,6 +86,8 @@ def _coins_again(
                 f"the chain at hand does not have coin {txid}:{vout} of the lock that is signed; "
                 "is it the right one, and up to date?"
             )
+        if txid_of(spend) in ours:  # the chain has it since it was asked, a moment ago
+            raise DealError(f"the lock {txid_of(spend)} has just arrived; repeat the command")
         depth = chain.confirmations(txid_of(spend))
         if depth < offer.confirmations:
             raise DealError(
