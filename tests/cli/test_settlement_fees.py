@@ -11,6 +11,9 @@ from bitcoin_scripts import fees
 from bitcoin_scripts.chain import txid_of
 from bitcoin_scripts.chain.kernel import KernelChain
 from bitcoin_scripts.errors import SettlementError
+from bitcoin_scripts.fee_rates import FeeChoice
+from zkcmp.exchange import checks
+from zkcmp.exchange.checks import NotYet
 
 
 def rate(sale: Sale) -> int:
@@ -223,3 +226,17 @@ def test_versions_are_on_disk_before_they_are_sent(spending) -> None:
     assert rate(deal) == 2, "what waited still waits"
     assert deal.run(*command, "--fee", "8").code == 0
     assert rate(deal) == 8
+
+
+def test_real_coins_need_an_estimate_before_the_key_is_revealed(
+    sale: Callable[[str], Sale], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that was just begun knows no rates, and 2 sat/vB may not be mined for days."""
+    monkeypatch.setattr(KernelChain, "name", "main")
+    with chain_of(sale("locked")) as chain, weather() as now:
+        asked = chain, FeeChoice(), chain.height() + 100, 1000
+        with pytest.raises(NotYet, match=r"the key was not revealed; .*, or say --fee"):
+            checks.first_claim_rate(*asked)
+        assert checks.first_claim_rate(chain, FeeChoice(3), *asked[2:]) == 3
+        now.fee_rate = 17
+        assert checks.first_claim_rate(*asked) == 17

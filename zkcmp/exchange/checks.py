@@ -234,7 +234,13 @@ def first_claim_rate(
     A claim that stays unmined until the timeout has given the key away for nothing.
     """
     left = timeout_height - chain.height()
-    wanted = choice.wanted(chain, claim_target(left))
+    target = claim_target(left)
+    if chain.name == "main" and choice.sat_per_vb is None and chain.fee_rate(target) is None:
+        raise NotYet(
+            "the node knows no fee rates yet, so a claim might not be mined in time; the key was "
+            "not revealed; repeat this when it has seen more blocks, or say --fee"
+        )
+    wanted = choice.wanted(chain, target)
     most = choice.most(affordable_sat_per_vb)
     if choice.follows and wanted > most:
         raise NotYet(
