@@ -150,7 +150,7 @@ def _set_architecture(model, text):
         (lambda m: m.graph.initializer.pop(), "dense5.bias is missing"),
         (lambda m: m.graph.initializer[0].dims.append(2), "conv0.weight is missing or not as"),
         (lambda m: setattr(m.graph.initializer[0], "raw_data", b"12"), "wrong length"),
-        (lambda m: m.graph.initializer.append(m.graph.initializer[0]), "graph is not that"),
+        (lambda m: m.graph.initializer.append(m.graph.initializer[0]), "two values of the name"),
         (lambda m: _set_architecture(m, "{}"), "exactly the fields"),
         (lambda m: _set_architecture(m, CRYPTONETS.to_bytes().decode()), "not as"),
         (lambda m: m.metadata_props.append(m.metadata_props[0]), "key twice"),

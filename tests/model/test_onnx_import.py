@@ -272,6 +272,21 @@ def test_constants_that_are_no_integers_are_not_cast_to_them():
             import_onnx(_model(nodes, constants, (4,)))
 
 
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [_node("MatMul", "x w", "x"), _node("Add", "x b", "y")],
+        [_node("MatMul", "x w", "b"), _node("MatMul", "b w", "y")],
+        [_node("MatMul", "x w", "m"), _node("Add", "m b", "m"), _node("MatMul", "m w", "y")],
+    ],
+)
+def test_a_name_of_two_values_is_refused(nodes):
+    """The input, a stored tensor, another node's output."""
+    constants = {"w": _normal(4, 4), "b": _normal(1, 4)}
+    with pytest.raises(DecodeError, match="two values of the name"):
+        import_onnx(_model(nodes, constants, (4,)))
+
+
 def test_sums_over_no_axes_are_refused():
     """They are over all axes, the images among them."""
     nodes = [

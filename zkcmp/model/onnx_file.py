@@ -4,6 +4,7 @@ Sizes are checked before arrays are made. A tensor may lie in a file of its own 
 never above that directory.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
@@ -48,7 +49,19 @@ def parse_model(data: bytes) -> onnx.ModelProto:
         raise DecodeError("ONNX functions and sparse tensors are not supported; inline them")
     if not all(isinstance(text, str) for text in _texts(model)):  # bytes when not UTF-8
         raise DecodeError("the ONNX file has a name that is not text")
+    _check_names(model.graph)
     return model
+
+
+def _check_names(graph: onnx.GraphProto) -> None:
+    """Raises DecodeError when a name means two values: readers would differ in which they take."""
+    inputs = [entry.name for entry in graph.input]
+    stored = [tensor.name for tensor in graph.initializer]  # these may be listed as inputs, too
+    made = [name for node in graph.node for name in node.output if name]
+    for names in (inputs, stored, [*{*inputs, *stored}, *made]):
+        if len(set(names)) != len(names):
+            twice = min(name for name, times in Counter(names).items() if times > 1)
+            raise DecodeError(f"the ONNX graph has two values of the name {quote(twice)}")
 
 
 def _texts(model: onnx.ModelProto) -> Iterator[object]:
