@@ -161,6 +161,12 @@ def test_a_header_that_is_not_closed(tmp_path):
         read_samples(tmp_path / "a.npz")
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_header_of_python_2_is_read_without_a_warning(tmp_path):
+    (tmp_path / "a.npy").write_bytes(_header("(2L,)") + bytes(2))
+    assert read_npy(tmp_path / "a.npy").tolist() == [0, 0]
+
+
 def test_a_bomb_in_an_archive_is_not_unpacked(tmp_path, monkeypatch):
     monkeypatch.setattr(array_files, "MAX_PIXELS", 1000)
     with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:

@@ -3,6 +3,7 @@
 import csv
 import io
 import tokenize
+import warnings
 import zipfile
 import zlib
 from math import prod
@@ -67,7 +68,9 @@ def _read_array(stream: IO[bytes]) -> NDArray[Any]:
     version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:
         raise ValueError(f"version {version} of the format is not known")
-    shape, in_columns, kind = _HEADERS[version](stream)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a header is Python 2's
+        shape, in_columns, kind = _HEADERS[version](stream)
     if kind.kind not in "biuf" or len(shape) > 4:
         raise ValueError("it holds no array of numbers with at most four axes")
     if any(d < 0 for d in shape) or prod(shape) > MAX_PIXELS:
