@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from documents import ROOT, blocks
 
+# settles where compiled kernels are, before HOME is another
+import zkcmp.bn254.jit  # noqa: F401
 from zkcmp.cli.main import run
 
 PARTIES = ("seller", "buyer")
