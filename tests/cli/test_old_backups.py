@@ -68,3 +68,21 @@ def test_lost_key_is_not_replaced_by_a_fresh_one(
         assert result.refused
         assert f"{name} is missing, and deals depend on it" in result.err
     assert not (deal.root / party / name).exists()
+
+
+def test_seller_does_not_answer_again(
+    stages: Stages, sale: Callable[[str], Sale], tmp_path: Path
+) -> None:
+    """A second buyer asks, and the first one's answer lies in the folder."""
+    deal, old = sale("proved"), stages.copy("sealed", tmp_path / "old")
+    put_back(deal, old, "seller")
+    put_back(deal, stages.copy("ready", tmp_path / "other"), "buyer")
+    for name in ("request", "key-material"):
+        deal.message(name).unlink()
+    assert deal.request(3).code == 0
+    assert deal.run("buyer", "setup").code == 0
+    answer = deal.message("delivery").read_bytes()
+    result = deal.prove()
+    assert result.refused
+    assert "has an answer to a request that our state does not know" in result.err
+    assert deal.message("delivery").read_bytes() == answer

@@ -1,6 +1,7 @@
 """The seller binds its seal to one request and one audited key, and to no other ever after."""
 
 import contextlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from zkcmp.exchange import checks, messages
 from zkcmp.exchange.deal import SellerState, missing
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.identity import fingerprint
-from zkcmp.exchange.messages import KeyMaterial, Offer, Request
+from zkcmp.exchange.messages import FILE_NAMES, KeyMaterial, Offer, Request
 from zkcmp.exchange.method import Method
 from zkcmp.exchange.party import Deal, Party
 from zkcmp.exchange.proof_size import key_material_limit
@@ -146,11 +147,15 @@ def _read_request(deal: Deal[SellerState], offer: Offer, path: Path) -> Request:
 
 def _refuse_answered(deal: Deal[SellerState]) -> None:
     """Raise DealError for a seal that was answered before its state was put back to an old copy."""
-    if deal.own(Kind.DELIVERY).exists():
-        raise DealError(
-            f"{deal.directory} has an answer to a request that its state does not know; restore "
-            "the newest copy of it, or seal again in a new deal folder"
-        )
+    for place, answer in (
+        (deal.directory, deal.own(Kind.DELIVERY)),
+        (deal.folder, deal.folder / FILE_NAMES[Kind.DELIVERY]),
+    ):
+        if os.path.lexists(answer):
+            raise DealError(
+                f"{place} has an answer to a request that our state does not know; restore the "
+                "newest copy of the private directory, or seal again in a new deal folder"
+            )
 
 
 def _take_key(
