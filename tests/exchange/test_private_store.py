@@ -158,6 +158,8 @@ def test_state_of_another_kind_or_version_is_refused(tmp_path: Path) -> None:
         good.replace(b'"refund_txid"', b'"refund"'),
         good.replace(b'"seller": "22"', b'"seller": "2 "'),
         good.replace(b'"seller": "22"', b'"seller": "2g"'),
+        good.replace(b"/folder [1]", rb"/folder\u0000"),
+        good.replace(b"/folder [1]", rb"/folder\ud800"),
         b"[" * 100_000,
         good[:-1] + b" " * (1 << 20) + b"}",
     ):

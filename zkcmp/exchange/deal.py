@@ -13,6 +13,7 @@ the chain.
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TypeVar
@@ -124,9 +125,18 @@ def load_state(directory: Path, kind: type[State]) -> State:
             f"{path} is damaged, or belongs to the other party's directory; restore it from a copy"
         )
     for name, value in plain.items():
-        if isinstance(value, str) and name not in _TEXT_FIELDS and not _is_hexadecimal(value):
+        is_sound = _is_text if name in _TEXT_FIELDS else _is_hexadecimal
+        if isinstance(value, str) and not is_sound(value):
             raise damaged
     return kind(**plain)
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be the name of a file; a state can come from anybody, by a rescue file."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _is_hexadecimal(text: str) -> bool:
