@@ -285,6 +285,15 @@ def read_delivery(
     return Delivery(message.sender, message.digest, ciphertext=ciphertext, proof=proof, **record)  # type: ignore[arg-type]
 
 
+def is_delivery_in(path: Path, offer: Offer) -> bool:
+    """Whether the file is a delivery in this offer's deal, signed by its seller, to anybody."""
+    try:
+        message = envelope.read(path, Kind.DELIVERY, _ROUTE)
+    except DecodeError:
+        return False
+    return message.sender == offer.sender and message.header["deal"] == offer.deal
+
+
 def delivery_limit(offer: Offer) -> int:
     """No delivery in this deal has more bytes than this, encryption included."""
     return (offer.n_blocks * BLOCK_BYTES + MAX_PROOF_BYTES) * 11 // 10 + (1 << 16)

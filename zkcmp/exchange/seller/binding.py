@@ -1,16 +1,15 @@
 """The seller binds its seal to one request and one audited key, and to no other ever after."""
 
 import contextlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from zkcmp.errors import DealError, VerificationError, ZkcmpError
+from zkcmp.errors import DealError, DecodeError, VerificationError, ZkcmpError
 from zkcmp.exchange import checks, messages
 from zkcmp.exchange.deal import SellerState, missing
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.identity import fingerprint
-from zkcmp.exchange.messages import FILE_NAMES, KeyMaterial, Offer, Request
+from zkcmp.exchange.messages import KeyMaterial, Offer, Request
 from zkcmp.exchange.method import Method
 from zkcmp.exchange.party import Deal, Party
 from zkcmp.exchange.proof_size import key_material_limit
@@ -113,7 +112,7 @@ def bind(
         accepted.check(request)
         if state.request:
             return request
-        _refuse_answered(deal)
+        _refuse_answered(deal, offer)
         checks.check_not_expired(offer)
         if request.proof_method.has_key_material:
             asked = Asked(architecture, test_set, request.proof_method)
@@ -145,17 +144,29 @@ def _read_request(deal: Deal[SellerState], offer: Offer, path: Path) -> Request:
     return request
 
 
-def _refuse_answered(deal: Deal[SellerState]) -> None:
+def _refuse_answered(deal: Deal[SellerState], offer: Offer) -> None:
     """Raise DealError for a seal that was answered before its state was put back to an old copy."""
-    for place, answer in (
-        (deal.directory, deal.own(Kind.DELIVERY)),
-        (deal.folder, deal.folder / FILE_NAMES[Kind.DELIVERY]),
-    ):
-        if os.path.lexists(answer):
-            raise DealError(
-                f"{place} has an answer to a request that our state does not know; restore the "
-                "newest copy of the private directory, or seal again in a new deal folder"
-            )
+    if deal.own(Kind.DELIVERY).exists():
+        place = deal.directory
+    elif _is_answered_in_folder(deal, offer):
+        place = deal.folder
+    else:
+        return
+    raise DealError(
+        f"{place} has an answer to a request that our state does not know; restore the newest copy "
+        "of the private directory, or seal again in a new deal folder"
+    )
+
+
+def _is_answered_in_folder(deal: Deal[SellerState], offer: Offer) -> bool:
+    """Whether our own delivery lies in the deal folder; anything else there is no answer."""
+    if not deal.offered(Kind.DELIVERY):
+        return False
+    try:
+        with deal.taking_in(Kind.DELIVERY, messages.delivery_limit(offer)) as copy:
+            return messages.is_delivery_in(copy, offer)
+    except (DecodeError, OSError):
+        return False
 
 
 def _take_key(
