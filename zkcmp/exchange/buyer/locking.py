@@ -165,7 +165,8 @@ def _begin(
     if not deal.state.delivery:
         raise DealError("the delivery was not verified yet; run `zkcmp buyer verify` first")
     checks.check_chain(offer, chain)
-    if way is Way.OWN and not SignedLocks(deal.directory).load():
+    is_known = SignedLocks(deal.directory).load() or _paid(deal, offer, chain)
+    if not is_known and way is not Way.EXTERNAL:
         find_lost_locks(buyer, deal, chain)  # the directory can be an older copy of itself
     signed = _signed_on_chain(deal, chain) or _paid(deal, offer, chain) or _announced(deal)
     if signed is not None:

@@ -3,8 +3,8 @@
 A lock pays the price to a script of which everything but the timeout is fixed by the deal, so a
 transaction that could be one is recognised by trying timeouts. Which transactions could be one:
 - what the lock message in the deal folder names: it is signed by us;
-- what spends the coins of a lock that is in the record (`signed_locks`: a later lock spends coins
-  of the one before);
+- what spends the coins of a lock that is in the records (`signed_locks`, `funding_record`: a later
+  lock spends coins of the one before);
 - where coins of our wallet come from and go to, waiting ones included: a lock and its change.
 """
 
@@ -14,8 +14,10 @@ from bitcoin.core import CTransaction, b2lx
 
 from bitcoin_scripts.chain import Chain, Outpoint, txid_of
 from bitcoin_scripts.htlc import Htlc
+from bitcoin_scripts.psbt import transaction_in
 from zkcmp.errors import ZkcmpError
 from zkcmp.exchange import messages
+from zkcmp.exchange.buyer.funding_record import FundingRecord, Way
 from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
 from zkcmp.exchange.checks import MAX_TIMEOUT_BLOCKS, first_height
 from zkcmp.exchange.deal import BuyerState
@@ -53,13 +55,21 @@ def _candidates(
         tx = chain.get_transaction(txid)
         if tx is not None:
             yield tx
-    for signed in SignedLocks(deal.directory).load():
-        since = first_height(signed.timeout_height, offer, chain)
-        for tx_input in signed.transaction.vin:
+    for tx, timeout_height in _begun(deal):
+        since = first_height(timeout_height, offer, chain)
+        for tx_input in tx.vin:
             coin = Outpoint(str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n, 0)
             spend = chain.find_spend(coin, since)
             if spend is not None:
                 yield spend
+
+
+def _begun(deal: Deal[BuyerState]) -> list[tuple[CTransaction, int]]:
+    """Every lock that was signed or drafted, with its timeout."""
+    signed = SignedLocks(deal.directory).load()
+    begun = FundingRecord(deal.directory).load()
+    drafts = [(transaction_in(b.psbt), b.timeout_height) for b in begun if b.way is Way.DRAFT]
+    return [(each.transaction, each.timeout_height) for each in signed] + drafts
 
 
 def _announced(buyer: Party[BuyerState], deal: Deal[BuyerState], offer: Offer) -> list[str]:
