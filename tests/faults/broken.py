@@ -15,6 +15,7 @@ from world import Misbehaviour
 from bitcoin_scripts.chain import Chain
 from bitcoin_scripts.chain.kernel import KernelChain
 from zkcmp.exchange import checks
+from zkcmp.exchange.buyer import locking
 from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE
 from zkcmp.exchange.messages import Lock, Offer
 from zkcmp.exchange.seller import redeeming
@@ -52,8 +53,9 @@ def forgets(name: str) -> Misbehaviour:
 
 
 def locks_twice(root: Path, command: list[str]) -> None:
-    """The buyer forgets its deal's lock whenever it is to lock."""
+    """The buyer forgets its deal's lock whenever it is to lock, and does not look for it."""
     if command[:2] == ["buyer", "lock"]:
+        locking.find_lost_locks = lambda *arguments: []  # type: ignore[attr-defined]
         shutil.rmtree(root / "buyer")
         shutil.copytree(root.parent / "verified" / "buyer", root / "buyer")
         (root / "buyer").chmod(0o700)
