@@ -5,18 +5,18 @@
   the seller gave a claim to its node; and that claim was for a lock of the price, as deep and as
   long before its timeout as the offer demands.
 - *One payment*: any two locks that the buyer ever gave to its node spend a common coin, so that at
-  most one of them can be mined.
-- *No coins lost*: every transaction of a party pays to the lock or to the two wallets, and a fee
-  that was asked for.
+  most one of them can be mined. Another wallet can pay twice by itself; the seller takes one.
+- *No coins lost*: every transaction of a party pays to the lock or to the wallets, and a fee that
+  was asked for; at the end whatever was paid to a lock is spent.
 - *The exchange*, at the end: the seller has the price and the buyer the very network that was
-  sealed; or the buyer has the price back, and the key never left the seller.
+  sealed; or the buyer has the price back, and the key never left the seller; or there was no lock.
 """
 
 from pathlib import Path
 
 from bitcoin.core import CTransaction, b2lx
 from injection import judged_chain
-from prepared import CONFIRMATIONS, MIN_BLOCKS_LEFT, PRICE_SAT, Facts
+from prepared import CONFIRMATIONS, MIN_BLOCKS_LEFT, PRICE_SAT, WALLET_SCRIPT, Facts
 from world import KILLED, Given, Outcome, World
 
 from bitcoin_scripts import fees
@@ -48,7 +48,7 @@ def judge_world(world: World) -> None:
     """Raise Violation when a rule is broken that holds at any moment."""
     given = world.given()
     _judge_payments(world.facts, given)
-    _judge_locks(world.facts, given)
+    _judge_locks(world)
     first = first_reveal(world.facts, given)
     if first is None:
         _judge_secrecy(world)
@@ -65,7 +65,7 @@ def lock_spent_by(world: World, tx: CTransaction) -> tuple[int, int, int] | None
     """(input, amount, timeout height) of the lock that a transaction spends."""
     locks = {
         (txid_of(each.tx), vout): (int(output.nValue), world.facts.locks[script])
-        for each in world.given()
+        for each in world.sent()
         for vout, output in enumerate(each.tx.vout)
         if (script := bytes(output.scriptPubKey)) in world.facts.locks
     }
@@ -105,20 +105,29 @@ def _readable(root: Path) -> list[Path]:
     return [path for path in files if path.is_file() and not path.is_symlink()]
 
 
-def _judge_locks(facts: Facts, given: list[Given]) -> None:
-    locks = {
-        txid_of(each.tx): {(i.prevout.hash, i.prevout.n) for i in each.tx.vin}
-        for each in given
-        if any(bytes(output.scriptPubKey) in facts.locks for output in each.tx.vout)
-    }
+def _judge_locks(world: World) -> None:
+    """Of those that the buyer gave; not of one whose coins another wallet spent by itself."""
+    coins_of = {txid_of(each.tx): _coins(each.tx) for each in world.given() if _locks(world, each)}
+    elsewhere = {coin for each in world.paid() for coin in _coins(each.tx)}
+    locks = {txid: coins for txid, coins in coins_of.items() if not coins & elsewhere}
     for one, coins in locks.items():
         for other, others in locks.items():
             if not coins & others:
                 raise Violation("one payment", f"{one} and {other} can both be mined")
 
 
+def _locks(world: World, sent: Given) -> list[int]:
+    """The outputs that pay to a lock."""
+    scripts = [bytes(output.scriptPubKey) for output in sent.tx.vout]
+    return [vout for vout, script in enumerate(scripts) if script in world.facts.locks]
+
+
+def _coins(tx: CTransaction) -> set[tuple[bytes, int]]:
+    return {(i.prevout.hash, i.prevout.n) for i in tx.vin}
+
+
 def _judge_payments(facts: Facts, given: list[Given]) -> None:
-    known = {facts.seller_script, facts.buyer_script, *facts.locks}
+    known = {facts.seller_script, facts.buyer_script, WALLET_SCRIPT, *facts.locks}
     for each in given:
         strange = [o for o in each.tx.vout if bytes(o.scriptPubKey) not in known]
         if strange:
@@ -144,32 +153,40 @@ def judge_end(world: World) -> str:
     facts, bought = world.facts, world.root / "bought.onnx"
     with judged_chain(world.root / "chain") as chain:
         judge_fees(world, chain)
-        spends = {
-            txid_of(tx): tx
-            for each in world.given()
-            for vout, output in enumerate(each.tx.vout)
-            if bytes(output.scriptPubKey) in facts.locks and chain.confirmations(txid_of(each.tx))
-            for tx in [_spend_of(chain, txid_of(each.tx), vout)]
-        }
-    if len(spends) > 1:
+        places = mined_locks(world, chain)
+        spends = [_spend_of(chain, *place) for place in places]
+    if len({txid for txid, _ in places}) > 1 and not world.wallet_pays_twice:
         raise Violation("one payment", "two locks were mined")
-    if first_reveal(facts, world.given()) is None and bought.exists():
+    is_out = first_reveal(facts, world.given()) is not None
+    if not is_out and bought.exists():
         raise Violation("the exchange", "a network came out of a key that nobody revealed")
-    if not spends:
+    if not spends and not is_out:
         return "unlocked"
-    (spend,) = spends.values()
-    paid_to = {bytes(output.scriptPubKey) for output in spend.vout}
-    if paid_to == {facts.seller_script}:
+    claims = [s for s in spends if {bytes(o.scriptPubKey) for o in s.vout} == {facts.seller_script}]
+    if len(claims) > 1:
+        raise Violation("one payment", "the seller was paid twice")
+    if claims:
         if not bought.exists() or bought.read_bytes() != facts.model:
             raise Violation("the exchange", "the seller has the coins, the buyer no network")
         return "paid"
-    if first_reveal(facts, world.given()) is not None:
-        raise Violation("the exchange", "the buyer has its coins back, and the key is out")
+    if is_out:
+        raise Violation("the exchange", "the buyer has its coins, and the key is out")
     return "refunded"
 
 
+def mined_locks(world: World, chain: KernelChain) -> list[tuple[str, int]]:
+    """Every output that was ever paid to a lock, and is mined: transaction and number."""
+    sent = {txid_of(each.tx): each for each in world.sent()}
+    return [
+        (txid, vout)
+        for txid, each in sent.items()
+        for vout in _locks(world, each)
+        if chain.confirmations(txid)
+    ]
+
+
 def _spend_of(chain: KernelChain, txid: str, vout: int) -> CTransaction:
-    (tx,) = [chain.get_transaction(txid)]
+    tx = chain.get_transaction(txid)
     script = bytes(tx.vout[vout].scriptPubKey) if tx else b""
     found = [o for o in chain.find_output(script) if (o.txid, o.vout) == (txid, vout)]
     spend = chain.get_transaction(found[0].spent_by) if found and found[0].spent_by else None

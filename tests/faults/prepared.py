@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from bitcoin_scripts.chain.kernel import KernelChain
 from bitcoin_scripts.htlc import Htlc
+from bitcoin_scripts.keys import bech32_address, p2wpkh_script, public_key
 from zkcmp.cli.main import run
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.seller import Seller
@@ -24,7 +26,13 @@ from zkcmp.model.onnx_io import export_onnx
 
 PRICE_SAT = 100_000
 TIMEOUT_BLOCKS, MIN_BLOCKS_LEFT, CONFIRMATIONS = 40, 12, 2
-START_HEIGHT = 103
+WALLET_COINS = 3
+START_HEIGHT = 103 + WALLET_COINS
+
+WALLET_SECRET = b"\x05" * 32
+WALLET_SCRIPT = bytes(p2wpkh_script(public_key(WALLET_SECRET)))
+WALLET_ADDRESS = bech32_address(WALLET_SCRIPT, "regtest")
+"""Of the wallet in `wallet`, which has coins of its own."""
 
 _LAST_HEIGHT = 1000
 _ARCHITECTURE = Architecture((1, 2, 2), 4, (Flatten(), Dense(4, 3, 8, 12)))
@@ -48,6 +56,8 @@ class Facts:
 
 def arguments(root: Path, party: str, verb: str, *options: str) -> list[str]:
     """A command with the options that name the directories of the sale in `root`."""
+    if verb == "recover":
+        return _recovery(root, party)
     named = [party, verb, *options, "--home", str(root / party)]
     if verb != "status":
         named += ["--deal", str(root / "deal")]
@@ -56,6 +66,13 @@ def arguments(root: Path, party: str, verb: str, *options: str) -> list[str]:
     if verb == "open":
         named += ["--out", str(root / "bought.onnx")]
     return named
+
+
+def _recovery(root: Path, party: str) -> list[str]:
+    """From the party's rescue file, on a machine that has nothing else."""
+    named = ["recover", str(root / f"{party}.rescue"), "--home", str(root / party)]
+    named += ["--deal", str(root / "deal"), "--chain-dir", str(root / "chain")]
+    return [*named, "--out", str(root / "bought.onnx")] if party == "buyer" else named
 
 
 def prepare(root: Path) -> Facts:
@@ -75,7 +92,9 @@ def prepare(root: Path) -> Facts:
     _do(start, "buyer", "verify")
     with Buyer.opened(start / "buyer") as buyer:
         address = buyer.wallet_address("regtest")
-    _mine(start, START_HEIGHT, "--to", address)
+    with KernelChain(start / "chain") as chain:
+        chain.mine(WALLET_COINS, WALLET_SCRIPT)
+    _mine(start, START_HEIGHT - WALLET_COINS, "--to", address)
     (start / "model.onnx").unlink()
     settled = root / "settled"
     copy_sale(start, settled)

@@ -4,15 +4,20 @@ First a number of random events: commands of both parties in any order, most of 
 some twice at once; blocks, reorganisations, a node that forgets what waits. Then nothing fails any
 more, and both parties go on until the deal has ended.
 
-A scenario decides who is there. What the parties must do themselves they do here too: a seller
-whose key is out watches its claim, so before the blocks run out it has run `redeem` once without a
-fault. Without that rule, an unmined claim can be forgotten by every node, and time passes.
+A scenario decides who is there, and where the coins of the lock come from. What the parties must
+do themselves they do here too: a seller whose key is out watches its claim, so when the blocks run
+out that its offer demands, and the claim is nowhere, it runs `redeem` without a fault. Otherwise an
+unmined claim can be forgotten by every node, and time passes. Whoever puts back an old copy of a
+directory does it when the chain has what was sent since, and runs the command that finds it before
+anything else happens; a buyer who asks another wallet for the coins has asked before the copy was
+made.
 """
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bitcoin.core import b2lx
 from injection import NODE_STATES, Faults
 from judge import (
     MAX_FEE_SAT_PER_VB,
@@ -21,9 +26,11 @@ from judge import (
     judge_end,
     judge_world,
     lock_spent_by,
+    mined_locks,
 )
 from prepared import CONFIRMATIONS, MIN_BLOCKS_LEFT, START_HEIGHT, TIMEOUT_BLOCKS
-from world import Outcome, World
+from wallet import Wallet
+from world import KILLED, Outcome, World
 
 from bitcoin_scripts.chain import txid_of
 
@@ -62,6 +69,12 @@ KINDS = {
 }
 _KIND_WEIGHTS = (5, 3, 3, 3)
 
+WAYS = {"own": 5.0, "external": 2.0, "psbt": 2.0}
+"""Where the coins of the lock come from; own ones are the buyer's own wallet's."""
+
+_SECOND_LIVES = {"": 4.0, "copy": 4.0, "lost": 2.0}
+"""Whether a party's directory is put back to an older state, or is lost, but for a rescue file."""
+
 
 class Scenario:
     """A world, and the randomness that drives it."""
@@ -71,6 +84,14 @@ class Scenario:
         self.rng = random.Random(seed)
         self.name = kind or self.rng.choices(list(KINDS), _KIND_WEIGHTS)[0]
         self.kind = KINDS[self.name]
+        # a broken party is judged by what it does with its own coins, and remembers
+        self.way = "own" if kind else self._drawn(WAYS)
+        self.second_life = "" if kind else self._drawn(_SECOND_LIVES)
+        self.wallet = Wallet(world, self.way, self.rng) if self.way != "own" else None
+        if self.wallet:
+            world.wallet_pays_twice = self.wallet.behaviour == "twice"
+            world.counts[f"{self.way}: {self.wallet.behaviour}"] += 1
+        self._lost: set[str] = set()
 
     def play(self) -> str:
         """Run it to its end: the outcome. Raises Violation as soon as a rule is broken."""
@@ -81,6 +102,13 @@ class Scenario:
             (self._reorganise, 1.6),
             (self._evict, 1.2),
         ]
+        if self.wallet:
+            events.append((self.wallet.act, 5.0))
+        if self.second_life == "copy":
+            events += [(self._copy, 1.5), (self._put_back, 5.0)]
+            self._copy()
+        if self.second_life == "lost":
+            events.append((self._lose, 1.5))
         acts, weights = zip(*events, strict=True)
         self.command(_BUYER, "lock", faults=self._faults())
         if self.kind.seller_returns and self.rng.random() < 0.4:
@@ -94,9 +122,14 @@ class Scenario:
     def command(self, party: str, verb: str, faults: Faults = Faults()) -> Outcome:  # noqa: B008
         """Run one command and judge what it left."""
         (outcome,) = self.world.together((self._with_fee(party, verb), faults))
-        judge_command(outcome)
+        self._judge(outcome)
         judge_world(self.world)
         return outcome
+
+    def _judge(self, outcome: Outcome) -> None:
+        judge_command(outcome)
+        if self.wallet and outcome.code != KILLED:
+            self.wallet.read(outcome.out)
 
     def mine(self, blocks: int) -> None:
         """Blocks come in; a seller whose key is out does not sleep through them."""
@@ -111,7 +144,10 @@ class Scenario:
     def _finish(self) -> None:
         """Nothing fails any more; whoever is there goes on until the coins have moved."""
         for _ in range(_MAX_ROUNDS):
-            self.command(_BUYER, "lock")
+            for party in sorted(self._lost):
+                if party == _BUYER or self.kind.seller_returns:
+                    self.command(party, "recover")
+            self._lock_in_peace()
             self.mine(CONFIRMATIONS)
             if self.kind.seller_returns:
                 if self.name == "late seller":
@@ -121,7 +157,7 @@ class Scenario:
                     self._evict()
             self.mine(1)
             opened = self.command(_BUYER, "open").code == 0
-            if not opened:
+            if not opened or not self._has_ended():
                 self.mine(TIMEOUT_BLOCKS)
                 self.command(_BUYER, "refund")
                 self.mine(1)
@@ -133,10 +169,19 @@ class Scenario:
                 self.command(party, verb)
         self.mine(1)
 
+    def _lock_in_peace(self) -> None:
+        """The lock, and what another wallet has to do for it."""
+        self.command(_BUYER, "lock")
+        if self.wallet:
+            self.wallet.act()
+            self.command(_BUYER, "lock")
+            self.mine(1)
+            self.command(_BUYER, "lock")
+
     def _due(self) -> tuple[str, str]:
         with self.world.chain() as chain:
             given = [
-                each.tx for each in self.world.given() if chain.get_transaction(txid_of(each.tx))
+                each.tx for each in self.world.sent() if chain.get_transaction(txid_of(each.tx))
             ]
             spent = any(lock_spent_by(self.world, tx) for tx in given)
             deep = any(chain.confirmations(txid_of(tx)) >= CONFIRMATIONS for tx in given)
@@ -148,12 +193,16 @@ class Scenario:
         return _BUYER, "lock"
 
     def _has_ended(self) -> bool:
-        """Whether a spend of a lock is mined."""
+        """Whether there was a lock, and a spend of every one is mined."""
         with self.world.chain() as chain:
-            return any(
-                lock_spent_by(self.world, each.tx) and chain.confirmations(txid_of(each.tx))
+            locks = mined_locks(self.world, chain)
+            spent = {
+                (str(b2lx(i.prevout.hash)), i.prevout.n)
                 for each in self.world.given()
-            )
+                if chain.confirmations(txid_of(each.tx))
+                for i in each.tx.vin
+            }
+        return bool(locks) and spent >= set(locks)
 
     def _blocks_before_the_seller_must_act(self) -> int | None:
         """None when nothing is urgent; 0 when a revealed key's claim is nowhere and time is up."""
@@ -168,7 +217,7 @@ class Scenario:
                 for each in self.world.given()
                 if self.world.facts.preimage in each.tx.serialize()
             )
-        return None if claimed or left < 0 else left
+        return None if claimed else max(0, left)
 
     def _faulty_command(self) -> None:
         (party, verb) = self._drawn_command()
@@ -179,7 +228,7 @@ class Scenario:
         self.world.counts["at once"] += 1
         twice = [(self._with_fee(party, verb), self._faults()) for _ in range(2)]
         for outcome in self.world.together(*twice):
-            judge_command(outcome)
+            self._judge(outcome)
 
     def _mine_some(self) -> None:
         self.mine(self.rng.randint(1, self.kind.most_blocks))
@@ -192,6 +241,50 @@ class Scenario:
         self.world.counts["evictions"] += 1
         self.world.evict()
 
+    def _copy(self) -> None:
+        """Of a buyer that asks others to pay, only once it has asked."""
+        party = self.rng.choice((_BUYER, _SELLER))
+        if party == _SELLER or not self.wallet or self._has_asked():
+            self.world.copy(party)
+
+    def _put_back(self) -> None:
+        """An old copy, while the chain knows what was sent since, and the command that finds it."""
+        parties = [party for party in (_BUYER, _SELLER) if self.world.has_copy(party)]
+        party = self.rng.choice(parties or [_SELLER])
+        if not parties or not self._chain_knows(party):
+            return
+        self.world.put_back(party)
+        self.command(party, "lock" if party == _BUYER else "redeem")
+
+    def _lose(self) -> None:
+        """A machine is gone, and another begins with the rescue file."""
+        party = self.rng.choice((_BUYER, _SELLER))
+        if party in self._lost or not self.world.lose(party):
+            return
+        self._lost.add(party)
+        self.command(party, "recover", self._faults())
+        self.command(party, "recover")
+
+    def _has_asked(self) -> bool:
+        return any((self.world.root / _BUYER / "deals").glob("*/funding"))
+
+    def _chain_knows(self, party: str) -> bool:
+        """Whether the chain has the locks that were sent, or the claims of a key that is out."""
+        facts = self.world.facts
+        with self.world.chain() as chain:
+            if party == _BUYER:
+                sent = [
+                    each.tx
+                    for each in self.world.sent()
+                    if any(bytes(o.scriptPubKey) in facts.locks for o in each.tx.vout)
+                ]
+            else:
+                sent = [e.tx for e in self.world.given() if facts.preimage in e.tx.serialize()]
+            return not sent or any(chain.get_transaction(txid_of(tx)) for tx in sent)
+
+    def _drawn(self, weights: dict[str, float]) -> str:
+        return self.rng.choices(list(weights), list(weights.values()))[0]
+
     def _drawn_command(self) -> tuple[str, str]:
         """Half of the time the one that the deal waits for, if its party is there."""
         commands = self.kind.commands
@@ -201,8 +294,10 @@ class Scenario:
         return self.rng.choices(list(commands), list(commands.values()))[0]
 
     def _with_fee(self, party: str, verb: str) -> list[str]:
-        if verb in ("open", "status"):
+        if verb in ("open", "status", "recover"):
             return [party, verb]
+        if verb == "lock" and self.wallet:
+            return self.wallet.command(self.rng.choice((1, 2, 5)))
         if verb == "redeem" and self.rng.random() < 0.3:
             return [party, "watch", "--once"]
         rates = (1, 2, 2, 5, MAX_FEE_SAT_PER_VB)

@@ -45,7 +45,7 @@ def simulate(root: Path, facts: Facts, seed: int, broken: str = "") -> dict[str,
     return {
         "seed": seed,
         "broken": broken,
-        "kind": scenario.name,
+        "kind": f"{scenario.name}, {scenario.way} coins",
         "outcome": outcome,
         "rule": rule,
         "detail": detail,
@@ -87,6 +87,7 @@ def in_parallel(root: Path, tasks: list[Task], jobs: int) -> list[dict[str, obje
                 for task in tasks[job::jobs]:
                     for result in task():
                         file.write(json.dumps(result) + "\n")
+                        file.flush()  # a run that is stopped leaves what it found
         finally:
             os._exit(0)  # not into the caller's clean-up: the others still use the directories
     for child in children:
@@ -117,7 +118,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", default="0-29", help="first-last")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--broken", action="store_true", help="with each broken party instead")
+    broken = "with these broken parties instead, each until it is caught"
+    parser.add_argument("--broken", nargs="+", default=[], choices=sorted(BROKEN), help=broken)
     parser.add_argument("--json", type=Path, help="also write all results there")
     options = parser.parse_args()
     first, last = map(int, options.seeds.split("-"))
@@ -133,13 +135,13 @@ def main() -> int:
         seeds = list(range(first, last + 1))
         tasks = [honest(root, facts, seed) for seed in seeds]
         if options.broken:
-            tasks = [until_caught(root, facts, seeds, broken) for broken in BROKEN]
+            tasks = [until_caught(root, facts, seeds, broken) for broken in options.broken]
         results = in_parallel(root, tasks, options.jobs)
         report(results, time.monotonic() - start)
         if options.json:
             options.json.write_text(json.dumps(results))
         if options.broken:
-            return 0 if {r["broken"] for r in results if r["rule"]} == set(BROKEN) else 1
+            return 0 if {r["broken"] for r in results if r["rule"]} == set(options.broken) else 1
         return 0 if len(results) == len(seeds) and not any(r["rule"] for r in results) else 1
     finally:
         shutil.rmtree(root, ignore_errors=True)

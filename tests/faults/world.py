@@ -6,6 +6,7 @@ at what it left on the disk.
 
 import json
 import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -55,6 +56,8 @@ class World:
     misbehave: Misbehaviour | None = None
     trace: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    wallet_pays_twice: bool = False
+    """Whether the buyer's other wallet pays more than it was asked to."""
 
     def together(self, *commands: tuple[list[str], Faults]) -> list[Outcome]:
         """Run commands side by side: [party, verb, option, ...] each, with its faults."""
@@ -84,7 +87,7 @@ class World:
     def reorganise(self, depth: int, forget: bool) -> None:
         """Replace the last blocks by one more; their transactions wait again, or are forgotten."""
         with self.chain() as chain:
-            given = {txid_of(each.tx) for each in self.given()}
+            given = {txid_of(each.tx) for each in self.sent()}
             undone = {txid for txid in given if 0 < chain.confirmations(txid) <= depth}
             chain.reorganise(depth, undone if forget else ())
             self.trace.append(f"reorganise {depth}, forgetting {len(undone) if forget else 0}")
@@ -92,18 +95,67 @@ class World:
     def evict(self) -> None:
         """No node has what waited, nor the last block."""
         with self.chain() as chain:
-            given = {txid_of(each.tx) for each in self.given()}
+            given = {txid_of(each.tx) for each in self.sent()}
             known = {txid for txid in given if chain.get_transaction(txid)}
             waiting = {txid for txid in known if not chain.confirmations(txid)}
             chain.reorganise(1, waiting)
             self.trace.append(f"evict {len(waiting)}")
 
+    def given(self) -> list[Given]:
+        """Every transaction that a party ever handed to its node, in order."""
+        return self._noted("given")
+
+    def paid(self) -> list[Given]:
+        """Every transaction that the other wallet sent by itself, in order."""
+        return self._noted("paid")
+
+    def sent(self) -> list[Given]:
+        """All of both."""
+        return self.given() + self.paid()
+
+    def note_paid(self, chain: KernelChain, tx: CTransaction) -> None:
+        """Remember what the other wallet sent."""
+        noted = {"raw": tx.serialize().hex(), "height": chain.height(), "depths": []}
+        with (self.root / "paid").open("a") as file:
+            file.write(json.dumps(noted) + "\n")
+        self.trace.append(f"wallet sends {txid_of(tx)}")
+        self.counts["payments of a wallet"] += 1
+
+    def copy(self, party: str) -> None:
+        """Keep a copy of a party's private directory, in place of the one from before."""
+        place = self.root / "copies" / party
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(self.root / party, place)
+        self.trace.append(f"copy the {party}'s directory")
+
+    def has_copy(self, party: str) -> bool:
+        return (self.root / "copies" / party).exists()
+
+    def put_back(self, party: str) -> None:
+        """The copy in place of the private directory."""
+        shutil.rmtree(self.root / party)
+        shutil.copytree(self.root / "copies" / party, self.root / party)
+        (self.root / party).chmod(0o700)
+        self.trace.append(f"put back the copy of the {party}'s directory")
+        self.counts["copies put back"] += 1
+
+    def lose(self, party: str) -> Path | None:
+        """A party's machine is gone: its rescue file, which was elsewhere. None if it had none."""
+        found = sorted((self.root / party / "rescue").glob("*"))
+        if not found:
+            return None
+        place = self.root / f"{party}.rescue"
+        shutil.copyfile(found[0], place)
+        shutil.rmtree(self.root / party)
+        self.trace.append(f"the {party}'s directory is lost, but for the rescue file")
+        self.counts["machines lost"] += 1
+        return place
+
     def chain(self) -> KernelChain:
         return KernelChain(self.root / "chain")
 
-    def given(self) -> list[Given]:
-        """Every transaction that a party ever handed to its node, in order."""
-        path = self.root / "given"
+    def _noted(self, name: str) -> list[Given]:
+        path = self.root / name
         lines = path.read_text().splitlines() if path.exists() else []
         return [
             Given(CTransaction.deserialize(bytes.fromhex(n["raw"])), n["height"], n["depths"])
