@@ -23,7 +23,7 @@ test-snarkjs: $(VENV)/.dev
 	PYTHON=$(BIN)/python tests/snarkjs/run.sh
 
 test-faults: $(VENV)/.dev
-	$(BIN)/python -m pytest -m faults tests/faults
+	$(BIN)/python -m pytest -s -n 0 -m faults tests/faults
 
 test-regtest: $(VENV)/.dev
 	$(BIN)/python -m pytest -m regtest -rs tests/regtest
