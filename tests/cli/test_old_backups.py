@@ -8,6 +8,7 @@ import pytest
 from deal_stages import Sale, Stages
 from settling import chain_of, mine
 
+from bitcoin_scripts.chain import txid_of
 from bitcoin_scripts.chain.kernel import KernelChain
 from zkcmp.exchange.buyer import Buyer
 
@@ -86,3 +87,27 @@ def test_seller_does_not_answer_again(
     assert result.refused
     assert "has an answer to a request that our state does not know" in result.err
     assert deal.message("delivery").read_bytes() == answer
+
+
+def test_seller_of_before_the_claim_can_send_the_lock_again(
+    stages: Stages, sale: Callable[[str], Sale], tmp_path: Path
+) -> None:
+    """A reorganisation undoes lock and claim; the buyer, who has the key, sends nothing."""
+    deal, old = sale("locked"), stages.copy("locked", tmp_path / "old")
+    assert deal.run("seller", "redeem").code == 0
+    mine(deal, 1)
+    put_back(deal, old, "seller")
+    assert deal.run("seller", "redeem").code == 0
+    with Buyer.opened(deal.root / "buyer") as buyer, chain_of(deal) as chain:
+        lock = buyer.locked(buyer.need(deal.deal))[1]
+        claim = chain.find_spend(lock)
+        assert claim is not None
+        blocks = chain.confirmations(lock.txid)
+    with KernelChain(deal.root / "chain") as chain:
+        chain.reorganise(blocks, forget=(lock.txid, txid_of(claim)))
+        assert chain.get_transaction(lock.txid) is None
+    assert deal.run("seller", "redeem").code == 0
+    mine(deal, 1)
+    with chain_of(deal) as chain:
+        assert chain.confirmations(lock.txid) == 1
+        assert chain.find_spend(lock) is not None

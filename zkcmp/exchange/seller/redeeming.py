@@ -80,6 +80,7 @@ def redeem(
         raise DecodeError(
             f"{deal.own(Kind.LOCK)} is damaged; restore it from a copy of the private directory"
         )
+    _keep_lock(deal, case, chain)
     is_claim = found is not None and extract_preimage(found, case.htlc) is not None
     repeated = is_claim or bool(state.claim_txid)
     claim = found if is_claim else None
@@ -161,11 +162,8 @@ def _send_first(
             f"the lock was spent already, by {txid_of(found)}: the buyer took the refund; the deal "
             "is over, and the key stays secret"
         )
-    locked = chain.get_transaction(case.outpoint.txid)
-    if locked is None:
+    if chain.get_transaction(case.outpoint.txid) is None:
         _refuse_conflict(deal, case, chain)
-    elif not _has_lock(deal, case):
-        deal.save_transaction(_LOCK_FILE, locked)
     checks.check_lock(case.lock, case.offer, case.request.refund_key, chain)
     spending = _spending(seller, deal, case, None)
     rate = checks.first_claim_rate(
@@ -214,6 +212,17 @@ def _spending(
 
 def _paid_script(claims: Sequence[CTransaction]) -> bytes:
     return bytes(claims[0].vout[0].scriptPubKey) if claims else b""
+
+
+def _keep_lock(deal: Deal[SellerState], case: _Case, chain: Chain) -> None:
+    """Have the lock's transaction on disk while the chain has it: a reorganisation can undo it.
+
+    Before a first claim, and also after it: the directory can be an older copy of itself.
+    """
+    if not _has_lock(deal, case):
+        locked = chain.get_transaction(case.outpoint.txid)
+        if locked is not None:
+            deal.save_transaction(_LOCK_FILE, locked)
 
 
 def _has_lock(deal: Deal[SellerState], case: _Case) -> bool:
