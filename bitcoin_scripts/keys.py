@@ -2,15 +2,26 @@
 
 import secrets
 
-from bitcoin import segwit_addr
-from bitcoin.core import Hash160
-from bitcoin.core.script import OP_0, OP_CHECKSIG, OP_DUP, OP_EQUALVERIFY, OP_HASH160, CScript
+from bitcoin import base58, segwit_addr
+from bitcoin.core import Hash, Hash160
+from bitcoin.core.script import (
+    OP_0,
+    OP_CHECKSIG,
+    OP_DUP,
+    OP_EQUAL,
+    OP_EQUALVERIFY,
+    OP_HASH160,
+    CScript,
+)
 from embit import bech32
 
 from bitcoin_scripts.ecdsa import FIELD_MODULUS, ORDER, base_multiple
 from bitcoin_scripts.errors import SettlementError
 
 BECH32_PREFIXES = {"main": "bc", "testnet": "tb", "signet": "tb", "regtest": "bcrt"}
+
+_MAX_ADDRESS_CHARACTERS = 90
+_BASE58_BYTES = 1 + 20 + 4  # version, hash, checksum
 
 
 def generate_secret_key() -> bytes:
@@ -72,6 +83,51 @@ def script_of_address(address: str, chain_name: str) -> bytes:
             f"{address!r} is not a witness address on {chain_name}; it begins with {prefix}1"
         )
     return bytes([0x50 + version if version else 0, len(program), *program])
+
+
+def standard_script(address: str, chain_name: str) -> bytes:
+    """The output script of any standard address of that chain: P2PKH, P2SH, P2WPKH, P2WSH, P2TR.
+
+    Old addresses are the same on all chains but the main one. Raises SettlementError for what is
+    none, is of another chain, or is one that nobody could ever spend from.
+    """
+    text = address.strip()
+    script = None
+    if chain_name in BECH32_PREFIXES and len(text) <= _MAX_ADDRESS_CHARACTERS:
+        script = _base58_script(text, chain_name)
+        script = script or _witness_script(text, chain_name)
+    if script is None:
+        raise SettlementError(
+            f"{text[:_MAX_ADDRESS_CHARACTERS]!r} is not an address on {chain_name}; compare it "
+            "with what the wallet that is to receive shows"
+        )
+    return script
+
+
+def _base58_script(text: str, chain_name: str) -> bytes | None:
+    try:
+        data = base58.decode(text)
+    except base58.InvalidBase58Error:
+        return None
+    if len(data) != _BASE58_BYTES or Hash(data[:-4])[:4] != data[-4:]:
+        return None
+    version, payload = data[0], data[1:-4]
+    if version == (0 if chain_name == "main" else 111):
+        script = CScript([OP_DUP, OP_HASH160, payload, OP_EQUALVERIFY, OP_CHECKSIG])
+    elif version == (5 if chain_name == "main" else 196):
+        script = CScript([OP_HASH160, payload, OP_EQUAL])
+    else:
+        return None
+    return bytes(script)
+
+
+def _witness_script(text: str, chain_name: str) -> bytes | None:
+    version, program = bech32.decode(BECH32_PREFIXES[chain_name], text)
+    if program is None or version not in (0, 1) or (version == 1 and len(program) != 32):
+        return None  # other programs of version 1 can be spent by anybody
+    if version == 1:
+        check_public_key(b"\x02" + bytes(program), "address's")
+    return script_of_address(text, chain_name)
 
 
 def bech32_address(script_pubkey: bytes, chain_name: str) -> str:

@@ -229,18 +229,28 @@ class Buyer:
         seller: str | None = None,
         method: str = "freivalds",
         accept_unaudited_on_mainnet: bool = False,
+        price_sat: int | None = None,
+        max_price_sat: int | None = None,
     ) -> Offer:
         """Send the test set, which is spent from then on, and ask for a proof.
 
         accuracy: exact text such as "0.95" or "95%"; or threshold: how many must be right.
         seller: refuse an offer of any other fingerprint. method: freivalds, full, libra hyrax or
-        libra zkvpd. An offer about real coins needs accept_unaudited_on_mainnet.
+        libra zkvpd. An offer about real coins needs accept_unaudited_on_mainnet. price_sat: refuse
+        an offer of any other price; max_price_sat: of a higher one.
         """
         samples, chosen = _samples(images, labels), _method(method)
         needed = _threshold(accuracy, threshold, len(samples))
         with buying.Buyer.opened(self.home) as buyer:
             return buyer.request(
-                Path(deal), samples, needed, seller, chosen, accept_unaudited_on_mainnet
+                Path(deal),
+                samples,
+                needed,
+                seller,
+                chosen,
+                accept_unaudited_on_mainnet,
+                price_sat,
+                max_price_sat,
             )
 
     def setup(self, deal: StrPath, progress: Progress = silent) -> int:

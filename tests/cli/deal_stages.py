@@ -82,9 +82,9 @@ class Sale:
         if party == "chain":
             return [*arguments, "--chain-dir", str(self.root / "chain")]
         arguments += ["--home", str(self.root / party)]
-        if verb != "status":
+        if verb not in ("status", "withdraw"):
             arguments += ["--deal", str(self.deal)]
-        if verb in ("redeem", "lock", "open", "refund", "watch"):
+        if verb in ("redeem", "lock", "open", "refund", "watch", "withdraw"):
             arguments += ["--chain-dir", str(self.root / "chain")]
         return arguments
 

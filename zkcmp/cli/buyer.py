@@ -1,4 +1,4 @@
-"""`zkcmp buyer`: inspect, request, setup, verify, export, lock, open, refund, watch, status."""
+"""`zkcmp buyer`: from `inspect` and `request` to `open` or `refund`, `withdraw` and `status`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,6 +30,14 @@ from zkcmp.cli.options import (
 from zkcmp.cli.party import opened, say_damaged, say_wallets
 from zkcmp.cli.samples import Labels, TestSetName, load_samples, offered_architecture
 from zkcmp.cli.watching import Interval, Once, keep_looking
+from zkcmp.cli.withdrawing import (
+    Address,
+    Again,
+    AmountSat,
+    Everything,
+    chosen_amount,
+    say_withdrawn,
+)
 
 if TYPE_CHECKING:
     from zkcmp.exchange.buyer import Refunded
@@ -45,6 +53,7 @@ app = ChainTyper(help="Buy a network.")
 def inspect(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
     """Show the offer in the deal folder; nothing is sent and no sample is spent."""
     from zkcmp.exchange.buyer import Buyer
+    from zkcmp.exchange.identity import fingerprint
 
     with opened(Buyer, home) as buyer:
         offer = buyer.inspect(deal)
@@ -53,7 +62,11 @@ def inspect(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
         f"terms      refund after {offer.timeout_blocks} blocks, {offer.confirmations} "
         f"confirmations, redeemed only with {offer.min_blocks_left} blocks left"
     )
-    say("next       compare the fingerprint, then `zkcmp buyer request --seller FINGERPRINT`")
+    say("next       compare the fingerprint, then with it and the price, and what you ask for:")
+    say(
+        f"           zkcmp buyer request --seller '{fingerprint(offer.sender)}' "
+        f"--price-sat {offer.price_sat}"
+    )
 
 
 def _show_offer(offer: "Offer") -> None:
@@ -81,6 +94,12 @@ def request(
     labels: Labels = None,
     seller: Annotated[
         str | None, typer.Option(help="Refuse an offer of any other fingerprint.")
+    ] = None,
+    price_sat: Annotated[
+        int | None, typer.Option(min=1, help="Refuse an offer of any other price.")
+    ] = None,
+    max_price_sat: Annotated[
+        int | None, typer.Option(min=1, help="Refuse an offer of a higher price.")
     ] = None,
     backend: BackendOption = Backend.GROTH16,
     commitment: CommitmentOption = None,
@@ -110,7 +129,16 @@ def request(
     samples = load_samples(test_set, images, skip, data, labels, offered_architecture(deal))
     wanted = threshold or parse_threshold(accuracy, len(samples))
     with opened(Buyer, home) as buyer:
-        offer = buyer.request(deal, samples, wanted, seller, method, accept_unaudited_on_mainnet)
+        offer = buyer.request(
+            deal,
+            samples,
+            wanted,
+            seller,
+            method,
+            accept_unaudited_on_mainnet,
+            price_sat,
+            max_price_sat,
+        )
         _show_offer(offer)
         say(f"asked      at least {wanted} of {len(samples)} images right; these are spent now")
         say(f"mode       {method.title}")
@@ -367,6 +395,29 @@ def watch(
         _say_refunded(result)
     elif result is not None:
         _say_opened(result, out, *sure)
+
+
+@app.command()
+def withdraw(
+    address: Address,
+    home: BuyerHome = BUYER_HOME,
+    chain_dir: ChainDir = CHAIN_DIR,
+    amount_sat: AmountSat = None,
+    everything: Everything = False,
+    fee: SpendFee = None,
+    accept_high_fee: AcceptHighFee = False,
+    again: Again = False,
+) -> None:
+    """Send coins of our wallet to an address of any wallet: refunded, or never locked.
+
+    Repeated, it sends the same transaction again, or one with a higher fee in its place.
+    """
+    from zkcmp.exchange.buyer import Buyer
+
+    amount = chosen_amount(amount_sat, everything)
+    with opened(Buyer, home) as buyer, open_chain(chain_dir) as chain:
+        done = buyer.withdraw(chain, address, amount, fee, accept_high_fee, again)
+    say_withdrawn(done)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`zkcmp seller`: seal, audit, prove, redeem, watch, status."""
+"""`zkcmp seller`: seal, audit, prove, redeem, watch, withdraw, status."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +22,14 @@ from zkcmp.cli.options import (
 )
 from zkcmp.cli.party import opened, say_damaged, say_wallets
 from zkcmp.cli.watching import Interval, Once, keep_looking
+from zkcmp.cli.withdrawing import (
+    Address,
+    Again,
+    AmountSat,
+    Everything,
+    chosen_amount,
+    say_withdrawn,
+)
 
 if TYPE_CHECKING:
     from zkcmp.exchange.deal import SellerState
@@ -232,6 +240,29 @@ def watch(
     redeemed = keep_looking(Seller, home, look, interval, once)
     if redeemed is not None:
         say(f"paid       transaction {redeemed.txid}, {redeemed.confirmations} confirmations")
+
+
+@app.command()
+def withdraw(
+    address: Address,
+    home: SellerHome = SELLER_HOME,
+    chain_dir: ChainDir = CHAIN_DIR,
+    amount_sat: AmountSat = None,
+    everything: Everything = False,
+    fee: SpendFee = None,
+    accept_high_fee: AcceptHighFee = False,
+    again: Again = False,
+) -> None:
+    """Send coins of our wallet to an address of any wallet: what was redeemed.
+
+    Repeated, it sends the same transaction again, or one with a higher fee in its place.
+    """
+    from zkcmp.exchange.seller import Seller
+
+    amount = chosen_amount(amount_sat, everything)
+    with opened(Seller, home) as seller, open_chain(chain_dir) as chain:
+        done = seller.withdraw(chain, address, amount, fee, accept_high_fee, again)
+    say_withdrawn(done)
 
 
 @app.command()

@@ -24,6 +24,7 @@ from zkcmp.errors import DealError
 from zkcmp.exchange.buyer import (
     exporting,
     funding_draft,
+    kept_coins,
     key_material,
     locking,
     opening,
@@ -43,11 +44,12 @@ from zkcmp.exchange.messages import FILE_NAMES, Offer
 from zkcmp.exchange.method import FREIVALDS, Method
 from zkcmp.exchange.party import Deal, Party
 from zkcmp.exchange.watched import Watched
+from zkcmp.exchange.withdrawing import Withdrawn, withdraw
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent
 
-__all__ = ["Buyer", "Drafted", "Locked", "Payable", "Refunded", "Verified"]
+__all__ = ["Buyer", "Drafted", "Locked", "Payable", "Refunded", "Verified", "Withdrawn"]
 
 
 class Buyer(Party[BuyerState]):
@@ -74,9 +76,16 @@ class Buyer(Party[BuyerState]):
         seller_fingerprint: str | None = None,
         method: Method = FREIVALDS,
         accept_unaudited_on_mainnet: bool = False,
+        price_sat: int | None = None,
+        max_price_sat: int | None = None,
     ) -> Offer:
-        """Accept the offer in the folder and send it test set, threshold and method."""
-        accepted = requesting.Accepted(seller_fingerprint, accept_unaudited_on_mainnet)
+        """Accept the offer in the folder and send it test set, threshold and method.
+
+        With `price_sat`, an offer of any other price is refused; with `max_price_sat`, of a higher.
+        """
+        accepted = requesting.Accepted(
+            seller_fingerprint, accept_unaudited_on_mainnet, price_sat, max_price_sat
+        )
         return requesting.request(self, folder, test_set, threshold, method, accepted)
 
     def setup(
@@ -208,3 +217,21 @@ class Buyer(Party[BuyerState]):
         self.check_unshared(out, folder)
         opening.check_out(out)
         return watching.look(self, deal, chain, out, refunds, choice)
+
+    def withdraw(
+        self,
+        chain: Chain,
+        address: str,
+        amount_sat: int | None = None,
+        fee_sat_per_vb: int | None = None,
+        accept_high_fee: bool = False,
+        again: bool = False,
+    ) -> Withdrawn:
+        """Send coins of our wallet to an address of the chain: an amount, or all.
+
+        Repeated, it is the same withdrawal, sent again or replaced by one at a higher rate; with
+        `again` it is another one. Coins that a lock depends on are left alone up to its timeout.
+        """
+        choice = FeeChoice(fee_sat_per_vb, accept_high_fee)
+        kept = kept_coins.kept_coins(self, chain)
+        return withdraw(self, chain, address, amount_sat, choice, kept, again)

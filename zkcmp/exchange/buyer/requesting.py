@@ -19,18 +19,33 @@ from zkcmp.model.dataset import TestSet
 
 @dataclass(frozen=True)
 class Accepted:
-    """What the buyer answers: a seller's fingerprint, None for any; whether real coins are meant.
+    """What the buyer answers: a seller's fingerprint, None for any; whether real coins are meant;
+    the price, or the highest one, None for any.
 
     Looked for in our own copy of the offer: the one in the shared folder may be another by then.
     """
 
     seller: str | None
     unaudited_on_mainnet: bool
+    price_sat: int | None = None
+    max_price_sat: int | None = None
 
     def check(self, offer: Offer) -> None:
         """Raise DealError or VerificationError for an offer of anybody or anything else."""
         checks.check_accepted_chain(offer.chain, self.unaudited_on_mainnet)
         checks.check_fingerprint("offer: seller's fingerprint", self.seller, offer.sender)
+        self._check_price(offer.price_sat)
+
+    def _check_price(self, price_sat: int) -> None:
+        """The same seller can put another offer in the place of the one that was looked at."""
+        hint = "nothing was sent; `zkcmp buyer inspect` shows the offer as it is now"
+        if self.price_sat is not None and price_sat != self.price_sat:
+            raise VerificationError(
+                "offer: price", f"{self.price_sat} sat", f"{price_sat} sat", hint
+            )
+        if self.max_price_sat is not None and price_sat > self.max_price_sat:
+            most = f"at most {self.max_price_sat} sat"
+            raise VerificationError("offer: price", most, f"{price_sat} sat", hint)
 
 
 def inspect(buyer: Party[BuyerState], folder: Path) -> Offer:

@@ -1,0 +1,221 @@
+"""`withdraw`: once, whatever happens, to the right address, and never a coin that a lock needs."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from deal_stages import PRICE_SAT, Result, Sale
+from interrupted_broadcast import interrupt
+from settling import chain_of, mine, reorganise, weather
+
+from bitcoin_scripts.chain import FoundOutput
+from bitcoin_scripts.keys import bech32_address, p2wpkh_script, public_key
+from zkcmp.cli import passphrase
+from zkcmp.exchange.buyer import Buyer
+from zkcmp.exchange.secret_files import SecretFiles
+
+THEIRS = bytes(p2wpkh_script(public_key(b"\x09" * 32)))
+ADDRESS = bech32_address(THEIRS, "regtest")
+OTHER = bech32_address(p2wpkh_script(public_key(b"\x0a" * 32)), "regtest")
+MAIN = bech32_address(THEIRS, "main")
+AMOUNT = ("--amount-sat", "20000")
+FAST = 4
+WORDS = "six words that nobody else knows"
+
+
+def txid_in(result: Result) -> str:
+    assert result.code == 0, result
+    return re.findall(r"transaction ([0-9a-f]{64})", result.out)[0]
+
+
+def received(sale: Sale) -> list[FoundOutput]:
+    """What arrived at the address, waiting or mined."""
+    with chain_of(sale) as chain:
+        return chain.find_output(THEIRS)
+
+
+def wallet_coins(sale: Sale) -> int:
+    with Buyer.opened(sale.root / "buyer") as buyer, chain_of(sale) as chain:
+        return len(chain.find_spendable(buyer.wallet_script))
+
+
+def test_the_seller_takes_all_that_was_redeemed(sale: Callable[[str], Sale]) -> None:
+    deal = sale("redeemed")
+    result = deal.run("seller", "withdraw", ADDRESS)
+    assert "left       0 sat" in result.out
+    mine(deal, 1)
+    (coin,) = received(deal)
+    assert coin.txid == txid_in(result)
+    assert PRICE_SAT - 1000 < coin.amount_sat < PRICE_SAT
+    repeated = deal.run("seller", "withdraw", ADDRESS, "--all")
+    assert txid_in(repeated) == coin.txid
+    assert repeated.out.startswith("already withdrawn")
+
+
+def test_change_and_amount_of_the_buyer(sale: Callable[[str], Sale]) -> None:
+    deal = sale("opened")
+    before = wallet_coins(deal)
+    txid = txid_in(deal.run("buyer", "withdraw", ADDRESS, *AMOUNT))
+    assert wallet_coins(deal) == before - 1
+    mine(deal, 1)
+    assert [(coin.txid, coin.amount_sat) for coin in received(deal)] == [(txid, 20_000)]
+    with Buyer.opened(deal.root / "buyer") as buyer, chain_of(deal) as chain:
+        assert txid in [coin.txid for coin in chain.find_spendable(buyer.wallet_script)]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("mined", [False, True])
+def test_a_killed_withdrawal_pays_once(sale: Callable[[str], Sale], when: str, mined: bool) -> None:
+    deal = sale("opened")
+    tx = interrupt(deal, when, "buyer", "withdraw", ADDRESS, *AMOUNT)
+    if mined:
+        mine(deal, 1)
+    for _ in range(2):
+        txid_in(deal.run("buyer", "withdraw", ADDRESS, *AMOUNT))
+        mine(deal, 1)
+    (coin,) = received(deal)
+    assert coin.amount_sat == 20_000
+    with chain_of(deal) as chain:
+        assert chain.get_transaction(coin.txid) == tx
+
+
+def test_the_same_amount_is_paid_twice_only_if_said(sale: Callable[[str], Sale]) -> None:
+    deal = sale("opened")
+    assert deal.run("buyer", "withdraw", ADDRESS, *AMOUNT).code == 0
+    mine(deal, 1)
+    assert deal.run("buyer", "withdraw", ADDRESS, *AMOUNT).code == 0
+    assert len(received(deal)) == 1
+    assert deal.run("buyer", "withdraw", ADDRESS, *AMOUNT, "--again").code == 0
+    mine(deal, 1)
+    assert len(received(deal)) == 2
+
+
+def test_a_higher_fee_replaces_what_waits(sale: Callable[[str], Sale]) -> None:
+    deal = sale("opened")
+    first = txid_in(deal.run("buyer", "withdraw", ADDRESS, *AMOUNT, "--fee", "2"))
+    assert txid_in(deal.run("buyer", "withdraw", ADDRESS, *AMOUNT, "--fee", "1")) == first
+    raised = deal.run("buyer", "withdraw", ADDRESS, *AMOUNT, "--fee", "9")
+    assert "raised to" in raised.out
+    mine(deal, 1)
+    (coin,) = received(deal)
+    assert coin.txid == txid_in(raised) != first
+
+
+def test_a_withdrawal_that_the_chain_lost_is_sent_again(sale: Callable[[str], Sale]) -> None:
+    """Also a second one, to another address, leaves its coins alone."""
+    deal = sale("opened")
+    lost = txid_in(deal.run("buyer", "withdraw", ADDRESS, *AMOUNT))
+    mine(deal, 1)
+    reorganise(deal, 1, lost)
+    assert received(deal) == []
+    other = txid_in(deal.run("buyer", "withdraw", OTHER))
+    assert txid_in(deal.run("buyer", "withdraw", ADDRESS, *AMOUNT)) == lost
+    mine(deal, 1)
+    with chain_of(deal) as chain:
+        assert chain.confirmations(lost) == chain.confirmations(other) == 1
+
+
+def test_coins_of_a_signed_lock_are_kept_up_to_its_timeout(sale: Callable[[str], Sale]) -> None:
+    """Spending them after the key was revealed would keep the price and the network."""
+    deal = sale("verified")
+    lock = interrupt(deal, "before", "buyer", "lock")
+    coins = {(i.prevout.hash, i.prevout.n) for i in lock.vin}
+    assert "kept" in deal.run("buyer", "withdraw", ADDRESS).out
+    second = deal.run("buyer", "withdraw", OTHER)
+    assert second.refused, second
+    assert "is of the lock of deal" in second.err
+    with chain_of(deal) as chain:
+        taken = [chain.get_transaction(coin.txid) for coin in chain.find_output(THEIRS)]
+    assert taken
+    assert all((i.prevout.hash, i.prevout.n) not in coins for tx in taken for i in tx.vin)
+    assert deal.run("buyer", "lock").code == 0
+
+
+def test_coins_of_a_lock_are_free_from_its_timeout_on(sale: Callable[[str], Sale]) -> None:
+    deal = sale("verified")
+    interrupt(deal, "before", "buyer", "lock")
+    mine(deal, 144)
+    txid_in(deal.run("buyer", "withdraw", ADDRESS))
+    assert wallet_coins(deal) == 0
+
+
+def test_coins_of_a_reorganised_lock_are_kept(sale: Callable[[str], Sale]) -> None:
+    deal = sale("redeemed")
+    with Buyer.opened(deal.root / "buyer") as buyer:
+        lock = buyer.locked(buyer.need(deal.deal))[1].txid
+    reorganise(deal, 2, lock)
+    assert "kept" in deal.run("buyer", "withdraw", ADDRESS).out
+    second = deal.run("buyer", "withdraw", OTHER)
+    assert second.refused
+    assert "is of the lock of deal" in second.err
+    assert deal.run("buyer", "lock").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((MAIN,), "is not an address on regtest"),
+        (("nonsense",), "is not an address on regtest"),
+        ((ADDRESS, "--amount-sat", "100"), "is dust"),
+        ((ADDRESS, "--amount-sat", "2100000000000000"), "do not cover"),
+        ((ADDRESS, "--fee", "501"), "--accept-high-fee"),
+        ((ADDRESS, "--all", *AMOUNT), "one of --amount-sat and --all"),
+    ],
+    ids=["other-chain", "no-address", "dust", "too-much", "high-fee", "both"],
+)
+def test_refusals_leave_everything_as_it_was(
+    sale: Callable[[str], Sale], arguments: tuple[str, ...], says: str
+) -> None:
+    deal = sale("opened")
+    before = deal.tree()
+    result = deal.run("buyer", "withdraw", *arguments)
+    assert result.code == 2
+    assert says in result.err
+    assert deal.tree() == before
+
+
+def test_a_high_fee_that_is_meant(sale: Callable[[str], Sale]) -> None:
+    deal = sale("opened")
+    meant = deal.run("buyer", "withdraw", ADDRESS, "--fee", "501", "--accept-high-fee")
+    assert "501 sat/vB" in meant.out
+
+
+def test_an_estimate_gone_wrong_is_not_followed(sale: Callable[[str], Sale]) -> None:
+    deal = sale("opened")
+    with weather(fee_rate=90_000):
+        result = deal.run("buyer", "withdraw", ADDRESS)
+    assert "500 sat/vB" in result.out
+
+
+def test_coins_that_wait_are_left_out(sale: Callable[[str], Sale]) -> None:
+    deal = sale("locked")
+    assert deal.run("seller", "redeem").code == 0
+    waiting = deal.run("seller", "withdraw", ADDRESS)
+    assert waiting.refused
+    assert "no spendable coins" in waiting.err
+
+
+def test_a_damaged_record_is_refused(sale: Callable[[str], Sale]) -> None:
+    deal = sale("opened")
+    for content in ("{", "null\n", '{"chain": 1}\n', "é", '{"chain":"regtest","coins":7}\n'):
+        (deal.root / "buyer" / "withdrawals").write_text(content)
+        result = deal.run("buyer", "withdraw", ADDRESS)
+        assert result.refused, result
+        assert "withdrawals is damaged" in result.err
+    assert received(deal) == []
+
+
+def test_under_a_passphrase(
+    sale: Callable[[str], Sale], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal = sale("redeemed")
+    SecretFiles(deal.root / "seller").change(WORDS, FAST)
+    path = tmp_path / "words"
+    path.write_text(WORDS)
+    path.chmod(0o600)
+    monkeypatch.setenv(passphrase.VARIABLE, str(path))
+    txid_in(deal.run("seller", "withdraw", ADDRESS))
+    assert len(received(deal)) == 1
+    path.write_text("other words")
+    assert deal.run("seller", "withdraw", OTHER).refused

@@ -1,0 +1,201 @@
+"""A party takes coins out of its wallet: redeemed or refunded ones, or what it never locked.
+
+    chosen → signed → on disk → sent;  repeated: sent again, or replaced by one that pays more
+
+The same order repeated is the same withdrawal, until it is mined, and of an amount also afterwards:
+a command that was killed, or whose output was lost, must not pay twice. Left alone are coins that
+are not mined, those that a lock depends on (`kept`), and those of a withdrawal that the chain lost.
+Whoever wants to pay an amount once more, or to spend the last instead, says so (`again`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bitcoin_scripts.chain import Chain, FoundOutput, Outpoint
+from bitcoin_scripts.errors import SettlementError
+from bitcoin_scripts.fee_rates import REFUND_TARGET_BLOCKS, FeeChoice
+from bitcoin_scripts.keys import standard_script
+from bitcoin_scripts.withdrawal import build_withdrawal, choose_coins, worth_spending
+from zkcmp.errors import DealError
+from zkcmp.exchange import checks
+from zkcmp.exchange.party import Party
+from zkcmp.exchange.withdrawals import Order, Withdrawal, Withdrawals, versions_of_last
+
+Coin = tuple[str, int]
+Kept = Mapping[Coin, str]
+"""Coins that are not to be spent, and why."""
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """A withdrawal that the chain has; `left_sat` are spendable afterwards, `kept_sat` are not."""
+
+    txid: str
+    sent_sat: int
+    fee_sat: int
+    fee_sat_per_vb: int
+    confirmations: int
+    repeated: bool
+    replaced: bool
+    left_sat: int
+    kept_sat: int
+
+
+def withdraw(
+    party: Party[Any],
+    chain: Chain,
+    address: str,
+    amount_sat: int | None,
+    choice: FeeChoice,
+    kept: Kept,
+    again: bool = False,
+) -> Withdrawn:
+    """Send `amount_sat`, or all, to an address of the chain, unless that was done.
+
+    Raises SettlementError for an address or amount that cannot be paid, DealError while an earlier
+    withdrawal for the same order could still be mined and cannot be sent.
+    """
+    if amount_sat is not None and amount_sat < 1:
+        raise SettlementError("an amount is at least 1 sat; raise --amount-sat")
+    order = Order(chain.name, standard_script(address, chain.name), amount_sat)
+    if order.destination == party.wallet_script:
+        raise SettlementError(f"{address.strip()} is this wallet's own address; name another one")
+    record = Withdrawals(party.home.path)
+    versions = [] if again else versions_of_last(record.load(), order)
+    known = [each for each in versions if chain.get_transaction(each.txid) is not None]
+    spendable = {_place(coin): coin for coin in chain.find_spendable(party.wallet_script)}
+    if known:
+        done = known[-1]
+        if not chain.confirmations(done.txid):
+            return _push(party, chain, versions, done, choice, kept)
+        free = _free(party, chain, kept, spendable)
+        if amount_sat is not None or not worth_spending(free, _rate(chain, choice)):
+            return _withdrawn(party, chain, done, kept, repeated=True)
+    elif versions and all(_place(coin) in spendable for coin in versions[-1].coins):
+        _refuse_kept(versions[-1], kept)
+        return _push(party, chain, versions, None, choice, kept)
+    elif versions and amount_sat is not None:
+        _refuse_uncertain(chain, versions[-1])
+    coins, rate = _free(party, chain, kept, spendable, again), _rate(chain, choice)
+    if not coins:
+        raise _nothing(party, chain, kept, spendable)
+    chosen = choose_coins(coins, order.destination, amount_sat, party.coin_secret, rate)
+    signed = _sign(party, order, tuple(chosen), rate)
+    chain.broadcast(signed.transaction)
+    return _withdrawn(party, chain, signed, kept)
+
+
+def _push(
+    party: Party[Any],
+    chain: Chain,
+    versions: list[Withdrawal],
+    waiting: Withdrawal | None,
+    choice: FeeChoice,
+    kept: Kept,
+) -> Withdrawn:
+    """Send the last version, or one at the higher rate that the user says, in its place."""
+    current = waiting or versions[-1]
+    wanted = choice.sat_per_vb or 0
+    if wanted > current.sat_per_vb:
+        coins = tuple(Outpoint(c.txid, c.vout, c.amount_sat) for c in current.coins)
+        current = _sign(party, current.order, coins, wanted)
+    if current is not waiting:
+        chain.broadcast(current.transaction)
+    replaced = waiting is not None and current is not waiting
+    return _withdrawn(party, chain, current, kept, True, replaced)
+
+
+def _sign(party: Party[Any], order: Order, coins: tuple[Outpoint, ...], rate: int) -> Withdrawal:
+    """A version of the order at this rate, on disk."""
+    places = tuple(Outpoint(coin.txid, coin.vout, coin.amount_sat) for coin in coins)
+    tx = build_withdrawal(places, order.destination, order.amount_sat, party.coin_secret, rate)
+    signed = Withdrawal(order, places, tx)
+    Withdrawals(party.home.path).add(signed)
+    return signed
+
+
+def _rate(chain: Chain, choice: FeeChoice) -> int:
+    """What the user says, else what the chain estimates, held below the ceiling."""
+    wanted = choice.wanted(chain, REFUND_TARGET_BLOCKS)
+    return choice.most(wanted) if choice.follows else wanted
+
+
+def _free(
+    party: Party[Any],
+    chain: Chain,
+    kept: Kept,
+    spendable: Mapping[Coin, FoundOutput],
+    again: bool = False,
+) -> list[FoundOutput]:
+    """Coins that nothing depends on: no lock, and no withdrawal that can be sent again."""
+    taken = set(kept)
+    for earlier in [] if again else Withdrawals(party.home.path).load():
+        places = {_place(coin) for coin in earlier.coins}
+        if earlier.order.chain == chain.name and places <= set(spendable):
+            taken |= places
+    return [coin for place, coin in spendable.items() if place not in taken]
+
+
+def _nothing(
+    party: Party[Any], chain: Chain, kept: Kept, spendable: Mapping[Coin, FoundOutput]
+) -> DealError:
+    """Why there is no coin to take."""
+    reasons = sorted({kept[place] for place in spendable if place in kept})
+    if reasons:
+        return DealError(reasons[0])
+    address = party.wallet_address(chain.name)
+    if spendable:
+        return DealError(
+            f"the coins at {address} are of withdrawals that the chain does not have; repeat "
+            "those, or say --again to spend them here instead"
+        )
+    return DealError(f"no spendable coins at {address}; those that wait are so once they are mined")
+
+
+def _refuse_kept(earlier: Withdrawal, kept: Kept) -> None:
+    for coin in earlier.coins:
+        if _place(coin) in kept:
+            raise DealError(kept[_place(coin)])
+
+
+def _refuse_uncertain(chain: Chain, earlier: Withdrawal) -> None:
+    """Raise DealError while an earlier payment of the same amount could still be mined."""
+    needed = checks.default_confirmations(chain.name, earlier.sent_sat)
+    for coin in earlier.coins:
+        spend = chain.find_spend(coin)
+        if spend is not None:
+            txid = Withdrawal(earlier.order, earlier.coins, spend).txid
+            if chain.confirmations(txid) >= needed:
+                return
+    raise DealError(
+        f"the chain at hand lacks the withdrawal {earlier.txid} and coins of it, and can have it "
+        "later; repeat this then, or say --again if the amount is to be paid in any case"
+    )
+
+
+def _withdrawn(
+    party: Party[Any],
+    chain: Chain,
+    done: Withdrawal,
+    kept: Kept,
+    repeated: bool = False,
+    replaced: bool = False,
+) -> Withdrawn:
+    coins = chain.find_spendable(party.wallet_script)
+    held = sum(coin.amount_sat for coin in coins if _place(coin) in kept)
+    return Withdrawn(
+        done.txid,
+        done.sent_sat,
+        done.fee_sat,
+        done.sat_per_vb,
+        chain.confirmations(done.txid),
+        repeated,
+        replaced,
+        sum(coin.amount_sat for coin in coins) - held,
+        held,
+    )
+
+
+def _place(coin: Outpoint) -> Coin:
+    return coin.txid, coin.vout
