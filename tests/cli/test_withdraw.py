@@ -219,3 +219,39 @@ def test_under_a_passphrase(
     assert len(received(deal)) == 1
     path.write_text("other words")
     assert deal.run("seller", "withdraw", OTHER).refused
+
+
+def test_a_payment_whose_coins_are_uncertain_is_not_made_anew(sale: Callable[[str], Sale]) -> None:
+    """Its coin went to another transaction; until that is sure, both could be mined."""
+    deal = sale("opened")
+    lost = txid_in(deal.run("buyer", "withdraw", ADDRESS, *AMOUNT, "--fee", "2"))
+    mine(deal, 1)
+    reorganise(deal, 1, lost)
+    other = txid_in(deal.run("buyer", "withdraw", OTHER, "--again"))
+    refused = deal.run("buyer", "withdraw", ADDRESS, *AMOUNT)
+    assert refused.refused
+    assert "--again" in refused.err
+    mine(deal, 1)
+    new = txid_in(deal.run("buyer", "withdraw", ADDRESS, *AMOUNT))
+    mine(deal, 1)
+    with chain_of(deal) as chain:
+        assert chain.get_transaction(lost) is None
+        assert chain.confirmations(other) == 2
+        assert [coin.txid for coin in chain.find_output(THEIRS)] == [new]
+
+
+def test_coins_of_a_drafted_lock_are_kept(sale: Callable[[str], Sale]) -> None:
+    deal = sale("verified")
+    with Buyer.opened(deal.root / "buyer") as buyer:
+        own = buyer.wallet_address("regtest")
+    psbt = str(deal.root / "lock.psbt")
+    assert deal.run("buyer", "lock", "--psbt-out", psbt, "--from", own).code == 0
+    assert "kept" in deal.run("buyer", "withdraw", ADDRESS).out
+    assert "is of the lock of deal" in deal.run("buyer", "withdraw", OTHER).err
+
+
+def test_nothing_is_taken_while_a_record_of_locks_is_damaged(sale: Callable[[str], Sale]) -> None:
+    deal = sale("opened")
+    (deal.private("buyer") / "signed-locks").write_text("rubbish")
+    assert deal.run("buyer", "withdraw", ADDRESS).refused
+    assert received(deal) == []
