@@ -38,6 +38,7 @@ from zkcmp.exchange.proofs import Asked, DealStatement, backend
 from zkcmp.exchange.seller import Audited, Inspected, Proved, Redeemed, Terms
 from zkcmp.exchange.statement import parse_threshold
 from zkcmp.exchange.store import write_atomic
+from zkcmp.exchange.withdrawing import Withdrawn
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import check_no_wrap
 from zkcmp.model.calibrate import choose_widths, parse_drop
@@ -194,6 +195,21 @@ class Seller:
         with selling.Seller.opened(self.home) as seller:
             return seller.redeem(Path(deal), chain, fee_sat_per_vb)
 
+    def withdraw(
+        self,
+        chain: "Chain",
+        address: str,
+        amount_sat: int | None = None,
+        fee_sat_per_vb: int | None = None,
+        again: bool = False,
+    ) -> Withdrawn:
+        """Send coins of the wallet to an address of the chain, an amount or all.
+
+        Repeated, it is the same withdrawal; with `again` it is another one.
+        """
+        with selling.Seller.opened(self.home) as seller:
+            return seller.withdraw(chain, address, amount_sat, fee_sat_per_vb, again=again)
+
 
 class Buyer:
     """Buys networks from the private directory `home`, which is made on first use."""
@@ -279,6 +295,21 @@ class Buyer:
         """Take the coins back after the timeout."""
         with buying.Buyer.opened(self.home) as buyer:
             return buyer.refund(Path(deal), chain, fee_sat_per_vb)
+
+    def withdraw(
+        self,
+        chain: "Chain",
+        address: str,
+        amount_sat: int | None = None,
+        fee_sat_per_vb: int | None = None,
+        again: bool = False,
+    ) -> Withdrawn:
+        """Send coins of the wallet to an address of the chain, an amount or all.
+
+        Repeated, it is the same withdrawal; with `again` it is another one.
+        """
+        with buying.Buyer.opened(self.home) as buyer:
+            return buyer.withdraw(chain, address, amount_sat, fee_sat_per_vb, again=again)
 
 
 @contextmanager

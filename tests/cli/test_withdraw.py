@@ -11,6 +11,7 @@ from settling import chain_of, mine, reorganise, weather
 
 from bitcoin_scripts.chain import FoundOutput
 from bitcoin_scripts.keys import bech32_address, p2wpkh_script, public_key
+from zkcmp import api
 from zkcmp.cli import passphrase
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.secret_files import SecretFiles
@@ -255,3 +256,32 @@ def test_nothing_is_taken_while_a_record_of_locks_is_damaged(sale: Callable[[str
     (deal.private("buyer") / "signed-locks").write_text("rubbish")
     assert deal.run("buyer", "withdraw", ADDRESS).refused
     assert received(deal) == []
+
+
+def test_killed_before_each_of_its_steps(
+    sale: Callable[[str], Sale], killed: Callable[[int, list[str]], bool], tmp_path: Path
+) -> None:
+    start = sale("opened")
+    for step in range(1, 10):
+        deal = start.copied(tmp_path / str(step))
+        was_killed = killed(step, deal.arguments("buyer", "withdraw", ADDRESS, *AMOUNT))
+        assert deal.run("buyer", "withdraw", ADDRESS, *AMOUNT).code == 0
+        mine(deal, 1)
+        assert deal.run("buyer", "withdraw", ADDRESS, *AMOUNT).code == 0
+        assert [coin.amount_sat for coin in received(deal)] == [20_000]
+        if not was_killed:
+            assert step > 2
+            return
+    raise AssertionError("it was killed at every step")
+
+
+def test_from_python(sale: Callable[[str], Sale]) -> None:
+    deal = sale("redeemed")
+    with chain_of(deal) as chain:
+        done = api.Seller(deal.root / "seller").withdraw(chain, ADDRESS)
+        paid = api.Buyer(deal.root / "buyer").withdraw(chain, ADDRESS, 30_000)
+        chain.mine(1, b"\x51")
+        amounts = sorted(coin.amount_sat for coin in chain.find_output(THEIRS))
+    assert amounts == sorted([done.sent_sat, 30_000])
+    assert paid.sent_sat == 30_000
+    assert paid.left_sat > 0
