@@ -36,9 +36,6 @@ def section(results: Path) -> str:
         _statements(results),
         "The engine, on the same machine (`experiments/engine.py`):",
         _engine(read_csv(results / "engine.csv")),
-        "Groth16 beside others in one run, two threads each, the very same circuits: every wire "
-        "full-size (dense), or binary (bits) (`experiments/groth16_peers.py`):",
-        _groth16_peers(read_csv(results / "groth16_peers.csv")),
         "One image of CryptoNets (`experiments/peers.py`). zksnake and snarkjs get our circuit; "
         "ezkl proves one inference with private weights: no seal, no accuracy, no payment:",
         _peers(read_csv(results / "peers.csv")),
@@ -87,16 +84,6 @@ def _engine(rows: Rows) -> str:
         memory = f"{float(row['peak_memory_bytes']) / 1e9:.1f} GB"
         lines.append((name, power(row["size"]), row["threads"], small(row["seconds"]), memory))
     return markdown(("what", "size", "threads", "time", "peak memory"), lines)
-
-
-def _groth16_peers(rows: Rows) -> str:
-    lines = []
-    for row in rows:
-        peak = f"{float(row['prove_peak_bytes']) / 1e9:.1f} GB" if row["prove_peak_bytes"] else "–"
-        circuit = f"{row['kind']} 2^{row['size']}"
-        tool = f"{row['tool']} {row['version']}".strip()
-        lines.append((circuit, tool, seconds(row["setup_s"]), seconds(row["prove_s"]), peak))
-    return markdown(("circuit", "tool", "setup", "prove", "peak memory"), lines)
 
 
 def _peers(rows: Rows) -> str:
