@@ -50,8 +50,8 @@ def commit() -> str:
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
-    """Rows with the machine's columns behind their own; None is an empty cell."""
-    records = [{**row, **about} for row in rows]
+    """Rows, then the machine's columns that they do not have; None is an empty cell."""
+    records = [{**row, **{k: v for k, v in about.items() if k not in row}} for row in rows]
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(records[0]))
