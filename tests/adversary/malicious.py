@@ -19,15 +19,6 @@ from zkcmp.exchange.seller import Seller
 from zkcmp.exchange.statement import ciphertext_words
 from zkcmp.model.network import Network
 
-READER: dict[str, tuple[str, Callable[[Sale], Result]]] = {
-    "offer": ("sealed", Sale.request),
-    "request": ("set_up", Sale.prove),
-    "key-material": ("set_up", Sale.prove),
-    "delivery": ("proved", lambda sale: sale.run("buyer", "verify")),
-    "lock": ("locked", lambda sale: sale.run("seller", "redeem")),
-}
-"""Which command reads a message, and after which step."""
-
 WRITER: dict[str, tuple[str, Callable[[Sale], Result]]] = {
     "offer": ("ready", Sale.seal),
     "request": ("sealed", Sale.request),
@@ -36,15 +27,6 @@ WRITER: dict[str, tuple[str, Callable[[Sale], Result]]] = {
     "lock": ("verified", lambda sale: sale.run("buyer", "lock")),
 }
 """Which command writes it."""
-
-
-def refused_without_a_trace(sale: Sale, command: Callable[[Sale], Result]) -> str:
-    """What the command that refuses says; no file of anybody's was changed."""
-    before = sale.tree()
-    result = command(sale)
-    assert result.refused, result
-    assert sale.tree() == before
-    return result.err
 
 
 def at_home(sale: Sale) -> Sale:
@@ -57,12 +39,6 @@ def at_home(sale: Sale) -> Sale:
 
 def verify(sale: Sale) -> Result:
     return sale.run("buyer", "verify")
-
-
-def terms_of(offer: Offer, **changed: object) -> dict[str, object]:
-    """The fields that `messages.write_offer` takes, some of them others."""
-    fields = {**vars(offer), **changed}
-    return {k: v for k, v in fields.items() if k not in ("sender", "digest", "architecture")}
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deal_stages import Sale
-from malicious import CheatingSeller, refused_without_a_trace, verify
+from forged_messages import refused_without_a_trace
+from malicious import CheatingSeller, verify
 
 from zkcmp.bn254 import g1, g2
 from zkcmp.bn254.encoding import decode_g1, decode_g2, encode_g1, encode_g2

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from deal_stages import Sale
-from malicious import refused_without_a_trace, terms_of, verify
+from forged_messages import offer_terms, refused_without_a_trace
+from malicious import verify
 
 from bitcoin_scripts.keys import generate_secret_key, public_key
 from zkcmp.errors import ZkcmpError
@@ -32,7 +33,7 @@ class Mallory:
 
     def offer_again(self) -> None:
         """The seller's seal, to be paid to her."""
-        terms = terms_of(
+        terms = offer_terms(
             self.offer,
             reading_key=self.reading.public_key,
             claim_key=public_key(generate_secret_key()),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from deal_stages import MESSAGES, Sale
-from malicious import READER, refused_without_a_trace
+from forged_messages import READER, refused_without_a_trace
 
 from zkcmp.exchange import messages
 from zkcmp.exchange.buyer import Buyer

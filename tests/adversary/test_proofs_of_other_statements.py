@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from deal_stages import NETWORK, Sale, samples
-from malicious import CheatingSeller, refused_without_a_trace, verify
+from forged_messages import refused_without_a_trace
+from malicious import CheatingSeller, verify
 
 from zkcmp import seal
 from zkcmp.cli.dishonest import altered

@@ -8,9 +8,8 @@ from collections.abc import Callable
 
 import pytest
 from deal_stages import NETWORK, Sale, samples
+from forged_messages import forged_request
 
-from zkcmp.exchange import messages
-from zkcmp.exchange.buyer import Buyer
 from zkcmp.model.data_files import save_npz
 from zkcmp.model.dataset import TestSet
 
@@ -66,19 +65,8 @@ def in_another_mode(sale: Sale) -> tuple[str, ...]:
 
 def out_of_range(sale: Sale) -> tuple[str, ...]:
     ask(sale, with_wrong_labels(sale, 0), 2)
-    offer, honest = messages.read_offer(sale.message("offer")), samples(1)
-    with Buyer.opened(sale.root / "buyer") as buyer:
-        keys = buyer.need(sale.deal).keys()
-        record = {
-            "reading_key": keys.reading.public_key,
-            "refund_key": keys.coin_public,
-            "threshold": 2,
-            "method": "freivalds",
-            "nonce": bytes(16),
-        }
-        huge = TestSet(honest.images * 1000, honest.labels).to_bytes()
-        sale.message("request").unlink()
-        messages.write_request(sale.message("request"), buyer.identity, offer, record, huge)
+    honest = samples(1)
+    forged_request(sale, TestSet(honest.images * 1000, honest.labels).to_bytes())
     return ()
 
 

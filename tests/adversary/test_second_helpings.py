@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from deal_stages import NETWORK, Sale, samples
-from malicious import refused_without_a_trace
+from forged_messages import forged_request, refused_without_a_trace
 
 from zkcmp.exchange import messages
 from zkcmp.exchange.buyer import Buyer
@@ -19,20 +19,12 @@ from zkcmp.model.dataset import TestSet
 
 def ask_once_more(sale: Sale, seed: int, tmp_path: Path) -> None:
     """Request and key material of the same buyer for the same offer, about other images."""
-    offer = messages.read_offer(sale.message("offer"))
+    offer, images = messages.read_offer(sale.message("offer")), samples(seed)
+    for name in ("key-material", "delivery"):
+        sale.message(name).unlink(missing_ok=True)
+    digest = forged_request(sale, images.to_bytes(), threshold=3)
     with Seller.opened(sale.root / "seller") as seller, Buyer.opened(sale.root / "buyer") as buyer:
-        keys = buyer.need(sale.deal).keys()
-        record = {
-            "reading_key": keys.reading.public_key,
-            "refund_key": keys.coin_public,
-            "threshold": 3,
-            "method": "freivalds",
-            "nonce": bytes(16),
-        }
-        for name in ("request", "key-material", "delivery"):
-            sale.message(name).unlink(missing_ok=True)
-        path, images = sale.message("request"), samples(seed)
-        digest = messages.write_request(path, buyer.identity, offer, record, images.to_bytes())
+        path = sale.message("request")
         reading = seller.need(sale.deal).keys().reading
         method = messages.read_request(path, offer, reading).proof_method
         prover = backend(method)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from deal_stages import MESSAGES, PRICE_SAT, Sale
-from malicious import READER, WRITER, CheatingBuyer, at_home, refused_without_a_trace, terms_of
+from forged_messages import READER, offer_terms, refused_without_a_trace
+from malicious import WRITER, CheatingBuyer, at_home
 from settling import lock_place
 
 from zkcmp.exchange import messages, party
@@ -21,7 +22,7 @@ def offer_with(sale: Sale, **changed: object) -> bytes:
     honest, path = messages.read_offer(sale.message("offer")), sale.root / "offer"
     with Seller.opened(sale.root / "seller") as seller:
         messages.write_offer(
-            path, seller.identity, terms_of(honest, **changed), honest.architecture
+            path, seller.identity, offer_terms(honest, **changed), honest.architecture
         )
     return path.read_bytes()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from deal_stages import NETWORK, PRICE_SAT, Sale, samples
+from forged_messages import forged_request, offer_terms, refused_without_a_trace
 
 from bitcoin_scripts.chain.kernel import KernelChain
 from bitcoin_scripts.errors import SettlementError
@@ -43,24 +44,11 @@ LARGE = Architecture(
 )
 
 
-def offer_terms(offer: Offer, **changed: object) -> dict[str, object]:
-    fields = {**vars(offer), **changed}
-    return {k: v for k, v in fields.items() if k not in ("sender", "digest", "architecture")}
-
-
 def write_offer(sale: Sale, seller: Identity, offer: Offer, **changed: object) -> None:
     architecture = bytes(changed.pop("architecture", offer.architecture))
     sale.message("offer").unlink()
     terms = offer_terms(offer, **changed)
     messages.write_offer(sale.message("offer"), seller, terms, architecture)
-
-
-def refused_without_a_trace(sale: Sale, command: Callable[[Sale], object]) -> str:
-    before = sale.tree()
-    result = command(sale)
-    assert result.refused, result
-    assert sale.tree() == before
-    return result.err
 
 
 @pytest.mark.parametrize(
@@ -108,23 +96,6 @@ def test_buyer_refuses_too_many_images_before_they_are_spent(sale: Callable[[str
     said = refused_without_a_trace(deal, lambda sale: sale.request(9, "--mode", "full"))
     assert "entries; use fewer images" in said
     assert deal.request().code == 0
-
-
-def forged_request(sale: Sale, test_set: bytes, **changed: object) -> None:
-    """The buyer's request again, with something else in it, and the key material for it."""
-    offer = messages.read_offer(sale.message("offer"))
-    with Buyer.opened(sale.root / "buyer") as buyer:
-        keys = buyer.need(sale.deal).keys()
-        record = {
-            "reading_key": keys.reading.public_key,
-            "refund_key": keys.coin_public,
-            "threshold": 2,
-            "method": "freivalds",
-            "nonce": bytes(16),
-            **changed,
-        }
-        sale.message("request").unlink()
-        messages.write_request(sale.message("request"), buyer.identity, offer, record, test_set)
 
 
 def huge_pixels() -> bytes:

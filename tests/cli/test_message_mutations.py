@@ -9,16 +9,9 @@ from pathlib import Path
 
 import pytest
 from deal_stages import MESSAGES, Result, Sale
+from forged_messages import READER
 
 from zkcmp.exchange.identity import Identity
-
-READER: dict[str, tuple[str, Callable[[Sale], Result]]] = {
-    "offer": ("sealed", Sale.request),
-    "request": ("set_up", Sale.prove),
-    "key-material": ("set_up", Sale.prove),
-    "delivery": ("proved", lambda sale: sale.run("buyer", "verify")),
-    "lock": ("locked", lambda sale: sale.run("seller", "redeem")),
-}
 
 
 def cut(data: bytes) -> bytes:
