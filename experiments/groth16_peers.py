@@ -18,23 +18,21 @@ import importlib.metadata
 import importlib.util
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from peer_table import Json, Row, make_table, write_records
+from records import machine
 from rich.console import Console
 
 HERE = Path(__file__).resolve().parent
 KINDS = ("dense", "bits")
 TOOLS = ("zkcmp", "zksnake", "snarkjs")
-CPU_FEATURES = ("avx2", "adx", "bmi2", "avx512f", "avx512ifma", "asimd")
 
 INSTALL_ZKSNAKE = "not installed: pip install zksnake==0.1.0"
 INSTALL_SNARKJS = "not found: npm install --prefix .snarkjs snarkjs@0.7.6, or give --snarkjs"
@@ -151,30 +149,15 @@ def find_snarkjs(given: Path | None) -> Path | None:
 
 
 def describe_machine(threads: int) -> Json:
-    """CPU, features, memory and versions, for every record of a run."""
-    cpu: dict[str, str] = {}
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = dict(reversed([[p.strip() for p in x.split(":", 1)] for x in lines if ":" in x]))
-    flags = (cpu.get("flags") or cpu.get("Features") or "").split()
+    """CPU, features and versions, node's too, for every record of a run."""
     node = shutil.which("node")
     node_version = ""
     if node:
         node_version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout
-    return {
-        "cpu": cpu.get("model name") or platform.processor() or platform.machine(),
-        "cpu_features": " ".join(f for f in CPU_FEATURES if f in flags),
-        "cpus": os.cpu_count(),
-        "threads": threads,
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "numba": importlib.metadata.version("numba"),
-        "node": node_version.strip(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
+    return {**machine(threads), "node": node_version.strip()}
 
 
-def compare(arguments: argparse.Namespace, place: Path, machine: Json) -> list[Row]:
+def compare(arguments: argparse.Namespace, place: Path, about: Json) -> list[Row]:
     """All tools on all circuits; what was measured is written after every circuit."""
     rows: list[Row] = []
     snarkjs = find_snarkjs(arguments.snarkjs)
@@ -193,7 +176,7 @@ def compare(arguments: argparse.Namespace, place: Path, machine: Json) -> list[R
                     print(f"{kind} 2^{size}: {tool}", file=sys.stderr, flush=True)
                     rows.append(runner.run(tool, kind, size))
             if arguments.out:
-                write_records(arguments.out, [row.record(machine) for row in rows])
+                write_records(arguments.out, [row.record(about) for row in rows])
     return rows
 
 
@@ -233,20 +216,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("--work", type=Path, help="directory for keys, 2 GB at 2^20 (default: the system's)")
     add("--out", type=Path, help="records with the machine and versions: .jsonl or .csv")
     arguments = parser.parse_args(argv)
-    machine = describe_machine(arguments.threads)
+    about = describe_machine(arguments.threads)
     pinned = hasattr(os, "sched_setaffinity")
     allowed = os.sched_getaffinity(0) if pinned else set()
     if pinned:
         os.sched_setaffinity(0, sorted(allowed)[: arguments.threads])
     try:
         with tempfile.TemporaryDirectory(prefix="zkcmp-peers-", dir=arguments.work) as place:
-            rows = compare(arguments, Path(place), machine)
+            rows = compare(arguments, Path(place), about)
     finally:
         if pinned:
             os.sched_setaffinity(0, allowed)
     # a table in a file is as wide as it needs
     console = Console() if sys.stdout.isatty() else Console(width=160)
-    console.print(make_table(rows, machine))
+    console.print(make_table(rows, about))
 
 
 if __name__ == "__main__":
