@@ -149,17 +149,40 @@ def save(network: Network, path: StrPath) -> None:
 # --- parties ----------------------------------------------------------------------------------
 
 
-class Seller:
-    """Sells networks from the private directory `home`, which is made on first use."""
+class _Party:
+    """Acts from the private directory `home`, which is made on first use."""
+
+    _kind: type[selling.Seller] | type[buying.Buyer]
 
     def __init__(self, home: StrPath):
         self.home = Path(home)
 
     @property
     def fingerprint(self) -> str:
-        """What a buyer compares, by another channel, with what its tools show."""
-        with selling.Seller.opened(self.home) as seller:
-            return seller.identity.fingerprint
+        """What the other party compares, by another channel, with what its tools show."""
+        with self._kind.opened(self.home) as party:
+            return party.identity.fingerprint
+
+    def withdraw(
+        self,
+        chain: "Chain",
+        address: str,
+        amount_sat: int | None = None,
+        fee_sat_per_vb: int | None = None,
+        again: bool = False,
+    ) -> Withdrawn:
+        """Send coins of the wallet to an address of the chain, an amount or all.
+
+        Repeated, it is the same withdrawal; with `again` it is another one.
+        """
+        with self._kind.opened(self.home) as party:
+            return party.withdraw(chain, address, amount_sat, fee_sat_per_vb, again=again)
+
+
+class Seller(_Party):
+    """Sells networks from the private directory `home`, which is made on first use."""
+
+    _kind = selling.Seller
 
     def seal(self, deal: StrPath, model: Model, price_sat: int, **terms: Any) -> Offer:
         """Encrypt the network under a fresh key and put an offer into the deal folder.
@@ -195,33 +218,11 @@ class Seller:
         with selling.Seller.opened(self.home) as seller:
             return seller.redeem(Path(deal), chain, fee_sat_per_vb)
 
-    def withdraw(
-        self,
-        chain: "Chain",
-        address: str,
-        amount_sat: int | None = None,
-        fee_sat_per_vb: int | None = None,
-        again: bool = False,
-    ) -> Withdrawn:
-        """Send coins of the wallet to an address of the chain, an amount or all.
 
-        Repeated, it is the same withdrawal; with `again` it is another one.
-        """
-        with selling.Seller.opened(self.home) as seller:
-            return seller.withdraw(chain, address, amount_sat, fee_sat_per_vb, again=again)
-
-
-class Buyer:
+class Buyer(_Party):
     """Buys networks from the private directory `home`, which is made on first use."""
 
-    def __init__(self, home: StrPath):
-        self.home = Path(home)
-
-    @property
-    def fingerprint(self) -> str:
-        """What a seller compares, by another channel, with what its tools show."""
-        with buying.Buyer.opened(self.home) as buyer:
-            return buyer.identity.fingerprint
+    _kind = buying.Buyer
 
     @property
     def wallet_script(self) -> bytes:
@@ -295,21 +296,6 @@ class Buyer:
         """Take the coins back after the timeout."""
         with buying.Buyer.opened(self.home) as buyer:
             return buyer.refund(Path(deal), chain, fee_sat_per_vb)
-
-    def withdraw(
-        self,
-        chain: "Chain",
-        address: str,
-        amount_sat: int | None = None,
-        fee_sat_per_vb: int | None = None,
-        again: bool = False,
-    ) -> Withdrawn:
-        """Send coins of the wallet to an address of the chain, an amount or all.
-
-        Repeated, it is the same withdrawal; with `again` it is another one.
-        """
-        with buying.Buyer.opened(self.home) as buyer:
-            return buyer.withdraw(chain, address, amount_sat, fee_sat_per_vb, again=again)
 
 
 @contextmanager

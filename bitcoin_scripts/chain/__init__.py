@@ -4,8 +4,10 @@ Transaction ids are hex strings in the order that explorers print (python-bitcoi
 reversed; never `GetHash()`, which is the wtxid).
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 from bitcoin.core import CTransaction, b2lx
 
@@ -75,6 +77,25 @@ class Chain(Protocol):
 
     def close(self) -> None:
         """Release what the chain holds; it cannot be used afterwards."""
+
+
+class Closing(ABC):
+    """A chain that a `with` statement closes."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """As `Chain.close`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 def txid_of(tx: CTransaction) -> str:

@@ -18,12 +18,11 @@ block is mined by whoever asks: for demonstrations and tests, never for money.
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 from bitcoin.core import CBlock, CTransaction, b2lx
 from bitcoin.core.serialize import SerializationError
 
-from bitcoin_scripts.chain import FoundOutput, Outpoint, txid_of
+from bitcoin_scripts.chain import Closing, FoundOutput, Outpoint, txid_of
 from bitcoin_scripts.chain.block import COINBASE_MATURITY, mine_block
 from bitcoin_scripts.chain.branch import Branch
 from bitcoin_scripts.chain.consensus import MAX_MONEY_SAT, ConsensusChain
@@ -44,7 +43,7 @@ _ANYONE_CAN_SPEND = b"\x51"
 _LOCKTIME_THRESHOLD = 500_000_000
 
 
-class KernelChain:
+class KernelChain(Closing):
     """The chain in `directory`, created there if there is none.
 
     Holds the directory until `close`: another process waits up to `lock_timeout_s`, then gets a
@@ -77,17 +76,6 @@ class KernelChain:
                 self._apply(kind, payload)
             self._cleanup = cleanup.pop_all()
         self._open = True
-
-    def __enter__(self) -> "KernelChain":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def height(self) -> int:
         """Height of the tip; the genesis block has height 0."""

@@ -18,12 +18,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypeVar
 
 from bitcoin.core import CTransaction, CTxIn, b2lx, lx
 
-from bitcoin_scripts.chain import FoundOutput, Outpoint, txid_of
+from bitcoin_scripts.chain import Closing, FoundOutput, Outpoint, txid_of
 from bitcoin_scripts.chain.block import COINBASE_MATURITY
 from bitcoin_scripts.chain.block_search import BlockSearch
 from bitcoin_scripts.chain.node_client import NodeClient, NodeError, NodeUnreachable
@@ -86,7 +85,7 @@ class _Place:
     block_hash: str | None
 
 
-class RpcChain(NodeWallet):
+class RpcChain(NodeWallet, Closing):
     """The chain of the node that `node` calls, and the wallet that it names.
 
     Raises SettlementError when the node cannot be asked, and for the main chain unless
@@ -122,17 +121,6 @@ class RpcChain(NodeWallet):
         """The chain of the node at a URL, or of a bitcoin.conf; see `node_address`."""
         client = NodeClient.connect(url, cookie=cookie, conf=conf, wallet=wallet)
         return cls(client, accept_unaudited_on_mainnet)
-
-    def __enter__(self) -> "RpcChain":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def name(self) -> str:
