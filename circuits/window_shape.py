@@ -172,3 +172,41 @@ class WindowShape:
     def n_padded(self) -> int:
         """Positions of one channel with its padding: exponents of a projection over positions."""
         return self.rows.n_padded * self.columns.n_padded
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What a linear layer reads. The first four count what is not 0 in every image.
+
+    inputs; taps (position, kernel position); kernel positions with such a tap.
+    pairs: unordered pairs of inputs, or an input and the bias, that one position reads;
+    tap_pairs: the same counted at every position.
+    The last three are entries, over all images: nonzero inputs, taps and pairs.
+    """
+
+    inputs: int
+    taps: int
+    used_taps: int
+    pairs: int
+    tap_pairs: int
+    input_entries: int
+    tap_entries: int
+    pair_entries: int
+
+
+def all_reads(shape: WindowShape, n: int, with_pairs: bool) -> Reads:
+    """What no test set of n images exceeds; exact for a layer whose inputs are wires."""
+    pairs = tap_pairs = 0
+    if with_pairs:
+        pairs = shape.n_read_pairs + shape.n_read_inputs
+        tap_pairs = shape.n_tap_pairs + shape.n_taps
+    return Reads(
+        shape.n_inputs,
+        shape.n_taps,
+        shape.n_used_taps,
+        pairs,
+        tap_pairs,
+        n * shape.n_inputs,
+        n * shape.n_taps,
+        n * pairs,
+    )

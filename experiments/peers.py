@@ -24,7 +24,7 @@ from groth16_peers import Runner, ToolError, find_snarkjs
 from records import RESULTS, machine, show, write_csv
 from rows import CONTEXT, add_options, in_own_process, read_network
 
-from circuits import statement
+from circuits.full import statement
 from zkcmp.bn254.threads import thread_count
 from zkcmp.groth16.snarkjs import write_r1cs, write_wtns
 from zkcmp.model.data_files import load_mnist

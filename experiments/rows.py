@@ -26,7 +26,9 @@ from pathlib import Path
 from statistics import median_high
 from typing import Any
 
-from circuits import freivalds_statement, sampled_statement, statement
+from circuits.freivalds import statement as freivalds_statement
+from circuits.full import statement
+from circuits.sampled import statement as sampled_statement
 from zkcmp.cli.bench_libra import measure_libra, random_network, test_set
 from zkcmp.exchange.forecast import forecast
 from zkcmp.exchange.method import Method

@@ -40,13 +40,15 @@ from sampling_bound import (
     products_of_a_logit,
 )
 
-from circuits import freivalds_statement, sampled_statement, statement
-from circuits.argmax import arg_max
-from circuits.sampled_size import network_rows
-from circuits.sampled_statement import SampledStatement
-from circuits.sampling import SEED_BYTES, parse_selecting_parameter
+from circuits.freivalds import statement as freivalds_statement
+from circuits.full import statement
+from circuits.full.statement import Assignment, Statement
+from circuits.gadgets.argmax import arg_max
+from circuits.sampled import statement as sampled_statement
+from circuits.sampled.sampling import SEED_BYTES, parse_selecting_parameter
+from circuits.sampled.size import network_rows
+from circuits.sampled.statement import SampledStatement
 from circuits.signals import Signals
-from circuits.statement import Assignment, Statement
 from zkcmp import seal
 from zkcmp.bn254.fr import FrVector
 from zkcmp.errors import VerificationError

@@ -17,8 +17,8 @@ from math import comb, log1p
 
 import numpy as np
 
-from circuits.sampled_size import network_rows
-from circuits.sampling import SEED_BYTES, kept_count, parse_selecting_parameter, sample
+from circuits.sampled.sampling import SEED_BYTES, kept_count, parse_selecting_parameter, sample
+from circuits.sampled.size import network_rows
 from zkcmp.model.architecture import Architecture
 
 PAPER_P, PAPER_N = 0.95, 10_000

@@ -4,7 +4,7 @@
     c_i = pack_i(w) + E_k(i) mod r                  ciphertext, i = 0 … ℓ − 1 (mimc7.py)
     pack_i(w) = Σ_t (w_t + 2^(b−1)) · 2^(b·t)       ⌊253/b⌋ weights of width b to a block
 
-Source: the paper, §3 (Seal) and §4.2 (Convert); the offset and the exact widths are DESIGN.md §2,
+Source: the paper, §3 (Seal) and §4.2 (Convert); the offset and the exact widths are README's
 S2 and S3. Every tensor starts a new block; the unused high positions of a tensor's last block hold
 the digit 0, and `unpack` refuses anything else, so a network has exactly one packing.
 

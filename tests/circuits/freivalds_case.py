@@ -9,9 +9,9 @@ from gadget_harness import violated_gadgets
 from small_statement import encrypt_blocks
 from two_rounds import Hashing, tampered
 
-from circuits.accuracy import choose_flags
-from circuits.freivalds_plan import make_plan
-from circuits.freivalds_statement import Assignment, Statement, build
+from circuits.freivalds.plan import make_plan
+from circuits.freivalds.statement import Assignment, Statement, build
+from circuits.gadgets.accuracy import choose_flags
 from zkcmp import seal
 from zkcmp.bn254.fr import FrVector
 from zkcmp.model.dataset import TestSet

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from circuits.accuracy import choose_flags
-from circuits.statement import Assignment, Statement, build
+from circuits.full.statement import Assignment, Statement, build
+from circuits.gadgets.accuracy import choose_flags
 from zkcmp import mimc7, seal
 from zkcmp.bn254.fr import FrVector, ints_to_words
 from zkcmp.bn254.params import FR_MODULUS

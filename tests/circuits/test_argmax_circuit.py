@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from gadget_harness import free_wires, record_and_assign, violated_gadgets
 
-from circuits.accuracy import choose_flags, enforce_count, enforce_flags
-from circuits.argmax import arg_max, is_arg_max, margin_bits
+from circuits.gadgets.accuracy import choose_flags, enforce_count, enforce_flags
+from circuits.gadgets.argmax import arg_max, is_arg_max, margin_bits
 from circuits.signals import private, public
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError, ZkcmpError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gadget_harness import changed, free_wires, record_and_assign, violated_gadgets
 
-from circuits.bits import (
+from circuits.gadgets.bits import (
     bit_matrix,
     boolean,
     enforce_range,

@@ -16,9 +16,9 @@ from gadget_harness import changed, named_wires, violated_gadgets
 from small_statement import encrypt_blocks, pack_unchecked
 from two_rounds import added
 
-from circuits.freivalds_plan import make_plan
-from circuits.freivalds_statement import build
-from circuits.lookup_plan import split
+from circuits.freivalds.plan import make_plan
+from circuits.freivalds.statement import build
+from circuits.lookups.plan import split
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
 from zkcmp.model.dataset import TestSet

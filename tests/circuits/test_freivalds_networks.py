@@ -9,11 +9,11 @@ import pytest
 from freivalds_case import NETWORKS, Case, make_case
 from gadget_harness import named_wires
 
-from circuits.constant_images import ConstantImages, tap_inputs
-from circuits.conv import taps
-from circuits.freivalds_plan import Check, Form, make_plan
-from circuits.freivalds_size import check_freivalds_size, freivalds_size
-from circuits.freivalds_statement import build, image_counts
+from circuits.freivalds.plan import Check, Form, make_plan
+from circuits.freivalds.size import check_freivalds_size, freivalds_size
+from circuits.freivalds.statement import build, image_counts
+from circuits.gadgets.conv import taps
+from circuits.projections.constant_images import ConstantImages, tap_inputs
 from circuits.size import Size
 from circuits.window_shape import WindowShape
 from zkcmp.bn254.params import FR_MODULUS

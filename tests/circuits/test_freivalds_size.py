@@ -7,11 +7,11 @@ import pytest
 from freivalds_case import NETWORKS, make_case
 from test_statement_mnist import CRYPTONETS
 
-from circuits.freivalds_plan import Form, make_plan
-from circuits.freivalds_size import freivalds_size
-from circuits.freivalds_soundness import soundness_bound
-from circuits.freivalds_statement import image_counts
-from circuits.size import statement_size
+from circuits.freivalds.plan import Form, make_plan
+from circuits.freivalds.size import freivalds_size
+from circuits.freivalds.soundness import soundness_bound
+from circuits.freivalds.statement import image_counts
+from circuits.full.size import statement_size
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.groth16 import keys
 from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Square

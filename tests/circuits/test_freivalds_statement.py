@@ -15,9 +15,9 @@ from freivalds_case import (
 from gadget_harness import changed, free_wires, named_wires
 from two_rounds import Hashing, added
 
-from circuits.freivalds_plan import make_plan
-from circuits.freivalds_statement import build, public_inputs
-from circuits.lookup_plan import split
+from circuits.freivalds.plan import make_plan
+from circuits.freivalds.statement import build, public_inputs
+from circuits.lookups.plan import split
 from zkcmp import seal
 from zkcmp.bn254.fr import FrVector, ints_to_words
 from zkcmp.bn254.params import FR_MODULUS

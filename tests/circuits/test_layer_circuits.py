@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from gadget_harness import changed, free_wires, named_wires, record_and_assign, violated_gadgets
 
-from circuits.conv import conv, taps
-from circuits.dense import dense
-from circuits.inner_product import inner_products, partial_sums
+from circuits.gadgets.conv import conv, taps
+from circuits.gadgets.dense import dense
+from circuits.gadgets.inner_product import inner_products, partial_sums
+from circuits.gadgets.square import square
+from circuits.gadgets.sum_pool import sum_pool
 from circuits.signals import Signals, private, public
-from circuits.square import square
-from circuits.sum_pool import sum_pool
 from zkcmp.bn254.params import FR_MODULUS as MODULUS
 from zkcmp.model.layers import Conv, SumPool
 

@@ -5,8 +5,8 @@ import pytest
 from gadget_harness import free_wires, named_wires, violated_gadgets
 from two_rounds import Change, Hashing, Tampering, added
 
-from circuits.lookup import Lookups, digits
-from circuits.lookup_plan import Demand, Limb, choose_tables, n_lookups, split
+from circuits.lookups.plan import Demand, Limb, choose_tables, n_lookups, split
+from circuits.lookups.ranges import Lookups, digits
 from circuits.second_round import GAMMA, CommittedValues, SecondRound
 from circuits.signals import private
 from zkcmp.bn254.fr import FrVector

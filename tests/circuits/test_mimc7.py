@@ -6,7 +6,7 @@ from gadget_harness import changed, free_wires, record_and_assign, violated_gadg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuits.mimc7 import CONSTRAINTS_PER_BLOCK, counter_mode
+from circuits.gadgets.mimc7 import CONSTRAINTS_PER_BLOCK, counter_mode
 from zkcmp import mimc7
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS

@@ -11,12 +11,14 @@ from small_statement import ARCHITECTURE, CONTEXT, PREIMAGE, make_case, small_ne
 from test_statement_mnist import CRYPTONETS
 from test_statement_size import CONVS, GROUPS, PADDED, POOLS, TOO_LARGE, WIDE_WEIGHTS
 
-from circuits import sampled_statement, statement
-from circuits.sampled_rows import entries_of
-from circuits.sampled_size import network_rows, sampled_size
-from circuits.sampled_statement import SampledStatement
-from circuits.size import MAX_DOMAIN, statement_size
-from circuits.statement import Assignment
+from circuits.full import statement
+from circuits.full.size import statement_size
+from circuits.full.statement import Assignment
+from circuits.sampled import statement as sampled_statement
+from circuits.sampled.rows import entries_of
+from circuits.sampled.size import network_rows, sampled_size
+from circuits.sampled.statement import SampledStatement
+from circuits.size import MAX_DOMAIN
 from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.model.network import Architecture, Dense, Flatten, Square
 from zkcmp.seal import n_blocks

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circuits.sampling import (
+from circuits.sampled.sampling import (
     kept_count,
     kept_rows,
     parse_selecting_parameter,

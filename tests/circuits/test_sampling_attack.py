@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 from small_statement import ARCHITECTURE, small_network
 
-from circuits import sampled_statement, statement
+from circuits.full import statement
+from circuits.sampled import statement as sampled_statement
 from zkcmp.model.dataset import TestSet
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from gadget_harness import changed, named_wires, record_and_assign, violated_gadgets
 
-from circuits.bits import boolean
-from circuits.sha256 import INITIAL_STATE, ROUND_CONSTANTS, Sha256, Word, compress_32_bytes
+from circuits.gadgets.bits import boolean
+from circuits.gadgets.sha256 import INITIAL_STATE, ROUND_CONSTANTS, Sha256, Word, compress_32_bytes
 from circuits.signals import private
 from zkcmp.r1cs_builder import ConstraintSystem
 

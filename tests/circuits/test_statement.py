@@ -15,8 +15,8 @@ from small_statement import (
     small_statement,
 )
 
-from circuits.argmax import margin_bits
-from circuits.statement import build
+from circuits.full.statement import build
+from circuits.gadgets.argmax import margin_bits
 from zkcmp import seal
 from zkcmp.bn254.fr import FrVector, ints_to_words
 from zkcmp.bn254.params import FR_MODULUS

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from circuits.statement import build
+from circuits.full.statement import build
 from zkcmp import seal
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Network, Square

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from small_statement import ARCHITECTURE
 
-from circuits import size, statement
-from circuits.size import Size, check_size, statement_size
+from circuits import size
+from circuits.full import statement
+from circuits.full.size import check_size, statement_size
+from circuits.size import Size
 from zkcmp.errors import VerificationError
 from zkcmp.groth16 import keys
 from zkcmp.mimc7 import CONSTANTS

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from circuits.freivalds_statement import Assignment, Statement, synthesise
+from circuits.freivalds.statement import Assignment, Statement, synthesise
 from circuits.second_round import CommittedValues
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS

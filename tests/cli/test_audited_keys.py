@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from deal_stages import NETWORK, Sale, samples
 
-from circuits.freivalds_statement import build
+from circuits.freivalds.statement import build
 from zkcmp.exchange import messages
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.seller import Seller

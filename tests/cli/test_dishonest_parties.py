@@ -158,7 +158,7 @@ def test_buyer_refuses_another_seller(sale: Callable[[str], Sale], typed: str) -
 
 
 def key_of_another_circuit(path: Path) -> None:
-    from circuits.freivalds_statement import build
+    from circuits.freivalds.statement import build
     from zkcmp.groth16.setup import setup
 
     setup(build(NETWORK.architecture, samples(2)).r1cs, path)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from circuits.size import statement_size as rows_and_wires
-from circuits.statement import build
+from circuits.full.size import statement_size as rows_and_wires
+from circuits.full.statement import build
 from zkcmp.bn254.threads import thread_count
 from zkcmp.commitments.srs import file_bytes
 from zkcmp.errors import VerificationError, ZkcmpError

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from circuits.size import check_size
+from circuits.full.size import check_size
 from zkcmp.errors import VerificationError
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkcmp.cli import funding
+from zkcmp.cli import funding, withdrawing
 from zkcmp.cli.console import progress_bars, say
 from zkcmp.cli.node_options import ChainTyper
 from zkcmp.cli.options import (
@@ -35,8 +35,6 @@ from zkcmp.cli.withdrawing import (
     Again,
     AmountSat,
     Everything,
-    chosen_amount,
-    say_withdrawn,
 )
 
 if TYPE_CHECKING:
@@ -414,10 +412,17 @@ def withdraw(
     """
     from zkcmp.exchange.buyer import Buyer
 
-    amount = chosen_amount(amount_sat, everything)
-    with opened(Buyer, home) as buyer, open_chain(chain_dir) as chain:
-        done = buyer.withdraw(chain, address, amount, fee, accept_high_fee, again)
-    say_withdrawn(done)
+    withdrawing.withdraw(
+        Buyer,
+        home,
+        chain_dir,
+        address,
+        amount_sat,
+        everything,
+        fee_sat_per_vb=fee,
+        accept_high_fee=accept_high_fee,
+        again=again,
+    )
 
 
 @app.command()

@@ -160,7 +160,7 @@ def chosen_method(
     if bool(sample) != (mode is Mode.SAMPLED):
         raise typer.BadParameter("--mode sampled and --sample go together")
     if mode is Mode.SAMPLED:
-        from circuits.sampling import parse_selecting_parameter
+        from circuits.sampled.sampling import parse_selecting_parameter
 
         return Method("sampled", parse_selecting_parameter(sample))
     return Method((mode or Mode.FREIVALDS).value)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zkcmp.cli import withdrawing
 from zkcmp.cli.console import progress_bars, say
 from zkcmp.cli.node_options import ChainTyper
 from zkcmp.cli.options import (
@@ -27,8 +28,6 @@ from zkcmp.cli.withdrawing import (
     Again,
     AmountSat,
     Everything,
-    chosen_amount,
-    say_withdrawn,
 )
 
 if TYPE_CHECKING:
@@ -259,10 +258,17 @@ def withdraw(
     """
     from zkcmp.exchange.seller import Seller
 
-    amount = chosen_amount(amount_sat, everything)
-    with opened(Seller, home) as seller, open_chain(chain_dir) as chain:
-        done = seller.withdraw(chain, address, amount, fee, accept_high_fee, again)
-    say_withdrawn(done)
+    withdrawing.withdraw(
+        Seller,
+        home,
+        chain_dir,
+        address,
+        amount_sat,
+        everything,
+        fee_sat_per_vb=fee,
+        accept_high_fee=accept_high_fee,
+        again=again,
+    )
 
 
 @app.command()

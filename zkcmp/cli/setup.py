@@ -36,7 +36,7 @@ def _circuit(path: Path, images: int) -> "R1CS":
         from zkcmp.groth16.snarkjs import read_r1cs
 
         return read_r1cs(path)
-    from circuits.statement import build
+    from circuits.full.statement import build
     from zkcmp.exchange.checks import check_offer
     from zkcmp.exchange.messages import read_offer
     from zkcmp.exchange.method import FULL

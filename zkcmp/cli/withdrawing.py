@@ -1,13 +1,16 @@
 """Options and words of `zkcmp seller withdraw` and `zkcmp buyer withdraw`."""
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zkcmp.cli.console import say
+from zkcmp.cli.options import open_chain
+from zkcmp.cli.party import opened
 
 if TYPE_CHECKING:
-    from zkcmp.exchange.withdrawing import Withdrawn
+    from zkcmp.exchange.withdrawing import WithdrawingParty, Withdrawn
 
 Address = Annotated[str, typer.Argument(help="Where to, an address on the chain of the deals.")]
 AmountSat = Annotated[
@@ -27,14 +30,24 @@ Again = Annotated[
 ]
 
 
-def chosen_amount(amount_sat: int | None, everything: bool) -> int | None:
-    """What to withdraw, None for all. Raises BadParameter for both."""
+def withdraw(
+    kind: "type[WithdrawingParty[Any]]",
+    home: Path,
+    chain_dir: Path,
+    address: str,
+    amount_sat: int | None,
+    everything: bool,
+    **choices: Any,
+) -> None:
+    """Withdraw and say so; choices: the rest that a party's `withdraw` takes."""
     if everything and amount_sat is not None:
         raise typer.BadParameter("give one of --amount-sat and --all")
-    return amount_sat
+    with opened(kind, home) as party, open_chain(chain_dir) as chain:
+        done = party.withdraw(chain, address, amount_sat, **choices)
+    _say_withdrawn(done)
 
 
-def say_withdrawn(done: "Withdrawn") -> None:
+def _say_withdrawn(done: "Withdrawn") -> None:
     word = "already withdrawn" if done.repeated and not done.replaced else "withdrawn"
     say(f"{word:<10} {done.sent_sat} sat, transaction {done.txid}")
     raised = "raised to " if done.replaced else ""

@@ -13,7 +13,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from circuits.mimc7 import CONSTRAINTS_PER_BLOCK
+from circuits.gadgets.mimc7 import CONSTRAINTS_PER_BLOCK
 from circuits.size import Size
 from zkcmp.exchange.encryption import encrypted_length
 from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, SEED_BYTES, Method

@@ -4,9 +4,10 @@ A few hundred bytes of architecture and test set can ask for more than any machi
 party computes this before it answers, or builds, anything. Sizes are in closed form (circuits/).
 """
 
-from circuits.freivalds_size import check_freivalds_size
-from circuits.sampled_size import check_sampled_size
-from circuits.size import Size, check_size
+from circuits.freivalds.size import check_freivalds_size
+from circuits.full.size import check_size
+from circuits.sampled.size import check_sampled_size
+from circuits.size import Size
 from zkcmp.errors import VerificationError
 from zkcmp.exchange.method import FREIVALDS, HYRAX, Method
 from zkcmp.libra.estimate import padded_entries

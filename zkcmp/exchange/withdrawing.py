@@ -19,6 +19,7 @@ from bitcoin_scripts.keys import standard_script
 from bitcoin_scripts.withdrawal import build_withdrawal, choose_coins, worth_spending
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
+from zkcmp.exchange.deal import State
 from zkcmp.exchange.party import Party
 from zkcmp.exchange.withdrawals import Order, Withdrawal, Withdrawals, versions_of_last
 
@@ -42,20 +43,43 @@ class Withdrawn:
     kept_sat: int
 
 
-def withdraw(
+class WithdrawingParty(Party[State]):
+    """A party that takes coins out of its wallet."""
+
+    def withdraw(
+        self,
+        chain: Chain,
+        address: str,
+        amount_sat: int | None = None,
+        fee_sat_per_vb: int | None = None,
+        accept_high_fee: bool = False,
+        again: bool = False,
+    ) -> Withdrawn:
+        """Send coins of our wallet to an address of the chain: an amount, or all.
+
+        Repeated, it is the same withdrawal, sent again or replaced by one at a higher rate; with
+        `again` it is another one. Coins that a lock depends on are left alone. Raises
+        SettlementError for an address or amount that cannot be paid, DealError while an earlier
+        withdrawal for the same order could still be mined and cannot be sent.
+        """
+        choice = FeeChoice(fee_sat_per_vb, accept_high_fee)
+        return _withdraw(self, chain, address, amount_sat, choice, self.kept_coins(chain), again)
+
+    def kept_coins(self, chain: Chain) -> Kept:
+        """What `withdraw` leaves alone; nothing, for a party that locks no coins."""
+        return {}
+
+
+def _withdraw(
     party: Party[Any],
     chain: Chain,
     address: str,
     amount_sat: int | None,
     choice: FeeChoice,
     kept: Kept,
-    again: bool = False,
+    again: bool,
 ) -> Withdrawn:
-    """Send `amount_sat`, or all, to an address of the chain, unless that was done.
-
-    Raises SettlementError for an address or amount that cannot be paid, DealError while an earlier
-    withdrawal for the same order could still be mined and cannot be sent.
-    """
+    """Send `amount_sat`, or all, to an address of the chain, unless that was done."""
     if amount_sat is not None and amount_sat < 1:
         raise SettlementError("an amount is at least 1 sat; raise --amount-sat")
     order = Order(chain.name, standard_script(address, chain.name), amount_sat)

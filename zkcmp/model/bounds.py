@@ -7,7 +7,7 @@
 
 No weight or image enters, so every party computes the same numbers. A bound covers each partial
 sum of an accumulator too, in any order of summation (it sums absolute values). The statement is
-about integers (DESIGN.md §2, S4); it is proved modulo r, which says the same only while
+about integers (README, S4); it is proved modulo r, which says the same only while
 no accumulator and no difference of two logits reaches r/2.
 """
 

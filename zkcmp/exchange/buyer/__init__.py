@@ -44,7 +44,7 @@ from zkcmp.exchange.messages import FILE_NAMES, Offer
 from zkcmp.exchange.method import FREIVALDS, Method
 from zkcmp.exchange.party import Deal, Party
 from zkcmp.exchange.watched import Watched
-from zkcmp.exchange.withdrawing import Withdrawn, withdraw
+from zkcmp.exchange.withdrawing import Kept, WithdrawingParty, Withdrawn
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent
@@ -52,7 +52,7 @@ from zkcmp.progress import Progress, silent
 __all__ = ["Buyer", "Drafted", "Locked", "Payable", "Refunded", "Verified", "Withdrawn"]
 
 
-class Buyer(Party[BuyerState]):
+class Buyer(WithdrawingParty[BuyerState]):
     """A buyer at work: finds its deal in the shared folder and takes one step of it."""
 
     state_type = BuyerState
@@ -218,20 +218,6 @@ class Buyer(Party[BuyerState]):
         opening.check_out(out)
         return watching.look(self, deal, chain, out, refunds, choice)
 
-    def withdraw(
-        self,
-        chain: Chain,
-        address: str,
-        amount_sat: int | None = None,
-        fee_sat_per_vb: int | None = None,
-        accept_high_fee: bool = False,
-        again: bool = False,
-    ) -> Withdrawn:
-        """Send coins of our wallet to an address of the chain: an amount, or all.
-
-        Repeated, it is the same withdrawal, sent again or replaced by one at a higher rate; with
-        `again` it is another one. Coins that a lock depends on are left alone up to its timeout.
-        """
-        choice = FeeChoice(fee_sat_per_vb, accept_high_fee)
-        kept = kept_coins.kept_coins(self, chain)
-        return withdraw(self, chain, address, amount_sat, choice, kept, again)
+    def kept_coins(self, chain: Chain) -> Kept:
+        """Coins of locks that were signed or drafted, up to their timeouts."""
+        return kept_coins.kept_coins(self, chain)

@@ -11,8 +11,10 @@ from typing import Protocol
 
 import numpy as np
 
-from circuits import freivalds_statement, sampled_statement, statement
-from circuits.freivalds_soundness import soundness_bound
+from circuits.freivalds import statement as freivalds_statement
+from circuits.freivalds.soundness import soundness_bound
+from circuits.full import statement
+from circuits.sampled import statement as sampled_statement
 from zkcmp.bn254.fr import FrVector
 from zkcmp.errors import ZkcmpError
 from zkcmp.exchange.proofs import Asked, DealStatement

@@ -24,7 +24,7 @@ from zkcmp.exchange.seller.binding import Accepted, Audited, Inspected
 from zkcmp.exchange.seller.redeeming import Redeemed
 from zkcmp.exchange.seller.sealing import Terms, weights_digest
 from zkcmp.exchange.watched import Watched
-from zkcmp.exchange.withdrawing import Withdrawn, withdraw
+from zkcmp.exchange.withdrawing import WithdrawingParty, Withdrawn
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent
 
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 
-class Seller(Party[SellerState]):
+class Seller(WithdrawingParty[SellerState]):
     """A seller at work: finds its deal in the shared folder and takes one step of it."""
 
     state_type = SellerState
@@ -108,20 +108,3 @@ class Seller(Party[SellerState]):
     def watch(self, folder: Path, chain: Chain, choice: FeeChoice) -> Watched[Redeemed]:
         """Redeem as soon as that is safe, and then get the claim mined and buried."""
         return watching.look(self, self.need(folder), chain, choice)
-
-    def withdraw(
-        self,
-        chain: Chain,
-        address: str,
-        amount_sat: int | None = None,
-        fee_sat_per_vb: int | None = None,
-        accept_high_fee: bool = False,
-        again: bool = False,
-    ) -> Withdrawn:
-        """Send coins of our wallet to an address of the chain: an amount, or all.
-
-        Repeated, it is the same withdrawal, sent again or replaced by one at a higher rate; with
-        `again` it is another one.
-        """
-        choice = FeeChoice(fee_sat_per_vb, accept_high_fee)
-        return withdraw(self, chain, address, amount_sat, choice, {}, again)

@@ -1,0 +1,1 @@
+"""Mode `freivalds`: products and ranges by random checks, in two rounds."""

@@ -1,0 +1,1 @@
+"""Mode `full`: every product of the network is a constraint."""

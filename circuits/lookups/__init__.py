@@ -1,0 +1,1 @@
+"""Ranges by lookup, in two rounds."""

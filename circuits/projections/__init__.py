@@ -1,0 +1,1 @@
+"""Checks of layers on sums over the images, in two rounds."""

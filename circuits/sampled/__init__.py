@@ -1,0 +1,1 @@
+"""Mode `sampled`: the paper's Sampling, which is not sound."""
