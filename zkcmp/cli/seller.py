@@ -79,7 +79,7 @@ def seal(
     """Encrypt the network under a fresh key and put an offer into the deal folder."""
     from zkcmp.exchange.seller import Seller, Terms
     from zkcmp.model.bounds import check_no_wrap
-    from zkcmp.model.onnx_io import read_onnx
+    from zkcmp.model.onnx import read_onnx
     from zkcmp.model.quantize import quantize
 
     network = quantize(read_onnx(model), weight_bits)

@@ -42,7 +42,7 @@ from zkcmp.exchange.deal import BuyerState, missing
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.messages import FILE_NAMES, Offer
 from zkcmp.exchange.method import FREIVALDS, Method
-from zkcmp.exchange.party import Deal, Party
+from zkcmp.exchange.party import Deal
 from zkcmp.exchange.watched import Watched
 from zkcmp.exchange.withdrawing import Kept, WithdrawingParty, Withdrawn
 from zkcmp.model.dataset import TestSet

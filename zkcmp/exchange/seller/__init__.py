@@ -17,7 +17,7 @@ from bitcoin_scripts.chain import Chain
 from bitcoin_scripts.fee_rates import FeeChoice
 from zkcmp.exchange.deal import SellerState
 from zkcmp.exchange.messages import Offer
-from zkcmp.exchange.party import Damaged, Deal, Party
+from zkcmp.exchange.party import Damaged, Deal
 from zkcmp.exchange.seller import answering, binding, redeeming, sealing, watching
 from zkcmp.exchange.seller.answering import Proved
 from zkcmp.exchange.seller.binding import Accepted, Audited, Inspected
