@@ -21,7 +21,7 @@ from sampling_bound import FIGURE_6_U, PAPER_N, PAPER_P, Point, figure_6
 from zkcmp.bn254.threads import thread_count
 from zkcmp.exchange.statement import parse_threshold
 from zkcmp.model.data_files import digits_onnx, load_digits_test
-from zkcmp.model.onnx_io import read_onnx
+from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize
 
 

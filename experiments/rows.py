@@ -37,7 +37,7 @@ from zkcmp.groth16.audit import audit
 from zkcmp.model.data_files import digits_onnx, load_digits_test
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Network
-from zkcmp.model.onnx_io import read_onnx
+from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize
 from zkcmp.seal import seal
 

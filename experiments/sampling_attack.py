@@ -59,7 +59,7 @@ from zkcmp.model.bounds import bounds
 from zkcmp.model.data_files import digits_onnx, load_digits_test
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Network
-from zkcmp.model.onnx_io import read_onnx
+from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize
 from zkcmp.r1cs import R1CS
 from zkcmp.r1cs_builder import ConstraintSystem, Respond

@@ -20,7 +20,7 @@ import numpy as np
 import onnxruntime
 
 from zkcmp.model.data_files import load_mnist
-from zkcmp.model.onnx_io import read_onnx
+from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize
 
 PAPER = "42.5 s on 80 cores for the proof over 5 images (Table 1)"

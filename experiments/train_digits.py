@@ -25,7 +25,7 @@ from zkcmp.model.data_files import save_npz
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.float_network import FloatNetwork
 from zkcmp.model.layers import Flatten, Square
-from zkcmp.model.onnx_io import export_float_onnx, import_onnx
+from zkcmp.model.onnx import export_float_onnx, import_onnx
 from zkcmp.model.quantize import quantize
 from zkcmp.model.report import report
 

@@ -26,7 +26,7 @@ from zkcmp.model.architecture import Normalisation, canonical_decimal
 from zkcmp.model.data_files import load_mnist
 from zkcmp.model.float_network import FloatNetwork
 from zkcmp.model.layers import Flatten, Square
-from zkcmp.model.onnx_io import export_float_onnx, import_onnx, stable_in_double
+from zkcmp.model.onnx import export_float_onnx, import_onnx, stable_in_double
 from zkcmp.model.quantize import quantize
 from zkcmp.model.report import report
 

@@ -45,7 +45,7 @@ from zkcmp.model.calibrate import choose_widths, parse_drop
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.float_network import FloatNetwork
 from zkcmp.model.network import Network
-from zkcmp.model.onnx_io import export_onnx, read_onnx
+from zkcmp.model.onnx import export_onnx, read_onnx
 from zkcmp.model.pixels import with_pixels
 from zkcmp.model.quantize import quantize as quantize_network
 from zkcmp.model.report import QuantisationReport, report

@@ -15,7 +15,7 @@ from bitcoin_scripts.preimage import extract_preimage
 from bitcoin_scripts.refund import build_refund
 from bitcoin_scripts.spend import spend_htlc, with_witnesses
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.model.onnx_io import read_onnx
+from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize
 
 

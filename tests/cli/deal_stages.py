@@ -17,7 +17,7 @@ from zkcmp.model.data_files import save_npz
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.layers import Dense, Flatten
 from zkcmp.model.network import Network
-from zkcmp.model.onnx_io import export_onnx
+from zkcmp.model.onnx import export_onnx
 
 MESSAGES = ("offer", "request", "key-material", "delivery", "lock")
 STAGES = ("sealed", "requested", "set_up", "proved", "verified", "locked", "redeemed", "opened")

@@ -15,7 +15,7 @@ from zkcmp import seal
 from zkcmp.cli.main import run
 from zkcmp.exchange.identity import fingerprint
 from zkcmp.model.network import Network
-from zkcmp.model.onnx_io import export_onnx, read_onnx
+from zkcmp.model.onnx import export_onnx, read_onnx
 from zkcmp.model.quantize import quantize
 
 Commands = dict[str, Callable[[Sale], Result]]

@@ -11,7 +11,7 @@ from bitcoin_scripts.chain.kernel import KernelChain
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.ledger import AnsweredRequests, SpentSamples
 from zkcmp.exchange.seller import weights_digest
-from zkcmp.model.onnx_io import read_onnx
+from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize
 
 MAX_STEPS = 40

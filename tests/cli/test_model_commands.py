@@ -11,7 +11,7 @@ from zkcmp.cli.main import run
 from zkcmp.model.bounds import bounds
 from zkcmp.model.data_files import digits_onnx, load_digits_test, save_npz
 from zkcmp.model.dataset import TestSet
-from zkcmp.model.onnx_io import read_onnx
+from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize
 
 DIGITS = str(digits_onnx())

@@ -14,7 +14,7 @@ from zkcmp.cli import passphrase
 from zkcmp.cli.main import run
 from zkcmp.exchange.keyring import LOG2_N
 from zkcmp.exchange.secret_files import HEADER_FILE, SecretFiles
-from zkcmp.model.onnx_io import read_onnx
+from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize
 
 FAST = 4

@@ -15,7 +15,7 @@ from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.deal import SellerState, load_state, save_state
 from zkcmp.exchange.keyring import Keyring
 from zkcmp.exchange.seller import Seller
-from zkcmp.model.onnx_io import read_onnx
+from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize
 
 FAST = 4

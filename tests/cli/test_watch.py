@@ -13,7 +13,7 @@ from bitcoin_scripts.chain.kernel import KernelChain
 from bitcoin_scripts.errors import SettlementError
 from zkcmp.exchange import messages, party
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.model.onnx_io import read_onnx
+from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize
 
 At = Callable[[str], Sale]

@@ -13,7 +13,7 @@ from zkcmp.model.architecture import Architecture
 from zkcmp.model.export_size import MAX_EXPORT_BYTES, export_bytes
 from zkcmp.model.layers import Conv, Dense, Flatten, SumPool
 from zkcmp.model.network import Network
-from zkcmp.model.onnx_export import export_onnx
+from zkcmp.model.onnx.export import export_onnx
 
 SUMS = SumPool((3, 3), (1, 1))
 # ten weights, and 66 million positions in each of five layers: protobuf cannot write their file

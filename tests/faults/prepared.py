@@ -22,7 +22,7 @@ from zkcmp.model.data_files import save_npz
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.layers import Dense, Flatten
 from zkcmp.model.network import Network
-from zkcmp.model.onnx_io import export_onnx
+from zkcmp.model.onnx import export_onnx
 
 PRICE_SAT = 100_000
 TIMEOUT_BLOCKS, MIN_BLOCKS_LEFT, CONFIRMATIONS = 40, 12, 2

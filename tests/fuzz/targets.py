@@ -43,7 +43,7 @@ from zkcmp.model.architecture import Architecture, Normalisation
 from zkcmp.model.array_files import decode_csv, read_npy
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Conv, Dense, Flatten, Network, Square, SumPool
-from zkcmp.model.onnx_io import export_float_onnx, export_onnx, read_onnx
+from zkcmp.model.onnx import export_float_onnx, export_onnx, read_onnx
 from zkcmp.model.quantize import quantize
 from zkcmp.model.sample_files import read_samples
 from zkcmp.seal import seal

@@ -26,7 +26,7 @@ from zkcmp.model.bounds import bounds
 from zkcmp.model.data_files import digits_onnx, load_digits_test
 from zkcmp.model.layers import Conv, Dense, Flatten, Square, SumPool
 from zkcmp.model.network import Network
-from zkcmp.model.onnx_io import read_onnx
+from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize
 
 CONV_NET = Architecture(

@@ -11,7 +11,7 @@ from example_networks import CRYPTONETS, POOLED, random_images, random_network
 from zkcmp.model.architecture import Architecture, Normalisation
 from zkcmp.model.layers import Dense, Flatten
 from zkcmp.model.network_card import network_card
-from zkcmp.model.onnx_io import export_onnx
+from zkcmp.model.onnx import export_onnx
 
 SCALED = Architecture((2, 1, 2), 3, (Flatten(), Dense(4, 2, 8, 8)), Normalisation("0.5,0.25", "-1"))
 

@@ -19,14 +19,14 @@ from zkcmp.errors import DecodeError
 from zkcmp.model.bounds import bounds
 from zkcmp.model.data_files import digits_onnx, load_digits_test
 from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Network, Square
-from zkcmp.model.onnx_export import ARCHITECTURE_KEY
-from zkcmp.model.onnx_io import (
+from zkcmp.model.onnx import (
     export_float_onnx,
     export_onnx,
     import_onnx,
     read_onnx,
     stable_in_double,
 )
+from zkcmp.model.onnx.export import ARCHITECTURE_KEY
 from zkcmp.model.quantize import quantize
 
 

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from zkcmp.errors import DecodeError, ZkcmpError
 from zkcmp.model.float_network import FloatDense
-from zkcmp.model.onnx_io import export_onnx, import_onnx, read_onnx
+from zkcmp.model.onnx import export_onnx, import_onnx, read_onnx
 from zkcmp.model.quantize import quantize
 
 _RNG = np.random.default_rng(8)
@@ -522,7 +522,7 @@ def test_constants_made_of_constants_are_bounded():
 
 
 def test_many_constants_made_of_constants_are_bounded(monkeypatch):
-    monkeypatch.setattr("zkcmp.model.onnx_graph._MAX_FOLDED", 1000)
+    monkeypatch.setattr("zkcmp.model.onnx.graph._MAX_FOLDED", 1000)
     nodes = [_constant("c0", np.zeros((20, 20), np.float32))]
     nodes += [_node("Transpose", f"c{i}", f"c{i + 1}", perm=[1, 0]) for i in range(3)]
     nodes += [_node("Flatten", "x", "y")]

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from zkcmp.errors import DecodeError, ZkcmpError
 from zkcmp.model.data_files import digits_onnx
-from zkcmp.model.onnx_io import import_onnx, read_onnx
+from zkcmp.model.onnx import import_onnx, read_onnx
 from zkcmp.model.quantize import quantize
 
 _RNG = np.random.default_rng(5)

@@ -6,7 +6,7 @@ import pytest
 from zkcmp.errors import ZkcmpError
 from zkcmp.model.float_network import FloatConv, FloatDense, FloatNetwork
 from zkcmp.model.layers import Flatten, Square
-from zkcmp.model.onnx_io import export_onnx, import_onnx
+from zkcmp.model.onnx import export_onnx, import_onnx
 from zkcmp.model.pixels import with_pixels
 from zkcmp.model.quantize import quantize
 

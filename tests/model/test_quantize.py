@@ -10,7 +10,7 @@ from zkcmp.model.data_files import digits_onnx, load_digits_test
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.float_network import FloatConv, FloatDense, FloatNetwork
 from zkcmp.model.layers import Flatten, Square, SumPool
-from zkcmp.model.onnx_io import read_onnx
+from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize, quantize_weight, row_spread
 from zkcmp.model.report import report
 

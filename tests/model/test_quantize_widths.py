@@ -12,7 +12,7 @@ from zkcmp.model.data_files import digits_onnx, load_digits_test
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.float_network import FloatDense, FloatNetwork
 from zkcmp.model.layers import Flatten, Square
-from zkcmp.model.onnx_io import export_onnx, import_onnx, read_onnx
+from zkcmp.model.onnx import export_onnx, import_onnx, read_onnx
 from zkcmp.model.quantize import quantize
 
 DROP = Fraction(2, 1000)

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from zkcmp import api
 from zkcmp.errors import VerificationError, ZkcmpError
-from zkcmp.model.onnx_io import export_float_onnx, export_onnx, import_onnx
+from zkcmp.model.onnx import export_float_onnx, export_onnx, import_onnx
 from zkcmp.model.quantize import quantize
 
 INPUT_BITS = 3

@@ -11,7 +11,7 @@ from deal_stages import NETWORK, PRICE_SAT, Result, Sale, Stages, samples, walle
 
 from bitcoin_scripts.chain.rpc import RpcChain
 from zkcmp.model.data_files import save_npz
-from zkcmp.model.onnx_io import export_onnx
+from zkcmp.model.onnx import export_onnx
 
 pytestmark = pytest.mark.regtest
 

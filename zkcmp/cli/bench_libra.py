@@ -24,7 +24,7 @@ from zkcmp.libra.statement import Statement
 from zkcmp.model.data_files import load_mnist
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Network, Square
-from zkcmp.model.onnx_io import read_onnx
+from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize
 from zkcmp.seal import seal
 

@@ -74,7 +74,7 @@ def demo(
     """Sell a small digits network from one folder to another, on an embedded regtest chain."""
     from zkcmp.errors import DealError
     from zkcmp.model.data_files import digits_onnx, load_digits_test
-    from zkcmp.model.onnx_io import read_onnx
+    from zkcmp.model.onnx import read_onnx
     from zkcmp.model.quantize import quantize
 
     method = chosen_method(backend, commitment, mode, "")
@@ -252,7 +252,7 @@ def _redeem(stage: Stage) -> None:
 
 def _open(stage: Stage, network: "Network") -> None:
     from zkcmp.model.data_files import load_digits_test
-    from zkcmp.model.onnx_io import read_onnx
+    from zkcmp.model.onnx import read_onnx
     from zkcmp.model.quantize import quantize
 
     with stage.act("The buyer reads the key off the chain and opens the seal"):

@@ -80,7 +80,7 @@ def _architecture(source: Path, weight_bits: int | None, input_bits: int | None)
 
         return checks.check_offer(messages.read_offer(source / FILE_NAMES[Kind.OFFER]))
     from zkcmp.model.bounds import check_no_wrap
-    from zkcmp.model.onnx_io import read_onnx
+    from zkcmp.model.onnx import read_onnx
     from zkcmp.model.quantize import quantize
 
     architecture = quantize(read_onnx(source), weight_bits, input_bits).architecture

@@ -211,7 +211,7 @@ class Pixels:
 
 
 def _read(model: Path, pixels: Pixels) -> "FloatNetwork":
-    from zkcmp.model.onnx_io import read_onnx
+    from zkcmp.model.onnx import read_onnx
     from zkcmp.model.pixels import with_pixels
 
     mean, std = _numbers("--mean", pixels.mean), _numbers("--std", pixels.std)
@@ -288,7 +288,7 @@ def _costs(network: "Network", images: int) -> "list[Cost]":
 
 
 def _exported(network: "Network") -> bytes:
-    from zkcmp.model.onnx_io import export_onnx
+    from zkcmp.model.onnx import export_onnx
 
     return export_onnx(network)
 

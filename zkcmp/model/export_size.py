@@ -2,7 +2,7 @@
 
     bytes <= 8 * (weights + sum over convolutions and pools of their windows, laid out) + 1 MB
 
-`onnx_export` stores a position for every value of a window (one of 8 bytes), and the format,
+`onnx/export.py` stores a position for every value of a window (one of 8 bytes), and the format,
 protobuf, ends below 2 GB. A buyer must know before it pays that the network can be written.
 """
 

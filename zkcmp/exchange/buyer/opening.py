@@ -30,7 +30,7 @@ def open_network(
     Once a claim was seen, the chain is not needed any more, nor the claim. Raises NotYet before.
     """
     from zkcmp.model.network_card import network_card
-    from zkcmp.model.onnx_io import export_onnx
+    from zkcmp.model.onnx import export_onnx
 
     offer = deal.offer()
     check_out(out)

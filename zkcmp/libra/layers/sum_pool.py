@@ -4,7 +4,7 @@
 
 one sumcheck over the positions of the input with the public u ⊗ v, at whose end
 u~(s)·v~(s')·x~(r_j, r_c, s, s') is the claim. Division by K·K' is left to the scale of the network,
-as everywhere (model/onnx_graph.py).
+as everywhere (model/onnx/graph.py).
 
 Soundness error: 2·log(H·W)/r.
 """

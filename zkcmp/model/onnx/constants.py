@@ -13,7 +13,7 @@ from onnx import helper
 
 from zkcmp.model.float_chain import UnsupportedError
 from zkcmp.model.layers import MAX_VOLUME
-from zkcmp.model.onnx_file import NUMBER_TYPES
+from zkcmp.model.onnx.file import NUMBER_TYPES
 
 Attributes = dict[str, Any]
 Fold = Callable[[list[np.ndarray], Attributes], np.ndarray]

@@ -15,7 +15,7 @@ import numpy as np
 from zkcmp.model.float_chain import FloatChain, UnsupportedError
 from zkcmp.model.float_network import FloatArray, FloatConv
 from zkcmp.model.layers import Shape
-from zkcmp.model.onnx_file import FLOAT_TYPES, quote
+from zkcmp.model.onnx.file import FLOAT_TYPES, quote
 
 SUPPORTED = (
     "Conv, Gemm, MatMul, LinearClassifier, BatchNormalization, Scaler, Add, Sub, Mul, Div with "

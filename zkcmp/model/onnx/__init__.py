@@ -1,7 +1,7 @@
 """ONNX files in and out.
 
     import_onnx:  bytes -> FloatNetwork  (with `.integer` when the file is our own export)
-    export_onnx:  Network -> bytes       (onnxruntime's labels = Network.predict, see onnx_export)
+    export_onnx:  Network -> bytes       (onnxruntime's labels = Network.predict, see export.py)
 
 An export carries its architecture in the metadata. On import the integers are read back as they
 are and the graph is compared with a fresh export, so such a file cannot say one thing and compute
@@ -21,7 +21,7 @@ from zkcmp.model.double_rounding import stable_in_double
 from zkcmp.model.float_network import FloatConv, FloatDense, FloatLayer, FloatNetwork
 from zkcmp.model.layers import Conv, Dense
 from zkcmp.model.network import Network
-from zkcmp.model.onnx_export import (
+from zkcmp.model.onnx.export import (
     ARCHITECTURE_KEY,
     INPUT_BITS_KEY,
     OFFSET_KEY,
@@ -32,8 +32,8 @@ from zkcmp.model.onnx_export import (
     integer_model,
     storage_type,
 )
-from zkcmp.model.onnx_file import MAX_FILE_BYTES, metadata, parse_model
-from zkcmp.model.onnx_graph import OnnxGraph
+from zkcmp.model.onnx.file import MAX_FILE_BYTES, metadata, parse_model
+from zkcmp.model.onnx.graph import OnnxGraph
 
 __all__ = ["export_float_onnx", "export_onnx", "import_onnx", "read_onnx", "stable_in_double"]
 

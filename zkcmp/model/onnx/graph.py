@@ -15,7 +15,7 @@ A supported graph is a chain: every node reads the output of the one before it, 
     Softmax, LogSoftmax, Normalizer, ArgMax,
     ZipMap, … at the end                     -> nothing: they do not change the arg max
 
-What the nodes do to the values is in onnx_nodes.py and float_chain.py; this file walks the graph
+What the nodes do to the values is in nodes.py and float_chain.py; this file walks the graph
 and collects every problem before it complains.
 """
 
@@ -30,9 +30,9 @@ from zkcmp.errors import DecodeError, ZkcmpError
 from zkcmp.model.float_chain import Axes, FloatChain, UnsupportedError
 from zkcmp.model.float_network import FloatLayer
 from zkcmp.model.layers import MAX_DIM, MAX_VOLUME, Shape, require_shape
-from zkcmp.model.onnx_constants import fold
-from zkcmp.model.onnx_file import TensorReader, quote
-from zkcmp.model.onnx_nodes import (
+from zkcmp.model.onnx.constants import fold
+from zkcmp.model.onnx.file import TensorReader, quote
+from zkcmp.model.onnx.nodes import (
     ACTIVATIONS,
     HANDLERS,
     HINTS,
