@@ -156,6 +156,16 @@ def test_layers_that_do_not_fit_are_refused(layers, message):
         Architecture((1, 4, 4), 8, layers)
 
 
+@pytest.mark.parametrize(("channels", "fits"), [(1 << 16, True), ((1 << 16) + 1, False)])
+def test_a_sum_pool_of_too_many_channels_is_refused_before_anything_is_made(channels, fits):
+    layers = (SumPool((1, 2), (1, 2)), Flatten(), Dense(channels, 2, 8, 8))
+    if fits:
+        Architecture((channels, 1, 2), 8, layers)
+        return
+    with pytest.raises(ZkcmpError, match="at most 65536 channels, not 65537; give the network"):
+        Architecture((channels, 1, 2), 8, layers)
+
+
 @pytest.mark.parametrize(
     "fields",
     [

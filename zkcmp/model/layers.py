@@ -220,6 +220,11 @@ class SumPool:
         """Shape of the output for an input of `shape`; raises ZkcmpError when it does not fit."""
         if len(shape) != 3:
             raise ZkcmpError(f"sumpool reads an image (C, H, W), not {shape}")
+        if shape[0] > MAX_DIM:
+            raise ZkcmpError(
+                f"a sum pool reads at most {MAX_DIM} channels, not {shape[0]}; give the network "
+                "images that are pooled already, and leave this layer out"
+            )
         if shape[1] < self.kernel[0] or shape[2] < self.kernel[1]:
             raise ZkcmpError(f"a {self.kernel} window does not fit a {shape[1:]} image")
         sizes = zip(shape[1:], self.kernel, self.stride, strict=True)
