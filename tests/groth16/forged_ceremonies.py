@@ -12,14 +12,14 @@ from zkcmp.bn254.reference import G1, G2
 from zkcmp.groth16 import ProvingKey
 from zkcmp.groth16 import powers as phase1
 from zkcmp.groth16.ceremony import Ceremony
-from zkcmp.groth16.ceremony_files import Copies
-from zkcmp.groth16.ceremony_steps import transcript
-from zkcmp.groth16.circuit_phase import multiply_deltas
+from zkcmp.groth16.ceremony.circuit_phase import multiply_deltas
+from zkcmp.groth16.ceremony.files import Copies
+from zkcmp.groth16.ceremony.private_files import private_directory
+from zkcmp.groth16.ceremony.steps import transcript
 from zkcmp.groth16.contribution import Record, make_factor
 from zkcmp.groth16.key_file import KeyFile, create_key_file
 from zkcmp.groth16.keys import COMMITMENT_SECTIONS, POWER_SECTIONS, SECTIONS
 from zkcmp.groth16.powers import Powers, multiply_powers
-from zkcmp.groth16.private_files import private_directory
 
 LAYOUTS = (
     phase1.SECTIONS,

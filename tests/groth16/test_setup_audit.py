@@ -28,7 +28,7 @@ from zkcmp.bn254.reference import G1, G2
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.groth16 import ProvingKey, setup
 from zkcmp.groth16.audit import AuditError, audit
-from zkcmp.groth16.audit_equations import Equations
+from zkcmp.groth16.audit.equations import Equations
 from zkcmp.groth16.key_file import create_key_file
 from zkcmp.groth16.keys import SECTIONS
 from zkcmp.groth16.setup import QapAtTau, Trapdoor, evaluate_qap, setup_with

@@ -27,7 +27,7 @@ from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
 from zkcmp.groth16 import prove, verify
 from zkcmp.groth16.audit import audit
 from zkcmp.groth16.ceremony import Ceremony, CeremonyError
-from zkcmp.groth16.circuit_phase import derive_key, multiply_deltas
+from zkcmp.groth16.ceremony.circuit_phase import derive_key, multiply_deltas
 from zkcmp.groth16.column_points import column_points, segment_sums
 from zkcmp.groth16.contribution import Factor, Record, hash_to_g2, make_factor, random_factor
 from zkcmp.groth16.powers import Powers, first_powers, multiply_powers

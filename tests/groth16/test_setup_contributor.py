@@ -29,10 +29,10 @@ from zkcmp.bn254.reference import G2
 from zkcmp.errors import DecodeError, ZkcmpError
 from zkcmp.groth16 import ProvingKey, setup
 from zkcmp.groth16.ceremony import Ceremony, CeremonyError
+from zkcmp.groth16.ceremony.private_files import private_directory, publish, read_small, take_copy
 from zkcmp.groth16.key_file import create_key_file
 from zkcmp.groth16.keys import SECTIONS
 from zkcmp.groth16.powers import Powers, multiply_powers
-from zkcmp.groth16.private_files import private_directory, publish, read_small, take_copy
 from zkcmp.r1cs import R1CS
 
 
@@ -216,7 +216,7 @@ def test_no_room_for_a_copy(
     ceremony: Ceremony, private: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr("zkcmp.groth16.private_files.shutil.disk_usage", lambda _: full)
+    monkeypatch.setattr("zkcmp.groth16.ceremony.private_files.shutil.disk_usage", lambda _: full)
     with pytest.raises(ZkcmpError, match="set TMPDIR to a directory with more room"):
         ceremony.contribute()
     assert not list(private.iterdir())

@@ -16,7 +16,7 @@ from zkcmp.errors import VerificationError
 from zkcmp.groth16 import FirstRound, ProvingKey, prove, verify
 from zkcmp.groth16.audit import audit
 from zkcmp.groth16.ceremony import Ceremony, CeremonyError
-from zkcmp.groth16.circuit_phase import derive_key, multiply_deltas
+from zkcmp.groth16.ceremony.circuit_phase import derive_key, multiply_deltas
 from zkcmp.groth16.contribution import FACTOR_BYTES, Record
 from zkcmp.groth16.powers import first_powers, multiply_powers
 from zkcmp.groth16.setup import Trapdoor, setup_with

@@ -26,7 +26,7 @@ may be without (both arrays are empty then).
 
 Arrays of points are (n, 2, 4) or (n, 2, 2, 4) uint64 at rest (point_arrays.py); no query contains
 infinity. Opening a key checks its form. Whether the points are points is `check_points`; whether
-they come from one trapdoor (zero-knowledge needs it, no prover sees it) is audit.py.
+they come from one trapdoor (zero-knowledge needs it, no prover sees it) is audit/.
 """
 
 from dataclasses import dataclass

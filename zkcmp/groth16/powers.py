@@ -8,10 +8,10 @@
 
 It begins with τ = α = β = 1, or with a .ptau file, and each contributor multiplies the three by
 secret factors of its own, element by element. N ≥ 2 is the domain of the circuit of phase 2
-(circuit_phase.py).
+(ceremony/circuit_phase.py).
 
 `check` shows that all elements come from one (τ, α, β). Who knows those three, the records of the
-contributions tell (ceremony.py).
+contributions tell (ceremony/).
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.msm import msm
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import DecodeError, VerificationError
-from zkcmp.groth16.audit_equations import random_weights
+from zkcmp.groth16.audit.equations import random_weights
 from zkcmp.groth16.contribution import same_ratio
 from zkcmp.groth16.key_file import KeyFile, Shape, create_key_file
 from zkcmp.groth16.keys import MAX_DOMAIN

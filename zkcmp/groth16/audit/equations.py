@@ -1,7 +1,7 @@
 """The equations of an audit, each for any range of the elements it is about.
 
-Notation and purpose are in audit.py. Every method answers whether one equation holds, over all
-elements or over those in [start, stop) only, which is how audit_search.py finds a wrong one. The
+Notation and purpose are in `__init__.py`. Every method answers whether one equation holds, over all
+elements or over those in [start, stop) only, which is how search.py finds a wrong one. The
 weights ρ are drawn once for each audit, with `secrets`: whoever made the key cannot know them.
 
 `all_hold` is one test for everything but the twins and H_0. With S_Q = Σρ_i·Q_i for the wires (S_D

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 
 from zkcmp.bn254.ntt import bit_reversed
-from zkcmp.groth16.audit_equations import Equations
-from zkcmp.groth16.audit_error import AuditError
+from zkcmp.groth16.audit.equations import Equations
+from zkcmp.groth16.audit.error import AuditError
 from zkcmp.progress import Progress
 
 _SAMPLES = 7

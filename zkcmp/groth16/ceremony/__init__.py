@@ -1,10 +1,10 @@
 """A setup by several parties in turn: sound if one of them forgets its secrets.
 
-A ceremony is a directory (ceremony_files.py) that travels from one contributor to the next, or that
+A ceremony is a directory (files.py) that travels from one contributor to the next, or that
 all of them can write to. A record holds the digest of the file it belongs to and the contributor's
 factors (contribution.py), τ, α, β in phase 1 and δ in phase 2. For a circuit of two rounds phase 2
 has a second, independent factor, of δ₀: then nobody knows δ₀/δ, and no wire can be moved between
-the rounds. The transcript is a chain over the records (ceremony_steps.py); each proof of knowledge
+the rounds. The transcript is a chain over the records (steps.py); each proof of knowledge
 is made over what is before it.
 
 `verify` repeats all checks for every file. Because every step is kept, whoever cheats is known by
@@ -26,19 +26,19 @@ from collections.abc import Collection
 from pathlib import Path
 
 from zkcmp.errors import VerificationError, ZkcmpError
-from zkcmp.groth16.ceremony_files import (
+from zkcmp.groth16.ceremony.circuit_phase import check_multiplied, derive_key, multiply_deltas
+from zkcmp.groth16.ceremony.files import (
     MAX_CONTRIBUTIONS,
     CeremonyDirectory,
     CeremonyError,
     Copies,
     blaming,
 )
-from zkcmp.groth16.ceremony_steps import Verification, transcript
-from zkcmp.groth16.circuit_phase import check_multiplied, derive_key, multiply_deltas
+from zkcmp.groth16.ceremony.private_files import private_directory, publish, take_copy
+from zkcmp.groth16.ceremony.steps import Verification, transcript
 from zkcmp.groth16.contribution import PHASES, Phase, Record, make_factor, random_factor
 from zkcmp.groth16.keys import ProvingKey, domain_size
 from zkcmp.groth16.powers import first_powers, multiply_powers
-from zkcmp.groth16.private_files import private_directory, publish, take_copy
 from zkcmp.groth16.snarkjs.ptau import Ptau
 from zkcmp.progress import Progress, silent
 from zkcmp.r1cs import R1CS

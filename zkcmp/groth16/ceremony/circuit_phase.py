@@ -9,7 +9,7 @@ the inverse transform of the powers, in the group, and every query is a column s
 
 so anybody who repeats it gets the same bytes. Then every contributor multiplies δ by a secret
 factor x, which divides l_query and h_query by x, and in a circuit of two rounds δ₀ by another one,
-which divides commitment_query. An audit (audit.py) of the result shows that this, and nothing else,
+which divides commitment_query. An audit (audit/) of the result shows that this, and nothing else,
 was done. γ stays 1, as in Bowe, Gabizon, Miers 2017 and in snarkjs.
 """
 

@@ -22,9 +22,9 @@ that there is one, for the circuit that the *prover* built:
                 δ₀₂ in the equation of l and gamma, and l_query has none of them
 
 Each ρ_i has 128 random bits, drawn after the key was read, so a wrong element passes a test with
-probability 2^-128; all but the twins and H_0 are tested at once (audit_equations.py). Points are
+probability 2^-128; all but the twins and H_0 are tested at once (equations.py). Points are
 checked one by one, because the cofactor of G2 has small factors (10069): a component of that order
-vanishes from a random sum once in 10069 times. When a test fails, audit_search.py finds the
+vanishes from a random sum once in 10069 times. When a test fails, search.py finds the
 element.
 
 What the caller must still check: that the key is audited from a copy that nobody else can change,
@@ -38,9 +38,9 @@ import numpy as np
 
 from zkcmp.bn254 import g1
 from zkcmp.errors import DecodeError
-from zkcmp.groth16.audit_equations import Equations
-from zkcmp.groth16.audit_error import AuditError
-from zkcmp.groth16.audit_search import name_the_culprit
+from zkcmp.groth16.audit.equations import Equations
+from zkcmp.groth16.audit.error import AuditError
+from zkcmp.groth16.audit.search import name_the_culprit
 from zkcmp.groth16.keys import ProvingKey, bad_points
 from zkcmp.progress import Progress, silent
 from zkcmp.r1cs import R1CS, SparseMatrix
