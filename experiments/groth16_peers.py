@@ -30,6 +30,8 @@ from peer_table import Json, Row, make_table, write_records
 from records import machine
 from rich.console import Console
 
+import zkcmp
+
 HERE = Path(__file__).resolve().parent
 KINDS = ("dense", "bits")
 TOOLS = ("zkcmp", "zksnake", "snarkjs")
@@ -85,7 +87,7 @@ class Runner:
             kind,
             size,
             "zkcmp",
-            importlib.metadata.version("zkcmp"),
+            zkcmp.__version__,
             tuple(setup["setup"]),
             tuple(prove["prove"]),
             setup["peak_memory_bytes"],

@@ -13,6 +13,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+import zkcmp
+
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 CPU_FEATURES = ("avx2", "adx", "bmi2", "avx512f", "avx512ifma", "asimd")
 
@@ -33,7 +35,7 @@ def machine(threads: int) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "numba": importlib.metadata.version("numba"),
-        "zkcmp": importlib.metadata.version("zkcmp"),
+        "zkcmp": zkcmp.__version__,
         "commit": commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zkcmp import api
     from zkcmp.api import Buyer, Seller, quantize, regtest, save
 
-__version__ = "0.0.1"
+__version__ = "0.1.0"
 __all__ = ["Buyer", "Seller", "api", "quantize", "regtest", "save"]
 
 
