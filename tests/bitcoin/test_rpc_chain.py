@@ -214,6 +214,130 @@ def test_with_an_index_nothing_is_searched_for(node: FakeNode):
     assert chain.confirmations(TXID) == 0
 
 
+def missing_unless_named(txid: str, verbosity: int = 0, block_hash: str = "") -> Any:
+    """A node without an index: a mined transaction is there for who names its block."""
+    if not block_hash:
+        raise Refusal(-5, "No such mempool transaction")
+    return {"hex": LOCK.serialize().hex(), "blockhash": block_hash}
+
+
+def test_without_an_index_the_wallet_says_which_block(node: FakeNode):
+    chain = connect(node, wallet="mine")
+    node.answers |= {"getrawtransaction": missing_unless_named, "getindexinfo": {}}
+    node.answers |= {"gettransaction": {"blockhash": TIP}, "getblockheader": {"confirmations": 3}}
+    assert chain.get_transaction(KNOWN.txid) == LOCK
+    assert chain.confirmations(KNOWN.txid) == 3
+    assert "getblock" not in node.methods
+
+
+@pytest.mark.parametrize("wallet_says", ["nothing", "waiting", "undone block"])
+def test_without_an_index_an_unspent_output_says_which_block(node: FakeNode, wallet_says: str):
+    chain = connect(node, wallet="mine")
+
+    def of_the_wallet(_: str) -> Any:
+        if wallet_says == "nothing":
+            raise Refusal(-5, "Invalid or non-wallet transaction id")
+        return {} if wallet_says == "waiting" else {"blockhash": ELSEWHERE}
+
+    heights: list[int] = []
+    node.answers |= {"getrawtransaction": missing_unless_named, "getindexinfo": {}}
+    node.answers |= {
+        "gettransaction": of_the_wallet,
+        "getblockheader": lambda block: {"confirmations": 3 if block == TIP else -1},
+        "gettxout": lambda _, vout, mempool: {"confirmations": 3} if vout == 2 else None,
+        "getblockhash": lambda height: heights.append(height) or TIP,
+    }
+    assert chain.get_transaction(KNOWN.txid) == LOCK
+    assert heights == [7 - 3 + 1]
+    assert "getblock" not in node.methods
+
+
+def test_a_failing_node_is_not_taken_for_one_that_knows_nothing(node: FakeNode):
+    """Not found means: pay again, claim again. Another refusal must not look like it."""
+    chain = connect(node)
+
+    def broken(*_: Any) -> None:
+        raise Refusal(-20, "database error")
+
+    node.answers |= {"getrawtransaction": broken, "gettxspendingprevout": [{"spendingtxid": TXID}]}
+    for ask in (chain.get_transaction, chain.confirmations):
+        with refused("database error"):
+            ask(TXID)
+    with refused("database error"):
+        chain.find_spend(KNOWN)
+
+
+def test_a_waiting_spend_that_vanishes_is_asked_for_again(node: FakeNode):
+    chain = connect(node)
+    spenders = iter([{"spendingtxid": TXID}, {"spendingtxid": txid_of(SPEND)}])
+
+    def waiting(txid: str, *_: Any) -> Any:
+        if txid == TXID:
+            raise Refusal(-5, "No such mempool transaction")
+        return {"hex": SPEND.serialize().hex()}
+
+    node.answers |= {"gettxspendingprevout": lambda _: [next(spenders)]}
+    node.answers |= {"getrawtransaction": waiting}
+    assert chain.find_spend(KNOWN) == SPEND
+    node.answers |= {"gettxspendingprevout": [{"spendingtxid": TXID}]}
+    with refused("mempool changes all the time"):
+        chain.find_spend(KNOWN)
+
+
+def test_an_output_that_cannot_exist_has_no_spend(node: FakeNode):
+    chain = connect(node)
+    assert chain.find_spend(Outpoint(TXID, -1, 1)) is None
+    assert chain.find_spend(Outpoint(TXID, 1 << 31, 1)) is None
+
+
+def test_an_unspent_or_waiting_output_has_no_spend(node: FakeNode):
+    chain = connect(node)
+    node.answers |= {"gettxspendingprevout": [{}], "gettxout": {"confirmations": 1}}
+    assert chain.find_spend(KNOWN) is None
+    node.answers |= {"gettxout": None, "getrawtransaction": {"hex": LOCK.serialize().hex()}}
+    assert chain.find_spend(KNOWN) is None
+    assert "getblock" not in node.methods
+
+
+def test_a_transaction_that_the_node_takes_is_sent_once(node: FakeNode):
+    chain = connect(node)
+    sent: list[str] = []
+    node.answers |= {"testmempoolaccept": [{"allowed": True}]}
+    node.answers |= {"sendrawtransaction": lambda raw, limit: sent.append(raw)}
+    assert chain.broadcast(LOCK) == KNOWN.txid
+    assert sent == [LOCK.serialize().hex()]
+
+
+def test_a_transaction_that_is_there_already_was_sent(node: FakeNode):
+    """Refused at the last moment, because it was mined in between."""
+    chain = connect(node)
+
+    def refuse(*_: Any) -> None:
+        raise Refusal(-27, "Transaction already in block chain")
+
+    node.answers |= {"testmempoolaccept": [{"allowed": True}], "sendrawtransaction": refuse}
+    node.answers |= {"getrawtransaction": {"hex": LOCK.serialize().hex()}}
+    assert chain.broadcast(LOCK) == KNOWN.txid
+
+
+def test_another_transaction_under_the_id_is_refused(node: FakeNode):
+    chain = connect(node)
+    node.answers |= {"getrawtransaction": {"hex": SPEND.serialize().hex()}}
+    with refused("getrawtransaction is not a Bitcoin node's"):
+        chain.get_transaction(KNOWN.txid)
+
+
+def test_a_scan_that_fails_otherwise_is_said(node: FakeNode):
+    chain = connect(node)
+
+    def broken(*_: Any) -> None:
+        raise Refusal(-1, "Unable to read the coins")
+
+    node.answers |= {"scantxoutset": broken}
+    with refused("Unable to read the coins"):
+        chain.find_spendable(BUYER_SCRIPT)
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [
