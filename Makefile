@@ -3,6 +3,7 @@
 # make test-snarkjs  runs the tests against npm's snarkjs and circom, where node and npm are
 # make test-regtest  runs the tests against a real bitcoind, named by BITCOIND or obtained by apt
 # make test-faults   runs two hundred settlements in which commands die and nodes fail
+# make coverage  the default test tier, measured; fails where less than 90 % is run
 # make experiments        the paper's tables and figures, full size (DATA=directory of MNIST)
 # make experiments-quick  the same with a small network, to see that they run
 # make docs   the API reference, as HTML in build/reference
@@ -11,7 +12,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-snarkjs test-regtest test-faults experiments experiments-quick docs check clean
+.PHONY: demo test test-snarkjs test-regtest test-faults coverage experiments experiments-quick docs check clean
 
 demo: $(VENV)/.run
 	$(BIN)/zkcmp demo
@@ -27,6 +28,14 @@ test-faults: $(VENV)/.dev
 
 test-regtest: $(VENV)/.dev
 	$(BIN)/python -m pytest -m regtest -rs tests/regtest
+
+coverage: $(VENV)/.dev
+	rm -rf build/coverage
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage json --quiet --fail-under=0
+	$(BIN)/coverage report --show-missing
+	$(BIN)/python tests/coverage_table.py build/coverage/report.json
 
 experiments: $(VENV)/.dev
 	$(BIN)/python experiments/reproduce.py $(if $(DATA),--data $(DATA))
