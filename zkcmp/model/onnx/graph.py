@@ -15,7 +15,7 @@ A supported graph is a chain: every node reads the output of the one before it, 
     Softmax, LogSoftmax, Normalizer, ArgMax,
     ZipMap, … at the end                     -> nothing: they do not change the arg max
 
-What the nodes do to the values is in nodes.py and float_chain.py; this file walks the graph
+What the nodes do to the values is in operators.py and float_chain.py; this file walks the graph
 and collects every problem before it complains.
 """
 
@@ -32,15 +32,8 @@ from zkcmp.model.float_network import FloatLayer
 from zkcmp.model.layers import MAX_DIM, MAX_VOLUME, Shape, require_shape
 from zkcmp.model.onnx.constants import fold
 from zkcmp.model.onnx.file import TensorReader, quote
-from zkcmp.model.onnx.nodes import (
-    ACTIVATIONS,
-    HANDLERS,
-    HINTS,
-    LABEL_NODES,
-    SUPPORTED,
-    Node,
-    UnknownError,
-)
+from zkcmp.model.onnx.node import Node, UnknownError
+from zkcmp.model.onnx.operators import ACTIVATIONS, HANDLERS, HINTS, LABEL_NODES, SUPPORTED
 
 _MAX_FOLDED = 4 * MAX_VOLUME  # values that nodes make of constants, all together
 _DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
