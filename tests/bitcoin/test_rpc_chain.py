@@ -15,9 +15,11 @@ from bitcoin.core import CBlock, CTransaction, CTxOut
 from bitcoin_sale import BUYER, BUYER_SCRIPT, terms
 from fake_node import ELSEWHERE, PASSWORD, TIP, FakeNode, Refusal
 
-from bitcoin_scripts.chain import Outpoint, rpc, txid_of
+from bitcoin_scripts.chain import Outpoint, node_tip, node_transactions, txid_of
 from bitcoin_scripts.chain.node_client import NodeUnreachable
-from bitcoin_scripts.chain.rpc import MAX_TIP_AGE_S, MAX_TIP_AHEAD_S, RECENT_BLOCKS, RpcChain
+from bitcoin_scripts.chain.node_tip import MAX_TIP_AGE_S, MAX_TIP_AHEAD_S
+from bitcoin_scripts.chain.node_transactions import RECENT_BLOCKS
+from bitcoin_scripts.chain.rpc import RpcChain
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.refund import build_refund
 from bitcoin_scripts.spend import input_of
@@ -560,7 +562,8 @@ def test_nonsense_is_an_error_or_an_answer_and_no_defect(
     node: FakeNode, monkeypatch: pytest.MonkeyPatch, method: str
 ):
     """Every question that the method has a part in, while it answers nonsense."""
-    monkeypatch.setattr(rpc, "_ATTEMPTS", 2)
+    for module in (node_tip, node_transactions):
+        monkeypatch.setattr(module, "_ATTEMPTS", 2)
     chain, errors = connect(node), []
     sound = node.answers | HEALTHY
     for ask in ALL_QUESTIONS:
