@@ -1,6 +1,10 @@
 """The buyer's lock: coins of one script into the hash-locked output, and change.
 
 sum(coins) = amount + change + rate * vsize
+
+Who makes every lock over coins of one script with its `oldest` coin as `first` can forget a lock
+that is signed and not mined, and make another: they exclude each other. For the first can be mined
+only while its coin is unspent, and coins that arrive later come after that in the order.
 """
 
 from collections.abc import Sequence
@@ -10,7 +14,8 @@ from bitcoin.core import CTransaction, CTxOut
 from bitcoin.core.script import CScript
 
 from bitcoin_scripts import fees
-from bitcoin_scripts.chain import Outpoint, txid_of
+from bitcoin_scripts.chain import FoundOutput, Outpoint, txid_of
+from bitcoin_scripts.chain.block import COINBASE_MATURITY
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.keys import p2wpkh_script_code, public_key
@@ -25,6 +30,19 @@ class LockPlan:
     transaction: CTransaction
 
 
+def oldest(coins: Sequence[FoundOutput]) -> FoundOutput:
+    """The mined coin that could be spent first; of several, that of the smallest id.
+
+    A coinbase counts from when it is mature: else it would come before coins that were spendable
+    when it was not.
+    """
+    return min(coins, key=lambda c: (_spendable_from(c), c.txid, c.vout))
+
+
+def _spendable_from(coin: FoundOutput) -> int:
+    return (coin.height or 0) + (COINBASE_MATURITY if coin.coinbase else 0)
+
+
 def plan_lock(
     utxos: Sequence[Outpoint],
     htlc: Htlc,
@@ -32,19 +50,22 @@ def plan_lock(
     change_script: bytes,
     witness: Sequence[bytes],
     fee_sat_per_vb: int,
+    first: Outpoint | None = None,
 ) -> LockPlan:
     """An unsigned transaction that pays exactly `amount_sat` to the lock, output 0.
 
-    Takes the largest coins first, as few as will do; each is spent by a witness of the sizes of
-    `witness`. Change too small to be relayed is left to the fee. Raises SettlementError when the
-    coins do not suffice, the amount is dust, or the fee is out of bounds.
+    Takes the coin `first` if it is given, then the largest, as few as will do; each is spent by a
+    witness of the sizes of `witness`. Change too small to be relayed is left to the fee. Raises
+    SettlementError when the coins do not suffice, the amount is dust, or the fee is out of bounds.
     """
     fees.check_not_dust(amount_sat, htlc.script_pubkey)
     dust = fees.dust_limit_sat(change_script)
     distinct = {(coin.txid, coin.vout): coin for coin in utxos}
     available = sum(coin.amount_sat for coin in distinct.values())
     coins: list[Outpoint] = []
-    for coin in sorted(distinct.values(), key=lambda c: (-c.amount_sat, c.txid, c.vout)):
+    for coin in sorted(
+        distinct.values(), key=lambda c: (c != first, -c.amount_sat, c.txid, c.vout)
+    ):
         coins.append(coin)
         total = sum(c.amount_sat for c in coins)
         for with_change in (True, False):
@@ -70,11 +91,12 @@ def build_lock(
     change_script: bytes,
     secret_key: bytes,
     fee_sat_per_vb: int,
+    first: Outpoint | None = None,
 ) -> CTransaction:
     """The signed lock over P2WPKH coins of `secret_key`; otherwise as `plan_lock`."""
     key = public_key(secret_key)
     witness = [fees.DUMMY_SIGNATURE, key]
-    plan = plan_lock(utxos, htlc, amount_sat, change_script, witness, fee_sat_per_vb)
+    plan = plan_lock(utxos, htlc, amount_sat, change_script, witness, fee_sat_per_vb, first)
     code = p2wpkh_script_code(key)
     return with_witnesses(
         plan.transaction,

@@ -29,7 +29,7 @@ from bitcoin_scripts import fees
 from bitcoin_scripts.chain import FoundOutput, Outpoint, txid_of
 from bitcoin_scripts.chain.consensus import MAX_MONEY_SAT
 from bitcoin_scripts.errors import SettlementError
-from bitcoin_scripts.funding import lock_outpoint, plan_lock
+from bitcoin_scripts.funding import lock_outpoint, oldest, plan_lock
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.spend import with_witnesses
 
@@ -70,13 +70,14 @@ def build_draft(
     fee_sat_per_vb: int,
     parents: Sequence[CTransaction] = (),
 ) -> bytes:
-    """The PSBT of a lock over coins of one script, to which the change goes back.
+    """The PSBT of a lock over coins of one script, the oldest one in any case; change goes back.
 
     `parents`, as far as they are given, are put in whole: signing devices ask for the transactions
     that made the coins. Raises SettlementError as `plan_lock`, and for a script of another kind.
     """
     witness = _dummy_witness(script_pubkey)
-    plan = plan_lock(utxos, htlc, amount_sat, script_pubkey, witness, fee_sat_per_vb)
+    first = oldest(utxos) if utxos else None
+    plan = plan_lock(utxos, htlc, amount_sat, script_pubkey, witness, fee_sat_per_vb, first)
     known = {txid_of(tx): tx for tx in parents}
     psbt = PSBT(Transaction.parse(plan.transaction.serialize()))
     for scope, coin in zip(psbt.inputs, plan.coins, strict=True):

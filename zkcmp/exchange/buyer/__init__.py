@@ -166,7 +166,7 @@ class Buyer(WithdrawingParty[BuyerState]):
         """As `draft_from_node`, over the coins at one script, to which the change goes back."""
         deal = self.need(folder)
         fund = funding_draft.from_script(chain, deal.offer(), script_pubkey, fee_sat_per_vb)
-        return locking.draft(self, deal, chain, fund, abandon)
+        return locking.draft(self, deal, chain, fund, abandon, script_pubkey)
 
     def lock_signed(self, folder: Path, chain: Chain, data: bytes) -> Locked:
         """Send a drafted lock that came back signed, a PSBT or a transaction in hexadecimal."""

@@ -3,7 +3,9 @@
     draft → on disk → handed out → signed, the very same transaction → on disk → broadcast
 
 A draft that is signed too late is drafted anew with a fresh timeout, and is otherwise the same: it
-spends the same coins, so at most one of a deal's drafts confirms. What a wallet drafts or signs is
+spends the same coins, so at most one of a deal's drafts confirms. Of an address, it is always the
+oldest coin among them, so that this holds for a draft that our directory has forgotten, too. What a
+wallet drafts or signs is
 taken only after `bitcoin_scripts.psbt` has checked it.
 """
 

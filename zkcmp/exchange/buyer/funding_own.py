@@ -1,16 +1,17 @@
 """A lock over coins of our own wallet, signed here.
 
 One that was signed and not sent is signed anew, with a fresh timeout, when it is sent later: the
-seller redeems none that ends soon. `signed_locks` says why no two of them can confirm.
+seller redeems none that ends soon. `signed_locks` says why no two of them can confirm. Every lock
+spends the wallet's oldest coin, so one that our directory has forgotten excludes the next one, too.
 """
 
 from collections.abc import Sequence
 
 from bitcoin.core import b2lx
 
-from bitcoin_scripts.chain import Chain, Outpoint, txid_of
+from bitcoin_scripts.chain import Chain, FoundOutput, Outpoint, txid_of
 from bitcoin_scripts.errors import SettlementError
-from bitcoin_scripts.funding import build_lock
+from bitcoin_scripts.funding import build_lock, oldest
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
 from zkcmp.exchange.buyer.funding_outputs import terms
@@ -48,7 +49,13 @@ def sign(
     htlc = terms(deal, offer, timeout_height)
     try:
         tx = build_lock(
-            coins, htlc, offer.price_sat, buyer.wallet_script, buyer.coin_secret, fee_sat_per_vb
+            coins,
+            htlc,
+            offer.price_sat,
+            buyer.wallet_script,
+            buyer.coin_secret,
+            fee_sat_per_vb,
+            oldest(coins),
         )
     except SettlementError as error:
         if not earlier:
@@ -65,14 +72,14 @@ def sign(
 
 def _coins_again(
     buyer: Party[BuyerState], offer: Offer, chain: Chain, signed: SignedLock, record: SignedLocks
-) -> Sequence[Outpoint]:
+) -> Sequence[FoundOutput]:
     """The coins of a lock that was not sent. Raises DealError unless all can be spent.
 
     Once one is surely spent elsewhere, none of the record can be mined, and it is forgotten. That
     the chain refuses them proves nothing: it may be another chain, or one that is behind.
     """
     spendable = {(coin.txid, coin.vout): coin for coin in chain.find_spendable(buyer.wallet_script)}
-    coins: list[Outpoint] = []
+    coins: list[FoundOutput] = []
     since = checks.first_height(signed.timeout_height, offer, chain)
     ours = {each.txid for each in record.load()}
     for tx_input in signed.transaction.vin:

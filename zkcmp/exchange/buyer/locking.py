@@ -24,7 +24,7 @@ from zkcmp.exchange.buyer.funding_draft import Drafted, Fund, WalletChain
 from zkcmp.exchange.buyer.funding_external import Payable
 from zkcmp.exchange.buyer.funding_outputs import LockOutput, is_claimed, paid_outputs, terms
 from zkcmp.exchange.buyer.funding_record import FUNDING_FILE, FundingRecord, Way
-from zkcmp.exchange.buyer.funding_ways import enter
+from zkcmp.exchange.buyer.funding_ways import begun_way, enter
 from zkcmp.exchange.buyer.lost_locks import find_lost_locks
 from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE, SignedLock, SignedLocks
 from zkcmp.exchange.deal import BuyerState, missing
@@ -80,10 +80,18 @@ def lock_from_node(
 
 
 def draft(
-    buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain, fund: Fund, abandon: bool
+    buyer: Party[BuyerState],
+    deal: Deal[BuyerState],
+    chain: Chain,
+    fund: Fund,
+    abandon: bool,
+    source: bytes = b"",
 ) -> Drafted | Locked:
-    """The transaction that another wallet is to sign, unless the chain has a lock."""
-    offer, found = _begin(buyer, deal, chain, Way.DRAFT, abandon)
+    """The transaction that another wallet is to sign, unless the chain has a lock.
+
+    source: the script whose coins it is to spend; empty where the wallet chooses.
+    """
+    offer, found = _begin(buyer, deal, chain, Way.DRAFT, abandon, source)
     if found is not None:
         return found
     drafted = funding_draft.begin(deal, offer, chain, fund)
@@ -159,16 +167,18 @@ def _begin(
     chain: Chain,
     way: Way,
     abandon: bool = False,
+    source: bytes = b"",
 ) -> tuple[Offer, Locked | None]:
     """The lock that exists, announced; else None, and `way` may go on."""
     offer = deal.offer()
     if not deal.state.delivery:
         raise DealError("the delivery was not verified yet; run `zkcmp buyer verify` first")
     checks.check_chain(offer, chain)
-    is_known = SignedLocks(deal.directory).load() or _paid(deal, offer, chain)
-    if not is_known and way is not Way.EXTERNAL:
-        find_lost_locks(buyer, deal, chain)  # the directory can be an older copy of itself
-    signed = _signed_on_chain(deal, chain) or _paid(deal, offer, chain) or _announced(deal)
+    signed = _signed_on_chain(deal, chain) or _paid(deal, offer, chain)
+    if signed is None and {way, begun_way(deal)} != {Way.EXTERNAL}:
+        find_lost_locks(buyer, deal, chain, source)  # the directory can be older than a lock
+        signed = _signed_on_chain(deal, chain)
+    signed = signed or _announced(deal)
     if signed is not None:
         return offer, _send(buyer, deal, chain, signed)
     deal.refuse_recovered()

@@ -5,7 +5,8 @@ transaction that could be one is recognised by trying timeouts. Which transactio
 - what the lock message in the deal folder names: it is signed by us;
 - what spends the coins of a lock that is in the records (`signed_locks`, `funding_record`: a later
   lock spends coins of the one before);
-- where coins of our wallet come from and go to, waiting ones included: a lock and its change.
+- where coins of our wallet come from and go to, waiting ones included: a lock and its change;
+- the same of the script whose coins are to be locked now, if they are not our wallet's.
 """
 
 from collections.abc import Iterator
@@ -27,13 +28,16 @@ from zkcmp.exchange.party import Deal, Party
 
 
 def find_lost_locks(
-    buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain
+    buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain, source: bytes = b""
 ) -> list[SignedLock]:
-    """Record the locks that are found, durably, and return them."""
+    """Record the locks that are found, durably, and return them.
+
+    source: a script whose coins a forgotten lock may have spent.
+    """
     offer, record = deal.offer(), SignedLocks(deal.directory)
     known = {signed.txid for signed in record.load()}
     found: list[SignedLock] = []
-    for tx in _candidates(buyer, deal, offer, chain):
+    for tx in _candidates(buyer, deal, offer, chain, source):
         timeout_height = None if txid_of(tx) in known else _timeout_of(deal, offer, tx, chain)
         if timeout_height is not None:
             found.append(SignedLock(timeout_height, tx))
@@ -43,14 +47,17 @@ def find_lost_locks(
 
 
 def _candidates(
-    buyer: Party[BuyerState], deal: Deal[BuyerState], offer: Offer, chain: Chain
+    buyer: Party[BuyerState], deal: Deal[BuyerState], offer: Offer, chain: Chain, source: bytes
 ) -> Iterator[CTransaction]:
     txids = _announced(buyer, deal, offer)
-    txids += [coin.txid for coin in chain.find_spendable(buyer.wallet_script)]
     # so far back, for a lock that is before its timeout; an older one is found by its change
     since = first_height(chain.height(), offer, chain)
-    for known in chain.find_output(buyer.wallet_script, since):
-        txids += [known.txid, known.spent_by] if known.spent_by else [known.txid]
+    for script in (buyer.wallet_script, source):
+        if not script:
+            continue
+        txids += [coin.txid for coin in chain.find_spendable(script)]
+        for known in chain.find_output(script, since):
+            txids += [known.txid, known.spent_by] if known.spent_by else [known.txid]
     for txid in dict.fromkeys(txids):
         tx = chain.get_transaction(txid)
         if tx is not None:
