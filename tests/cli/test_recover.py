@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from deal_stages import NETWORK, PRICE_SAT, STAGES, Result, Sale
 from interrupted_broadcast import interrupt
+from settling import chain_of, fee_sat, lock_place
 
+from bitcoin_scripts import fees
 from bitcoin_scripts.chain.kernel import KernelChain
 from zkcmp.cli.main import run
 from zkcmp.exchange import rescue, rescue_file
@@ -221,6 +223,31 @@ def test_old_file_of_the_buyer_from_before_a_second_lock(sale: Callable[[str], S
     assert "found      the lock" in result.out
     mine(deal, BLOCKS)
     assert "refunded" in recover_bought(deal, file).out
+
+
+@pytest.mark.parametrize("party", PARTIES)
+def test_recovering_with_a_fee_and_with_a_higher_one(
+    sale: Callable[[str], Sale], party: str
+) -> None:
+    """Claim and refund are replaced from the second machine as `redeem` and `refund` do it."""
+    deal = sale("locked")
+    file = rescued(deal, party)
+    if party == "buyer":
+        mine(deal, BLOCKS)
+    place = lock_place(deal)
+    lose(deal, party)
+    absurd = recover(deal, file, "--fee", "501")
+    assert absurd.refused, absurd
+    assert "--accept-high-fee" in absurd.err
+    assert not (deal.root / "second").exists()
+    for fee in (3, 9, 4):
+        assert recover(deal, file, "--fee", str(fee)).code == 0
+        with chain_of(deal) as chain:
+            spend = chain.find_spend(place)
+        rate = round(fee_sat(spend, place.amount_sat) / fees.vsize(spend))
+        assert rate == max(fee, 9 if fee == 4 else 0)
+    mine(deal, 1)
+    assert "1 confirmations" in recover(deal, file, "--fee", "20").out
 
 
 def test_recovered_buyer_never_pays_again(sale: Callable[[str], Sale]) -> None:

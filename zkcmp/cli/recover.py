@@ -13,10 +13,12 @@ from zkcmp.cli.options import (
     BUYER_HOME,
     CHAIN_DIR,
     SELLER_HOME,
+    AcceptHighFee,
     BuyerHome,
     ChainDir,
     DealFolder,
     SellerHome,
+    SpendFee,
     open_chain,
 )
 from zkcmp.cli.party import opened
@@ -123,10 +125,17 @@ def recover(
         Path | None, typer.Option("--out", help="Where to write a bought network, an ONNX file.")
     ] = None,
     chain_dir: ChainDir = CHAIN_DIR,
+    fee: SpendFee = None,
+    accept_high_fee: AcceptHighFee = False,
 ) -> None:
-    """Go on with a deal from its rescue file alone: claim; or open, else refund."""
+    """Go on with a deal from its rescue file alone: claim; or open, else refund.
+
+    Repeated, it sends the claim or refund again, or one with a higher fee in its place.
+    """
+    from bitcoin_scripts.fee_rates import FeeChoice
     from zkcmp.exchange import rescue
 
+    FeeChoice(fee, accept_high_fee)  # refuses before anything is written
     asked: list[str] = []
 
     def ask(what: str) -> str:
@@ -139,12 +148,19 @@ def recover(
     say(f"recovered  deal {found.deal.hex()} in {place}")
     with passphrase.remembered(asked[-1] if asked else None):
         if found.seller:
-            seller_commands.redeem(deal=folder, home=place, chain_dir=chain_dir)
+            seller_commands.redeem(folder, place, chain_dir, fee, accept_high_fee)
         else:
-            _recover_bought(place, folder, out, chain_dir)
+            _recover_bought(place, folder, out, chain_dir, fee, accept_high_fee)
 
 
-def _recover_bought(home: Path, folder: Path, out: Path | None, chain_dir: Path) -> None:
+def _recover_bought(
+    home: Path,
+    folder: Path,
+    out: Path | None,
+    chain_dir: Path,
+    fee: int | None,
+    accept_high_fee: bool,
+) -> None:
     """Open the network if its key is out, else refund, by the ordinary commands."""
     from zkcmp.errors import DealError
     from zkcmp.exchange.buyer import Buyer, known_key, lost_locks, verifying
@@ -156,7 +172,7 @@ def _recover_bought(home: Path, folder: Path, out: Path | None, chain_dir: Path)
             say(f"found      the lock {lock.txid}, which was signed after the file was written")
         key_is_out = known_key.look(deal, chain) is not None
     if not key_is_out:
-        buyer_commands.refund(deal=folder, home=home, chain_dir=chain_dir)
+        buyer_commands.refund(folder, home, chain_dir, fee, accept_high_fee)
     elif out is None:
         raise DealError("the key is out: repeat this with --out, where to write the network")
     else:
