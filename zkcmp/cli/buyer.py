@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zkcmp.cli import funding, withdrawing
+from zkcmp.cli.buyer_words import say_offer, say_opened, say_refunded, say_unsound
 from zkcmp.cli.console import progress_bars, say
 from zkcmp.cli.node_options import ChainTyper
 from zkcmp.cli.options import (
@@ -29,6 +30,7 @@ from zkcmp.cli.options import (
 )
 from zkcmp.cli.party import opened, say_damaged, say_wallets
 from zkcmp.cli.samples import Labels, TestSetName, load_samples, offered_architecture
+from zkcmp.cli.steps import buyer_step
 from zkcmp.cli.watching import Interval, Once, keep_looking
 from zkcmp.cli.withdrawing import (
     Address,
@@ -39,9 +41,6 @@ from zkcmp.cli.withdrawing import (
 
 if TYPE_CHECKING:
     from zkcmp.exchange.buyer import Refunded
-    from zkcmp.exchange.deal import BuyerState
-    from zkcmp.exchange.messages import Offer
-    from zkcmp.exchange.party import Deal
     from zkcmp.model.network import Network
 
 app = ChainTyper(help="Buy a network.")
@@ -55,7 +54,7 @@ def inspect(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
 
     with opened(Buyer, home) as buyer:
         offer = buyer.inspect(deal)
-    _show_offer(offer)
+    say_offer(offer)
     say(
         f"terms      refund after {offer.timeout_blocks} blocks, {offer.confirmations} "
         f"confirmations, redeemed only with {offer.min_blocks_left} blocks left"
@@ -65,14 +64,6 @@ def inspect(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
         f"           zkcmp buyer request --seller '{fingerprint(offer.sender)}' "
         f"--price-sat {offer.price_sat}"
     )
-
-
-def _show_offer(offer: "Offer") -> None:
-    from zkcmp.exchange.identity import fingerprint
-
-    say(f"seller     {fingerprint(offer.sender)}   (compare by another channel)")
-    say(f"offer      {offer.price_sat} sat on {offer.chain}, hash-lock {offer.commitment.hex()}")
-    say(f"network    {_describe(offer.architecture)}")
 
 
 @app.command()
@@ -137,22 +128,16 @@ def request(
             price_sat,
             max_price_sat,
         )
-        _show_offer(offer)
+        say_offer(offer)
         say(f"asked      at least {wanted} of {len(samples)} images right; these are spent now")
         say(f"mode       {method.title}")
         if not method.is_sound:
-            _say_unsound()
+            say_unsound()
         say(f"buyer      {buyer.identity.fingerprint}   (tell the seller by another channel)")
     if method.has_key_material:
         say("next       `zkcmp buyer setup`")
     else:
         say("next       the seller runs `zkcmp seller prove`; there are no keys to make")
-
-
-def _say_unsound() -> None:
-    say("caution    this mode proves that the sealed weights are opened by the key, and no more.")
-    say("           The seller knows which constraints were dropped before it proves, and can get")
-    say("           random weights through at any threshold: the accuracy is NOT guaranteed")
 
 
 @app.command()
@@ -206,7 +191,7 @@ def verify(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
     else:
         say(f"verified   the key that opens the seal is the preimage of {commitment};")
         say(f"           that the network gets {images} right is claimed, and NOT proved")
-        _say_unsound()
+        say_unsound()
     say(f"mode       {verified.method.title}")
     say(f"soundness  {verified.soundness}")
     say("next       `zkcmp buyer lock`")
@@ -317,15 +302,7 @@ def open_(
     with opened(Buyer, home) as buyer, open_chain(chain_dir) as chain:
         network = buyer.open(deal, chain, out)
         sure = buyer.surely_labelled(deal, network)
-    _say_opened(network, out, *sure)
-
-
-def _say_opened(network: "Network", out: Path, sure: int, n_images: int) -> None:
-    say(f"opened     {network.architecture.n_weights} weights, written to {out}")
-    if sure < n_images:
-        say("caution    the file computes in doubles, which round: of our images, only")
-        say(f"           {sure} of {n_images} surely get the label that was proved. Its integers")
-        say("           are exact: zkcmp.model's read_onnx and quantize, then Network.predict")
+    say_opened(network, out, *sure)
 
 
 @app.command()
@@ -344,14 +321,7 @@ def refund(
 
     with opened(Buyer, home) as buyer, open_chain(chain_dir) as chain:
         refunded = buyer.refund(deal, chain, fee, accept_high_fee)
-    _say_refunded(refunded)
-
-
-def _say_refunded(refunded: "Refunded") -> None:
-    for each in (refunded, *refunded.others):
-        say(f"refunded   transaction {each.txid}, {each.confirmations} confirmations")
-        if each.replaced:
-            say(f"fee        raised to {each.fee_sat_per_vb} sat/vB; it replaces the waiting one")
+    say_refunded(refunded)
 
 
 @app.command()
@@ -390,9 +360,9 @@ def watch(
 
     result = keep_looking(Buyer, home, look, interval, once)
     if isinstance(result, Refunded):
-        _say_refunded(result)
+        say_refunded(result)
     elif result is not None:
-        _say_opened(result, out, *sure)
+        say_opened(result, out, *sure)
 
 
 @app.command()
@@ -430,6 +400,7 @@ def status(home: BuyerHome = BUYER_HOME) -> None:
     """What has been done in every deal, and what comes next."""
     from zkcmp.exchange.buyer import Buyer
     from zkcmp.exchange.identity import fingerprint
+    from zkcmp.exchange.method import Method
 
     with opened(Buyer, home) as buyer:
         say(f"buyer      {buyer.identity.fingerprint}")
@@ -438,60 +409,6 @@ def status(home: BuyerHome = BUYER_HOME) -> None:
             say()
             say(f"deal       {deal.state.deal} in {deal.state.folder}")
             say(f"seller     {fingerprint(bytes.fromhex(deal.state.seller))}")
-            say(f"mode       {_mode(deal.state.method)}")
-            say(f"step       {_step(deal)}")
+            say(f"mode       {Method.from_line(deal.state.method).title}")
+            say(f"step       {buyer_step(deal)}")
         say_damaged(buyer)
-
-
-def _mode(line: str) -> str:
-    from zkcmp.exchange.method import Method
-
-    return Method.from_line(line).title
-
-
-def _step(deal: "Deal[BuyerState]") -> str:
-    from zkcmp.exchange.buyer.known_key import SEEN_CLAIM_FILE
-    from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE
-    from zkcmp.exchange.method import Method
-    from zkcmp.exchange.signed_spends import REFUNDS_FILE, said
-
-    state = deal.state
-    key_known = (deal.directory / SEEN_CLAIM_FILE).exists()
-    refund_signed = (deal.directory / REFUNDS_FILE).exists()
-    lock_signed = (deal.directory / SIGNED_LOCKS_FILE).exists()
-    begun = funding.begun(deal.directory)
-    steps = (
-        (state.opened, f"opened, network in {state.opened}"),
-        (key_known, "the seller has redeemed; next: zkcmp buyer open"),
-        (state.refund_txid, f"refunded {said(deal, REFUNDS_FILE, state.refund_txid)}"),
-        (refund_signed, "the refund is signed, perhaps not sent; next: zkcmp buyer refund"),
-        (
-            state.funding_txid,
-            f"locked in {state.funding_txid}; next: zkcmp buyer open, "
-            f"or zkcmp buyer refund from height {state.timeout_height}; or zkcmp buyer watch",
-        ),
-        (begun, begun),
-        (lock_signed, "the lock is signed, perhaps not sent; next: zkcmp buyer lock"),
-        (state.delivery, "verified; next: zkcmp buyer lock"),
-        (state.key_material, "key material sent; next: zkcmp buyer verify"),
-        (
-            state.request and not Method.from_line(state.method).has_key_material,
-            "requested; next: zkcmp buyer verify",
-        ),
-        (state.request, "requested; next: zkcmp buyer setup"),
-    )
-    return next((text for done, text in steps if done), "begun")
-
-
-def _describe(encoded: bytes) -> str:
-    """The architecture of an offer, layer by layer."""
-    from zkcmp.model.architecture import Architecture
-
-    architecture = Architecture.from_bytes(encoded)
-    layers = " ".join(layer.kind for layer in architecture.layers)
-    shape = "x".join(map(str, architecture.input_shape))
-    largest = (1 << architecture.input_bits) - 1
-    return (
-        f"{layers}; {architecture.n_weights} weights; pixels {shape} from 0 to {largest}; "
-        f"{architecture.n_classes} classes"
-    )

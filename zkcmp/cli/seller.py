@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkcmp.cli import withdrawing
+from zkcmp.cli import answering, withdrawing
+from zkcmp.cli.answering import AnswerAfter
 from zkcmp.cli.console import progress_bars, say
 from zkcmp.cli.node_options import ChainTyper
 from zkcmp.cli.options import (
@@ -22,6 +23,7 @@ from zkcmp.cli.options import (
     open_chain,
 )
 from zkcmp.cli.party import opened, say_damaged, say_wallets
+from zkcmp.cli.steps import say_last_moment, seller_step
 from zkcmp.cli.watching import Interval, Once, keep_looking
 from zkcmp.cli.withdrawing import (
     Address,
@@ -31,8 +33,6 @@ from zkcmp.cli.withdrawing import (
 )
 
 if TYPE_CHECKING:
-    from zkcmp.exchange.deal import SellerState
-    from zkcmp.exchange.party import Deal
     from zkcmp.exchange.seller import Inspected
 
 app = ChainTyper(help="Sell a network.")
@@ -170,13 +170,13 @@ def prove(
     buyer: BuyerFingerprint = None,
     mode: AcceptedMode = None,
     force: Force = False,
+    answer_after: AnswerAfter = 0,
 ) -> None:
-    """Audit the key material, if that was not done, and answer the request, or refuse silently."""
-    from zkcmp.exchange.seller import Seller
+    """Audit the key material, if that was not done, and answer the request, or refuse silently.
 
-    with opened(Seller, home) as seller, progress_bars() as progress:
-        seller.force = force
-        proved = seller.prove(deal, buyer, progress, mode and mode.value)
+    A refusal is known sooner than a proof is made; with --answer-after, nobody can tell by that.
+    """
+    proved = answering.prove(deal, home, buyer, mode and mode.value, force, answer_after)
     say(f"buyer      {proved.buyer}   (compare by another channel)")
     done = "already proved" if proved.repeated else "proved"
     say(f"{done}     at least {proved.threshold} of {proved.n_images} images right")
@@ -291,42 +291,6 @@ def status(home: SellerHome = SELLER_HOME) -> None:
             answered = seller.answered(deal)
             if answered is not None:
                 say(f"answered   {answered} requests about these weights")
-            say(f"step       {_step(deal)}")
-            _say_last_moment(deal)
+            say(f"step       {seller_step(deal)}")
+            say_last_moment(deal)
         say_damaged(seller)
-
-
-def _say_last_moment(deal: "Deal[SellerState]") -> None:
-    """Until when the key may be revealed, or the claim has to be mined."""
-    from zkcmp.errors import ZkcmpError
-    from zkcmp.exchange.seller.redeeming import deadlines
-
-    try:
-        found = deadlines(deal)
-    except (ZkcmpError, OSError) as error:  # of this deal; the others are shown all the same
-        say(f"damaged    {error}")
-        return
-    if found is None:
-        return
-    reveal_until, timeout_height = found
-    if deal.state.claim_txid:
-        say(f"mined      the claim must be by height {timeout_height}; then the refund competes")
-    else:
-        say(f"reveal     only up to height {reveal_until}; the refund is from {timeout_height} on")
-
-
-def _step(deal: "Deal[SellerState]") -> str:
-    from zkcmp.exchange.signed_spends import CLAIMS_FILE, said
-
-    state = deal.state
-    if state.claim_txid:
-        return f"redeemed {said(deal, CLAIMS_FILE, state.claim_txid)}"
-    if (deal.directory / CLAIMS_FILE).exists():
-        return "the claim is signed, perhaps not sent; next: zkcmp seller redeem"
-    if state.delivery:
-        return "proved; next: zkcmp seller redeem, once the buyer has locked"
-    if state.request and not state.audited:
-        return "request accepted; next: zkcmp seller prove"
-    if state.audited:
-        return "key material audited; next: zkcmp seller prove"
-    return "sealed; next: zkcmp seller prove, once the buyer has sent request and key material"

@@ -1,0 +1,82 @@
+"""How far a deal has come and what comes next, as `status` says it."""
+
+from typing import TYPE_CHECKING
+
+from zkcmp.cli import funding
+from zkcmp.cli.console import say
+
+if TYPE_CHECKING:
+    from zkcmp.exchange.deal import BuyerState, SellerState
+    from zkcmp.exchange.party import Deal
+
+
+def buyer_step(deal: "Deal[BuyerState]") -> str:
+    """The last thing that the buyer has done, and the next."""
+    from zkcmp.exchange.buyer.known_key import SEEN_CLAIM_FILE
+    from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE
+    from zkcmp.exchange.method import Method
+    from zkcmp.exchange.signed_spends import REFUNDS_FILE, said
+
+    state = deal.state
+    key_known = (deal.directory / SEEN_CLAIM_FILE).exists()
+    refund_signed = (deal.directory / REFUNDS_FILE).exists()
+    lock_signed = (deal.directory / SIGNED_LOCKS_FILE).exists()
+    begun = funding.begun(deal.directory)
+    steps = (
+        (state.opened, f"opened, network in {state.opened}"),
+        (key_known, "the seller has redeemed; next: zkcmp buyer open"),
+        (state.refund_txid, f"refunded {said(deal, REFUNDS_FILE, state.refund_txid)}"),
+        (refund_signed, "the refund is signed, perhaps not sent; next: zkcmp buyer refund"),
+        (
+            state.funding_txid,
+            f"locked in {state.funding_txid}; next: zkcmp buyer open, "
+            f"or zkcmp buyer refund from height {state.timeout_height}; or zkcmp buyer watch",
+        ),
+        (begun, begun),
+        (lock_signed, "the lock is signed, perhaps not sent; next: zkcmp buyer lock"),
+        (state.delivery, "verified; next: zkcmp buyer lock"),
+        (state.key_material, "key material sent; next: zkcmp buyer verify"),
+        (
+            state.request and not Method.from_line(state.method).has_key_material,
+            "requested; next: zkcmp buyer verify",
+        ),
+        (state.request, "requested; next: zkcmp buyer setup"),
+    )
+    return next((text for done, text in steps if done), "begun")
+
+
+def seller_step(deal: "Deal[SellerState]") -> str:
+    """The last thing that the seller has done, and the next."""
+    from zkcmp.exchange.signed_spends import CLAIMS_FILE, said
+
+    state = deal.state
+    if state.claim_txid:
+        return f"redeemed {said(deal, CLAIMS_FILE, state.claim_txid)}"
+    if (deal.directory / CLAIMS_FILE).exists():
+        return "the claim is signed, perhaps not sent; next: zkcmp seller redeem"
+    if state.delivery:
+        return "proved; next: zkcmp seller redeem, once the buyer has locked"
+    if state.request and not state.audited:
+        return "request accepted; next: zkcmp seller prove"
+    if state.audited:
+        return "key material audited; next: zkcmp seller prove"
+    return "sealed; next: zkcmp seller prove, once the buyer has sent request and key material"
+
+
+def say_last_moment(deal: "Deal[SellerState]") -> None:
+    """Until when the key may be revealed, or the claim has to be mined."""
+    from zkcmp.errors import ZkcmpError
+    from zkcmp.exchange.seller.redeeming import deadlines
+
+    try:
+        found = deadlines(deal)
+    except (ZkcmpError, OSError) as error:  # of this deal; the others are shown all the same
+        say(f"damaged    {error}")
+        return
+    if found is None:
+        return
+    reveal_until, timeout_height = found
+    if deal.state.claim_txid:
+        say(f"mined      the claim must be by height {timeout_height}; then the refund competes")
+    else:
+        say(f"reveal     only up to height {reveal_until}; the refund is from {timeout_height} on")
