@@ -9,15 +9,16 @@ from zkcmp.cli import passphrase
 from zkcmp.cli.console import say
 
 if TYPE_CHECKING:
+    from zkcmp.exchange.keyring import AskPassphrase
     from zkcmp.exchange.party import Party
 
 P = TypeVar("P", bound="Party[Any]")
 
 
 @contextlib.contextmanager
-def opened(kind: type[P], home: Path) -> Iterator[P]:
+def opened(kind: type[P], home: Path, ask: "AskPassphrase | None" = None) -> Iterator[P]:
     """The party in `home`; says what it removed of a command that was killed."""
-    with kind.opened(home, passphrase.ask) as party:
+    with kind.opened(home, ask or passphrase.ask) as party:
         for path in party.home.remove_unfinished():
             say(f"cleaned    {path}: a command was killed before it had begun this deal;")
             say("           nothing of it was sent, and the command can be repeated")

@@ -4,9 +4,9 @@ What must never happen twice, or out of order, and how it is prevented:
 - the preimage is on disk before the offer exists (`sealing`);
 - one seal serves one request of one buyer: it is bound durably, with its key material, before
   anything about it is computed (`binding`);
-- every refusal after a request was read looks the same from outside: nothing is written to the
-  deal folder, and the reason is told on this side only. Silence, too, is an answer of sorts: a
-  seller that refuses should refuse for good (`answering`);
+- every refusal after a request was read looks the same from outside, and as a proof does up to its
+  last moment: the deal folder is only read, and the reason is told on this side alone. Silence,
+  too, is an answer of sorts: a seller that refuses should refuse for good (`answering`);
 - the claim is on disk before it is broadcast, and the key is revealed only for a lock that the
   chain has, deep enough and long enough before its timeout (`redeeming`).
 """
@@ -69,12 +69,22 @@ class Seller(WithdrawingParty[SellerState]):
         buyer_fingerprint: str | None = None,
         progress: Progress = silent,
         mode: str | None = None,
+        publish: bool = True,
     ) -> Proved:
         """Answer the request in the folder with ciphertext and proof, or refuse.
 
-        Audits the key material first, unless that was done.
+        Audits the key material first, unless that was done. Without `publish`, the answer stays in
+        the private directory until `publish` or `prove` is called.
         """
-        return answering.prove(self, self.need(folder), Accepted(buyer_fingerprint, mode), progress)
+        deal = self.need(folder)
+        proved = answering.prove(self, deal, Accepted(buyer_fingerprint, mode), progress)
+        if publish:
+            answering.publish(deal)
+        return proved
+
+    def publish(self, folder: Path) -> None:
+        """Put the answer that `prove` made into the deal folder."""
+        answering.publish(self.need(folder))
 
     def inspect(self, folder: Path) -> Inspected:
         """What the request in the folder asks for, checked as `prove` does; nothing is bound."""

@@ -1,4 +1,12 @@
-"""The seller answers the bound request with ciphertext and proof, or refuses and is silent."""
+"""The seller answers the bound request with ciphertext and proof, or refuses and is silent.
+
+    read the messages ── judge ── work in the private directory ──┬─ refused: nothing more
+                                                                  └─ proved: one file, whole
+
+In the deal folder, nothing but the last step differs, and that puts a delivery there that is whole
+and durable already. Until then a proof under way, a refusal and a seller who is away look the same.
+How long the command runs is another matter (`zkcmp/cli/answering.py`).
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +16,7 @@ import numpy as np
 from zkcmp import seal as sealing
 from zkcmp.errors import DealError, DecodeError
 from zkcmp.exchange import checks, messages, rescue
-from zkcmp.exchange.deal import SellerState
+from zkcmp.exchange.deal import SellerState, missing
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.identity import fingerprint
 from zkcmp.exchange.ledger import AnsweredRequests
@@ -41,7 +49,7 @@ def prove(
     accepted: Accepted,
     progress: Progress,
 ) -> Proved:
-    """Bind the request, unless that was done, and answer it, or publish the answer again."""
+    """Bind the request, unless that was done, and have an answer for it, ready to be published."""
     state, offer = deal.state, deal.offer()
     architecture = checks.check_offer(offer)
     request = bind(seller, deal, offer, architecture, accepted, progress)
@@ -52,7 +60,6 @@ def prove(
         _deliver(seller, deal, offer, request, asked, progress)
     (deal.directory / PROVING_KEY).unlink(missing_ok=True)
     rescue.keep(seller, deal)
-    deal.publish(Kind.DELIVERY)
     return Proved(
         fingerprint(request.sender),
         len(test_set),
@@ -62,6 +69,14 @@ def prove(
         deal.state.proof_bytes,
         repeated,
     )
+
+
+def publish(deal: Deal[SellerState]) -> None:
+    """Put the answer into the deal folder, unless it is there. Raises DealError without one."""
+    deal.refuse_recovered()
+    if not deal.state.delivery:
+        raise missing(Kind.DELIVERY)
+    deal.publish(Kind.DELIVERY)
 
 
 def answered(seller: Party[SellerState], deal: Deal[SellerState]) -> int:

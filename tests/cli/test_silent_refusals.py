@@ -1,0 +1,218 @@
+"""What whoever watches the deal folder sees of a refusal, and of a proof: no answer yet."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deal_stages import Sale, samples
+
+from zkcmp.cli import answering
+from zkcmp.errors import DealError
+from zkcmp.exchange import messages
+from zkcmp.exchange.seller import Seller
+from zkcmp.model.data_files import save_npz
+from zkcmp.model.dataset import TestSet
+
+_CHANGES = {
+    *("os.chmod", "os.chown", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir"),
+    *("os.symlink", "os.truncate", "os.utime", "os.setxattr"),
+}
+_watched: list[tuple[Path, list[tuple[str, str]]]] = []
+
+
+def _hook(event: str, arguments: tuple[object, ...]) -> None:
+    for folder, seen in _watched:
+        for argument in arguments:
+            if not isinstance(argument, str | bytes | os.PathLike):
+                continue
+            path = Path(os.fsdecode(argument))
+            if folder not in (path, *path.parents):
+                continue
+            if event == "open":
+                flags = arguments[2]
+                assert isinstance(flags, int)
+                kind = "read" if flags & os.O_ACCMODE == os.O_RDONLY else "write"
+                seen.append((kind, path.name))
+            elif event in _CHANGES:
+                seen.append((event, path.name))
+
+
+sys.addaudithook(_hook)  # cannot be removed; it looks at nothing when nothing is watched
+
+
+@contextlib.contextmanager
+def watching(folder: Path) -> Iterator[list[tuple[str, str]]]:
+    """Every file that is opened below `folder`, and every change there, in order."""
+    seen: list[tuple[str, str]] = []
+    entry = (folder, seen)
+    _watched.append(entry)
+    try:
+        yield seen
+    finally:
+        _watched.remove(entry)
+
+
+def asked(deal: Sale, fulfilled: bool) -> Sale:
+    """A request for two images of three, of which the network gets all right, or none."""
+    test_set = samples(9)
+    labels = test_set.labels if fulfilled else (test_set.labels + 1) % 3
+    path = deal.root / "asked.npz"
+    save_npz(path, TestSet(test_set.images, labels))
+    request = ("buyer", "request", "--test-set", str(path), "--threshold", "2")
+    assert deal.run(*request, "--backend", "libra").code == 0
+    return deal
+
+
+def listing(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Name, size, mode and time of change of everything there, the folder itself included."""
+    places = [folder, *folder.rglob("*")]
+    return {str(p): (p.stat().st_size, p.stat().st_mode, p.stat().st_mtime_ns) for p in places}
+
+
+def test_a_refusal_only_reads_the_deal_folder(sale: Callable[[str], Sale]) -> None:
+    deal = asked(sale("sealed"), False)
+    before = listing(deal.deal)
+    with watching(deal.deal) as seen:
+        refused = deal.prove()
+    assert refused.refused
+    assert "refused: the network gets 0 of 3 right" in refused.err
+    assert listing(deal.deal) == before
+    assert {kind for kind, _ in seen} == {"read"}
+
+
+def test_a_proof_does_the_same_until_it_is_whole(
+    sale: Callable[[str], Sale], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same files are read in the same order; then, in one go, the delivery is put there."""
+    sealed = sale("sealed")
+    deal = asked(sealed.copied(tmp_path / "refused"), False)
+    with watching(deal.deal) as refusal:
+        assert deal.prove().refused
+    asked(sealed, True)
+    before = listing(sealed.deal)
+    write = messages.write_delivery
+
+    def checked(path: Path, *arguments: Any) -> bytes:
+        assert sealed.deal not in path.parents
+        assert listing(sealed.deal) == before, "something shows while it is proved"
+        return write(path, *arguments)
+
+    monkeypatch.setattr(messages, "write_delivery", checked)
+    with watching(sealed.deal) as proof:
+        assert sealed.prove().code == 0
+    until = next(i for i, (kind, _) in enumerate(proof) if kind != "read")
+    assert proof[:until] == refusal
+    assert {name for _, name in proof[until:]} == {".delivery.zkcmp.part", "delivery.zkcmp", "deal"}
+
+
+@dataclass
+class Clock:
+    """Stands still but for who sleeps, and calls `then` after each sleep."""
+
+    now_s: float = 1000.0
+    slept_s: list[float] = field(default_factory=list)
+    then: Callable[[], None] = lambda: None
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+        self.slept_s.append(seconds)
+        self.then()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    fake = Clock()
+    monkeypatch.setattr(answering, "time", fake)
+    return fake
+
+
+@pytest.mark.parametrize("fulfilled", [True, False])
+def test_answered_at_the_time_that_was_chosen(
+    sale: Callable[[str], Sale], clock: Clock, monkeypatch: pytest.MonkeyPatch, fulfilled: bool
+) -> None:
+    """Whatever comes out, and however long it took; the directory is free until then."""
+    deal = asked(sale("sealed"), fulfilled)
+    prove, before = Seller.prove, listing(deal.deal)
+
+    def slow(seller: Seller, *arguments: Any, **options: Any) -> object:
+        clock.now_s += 500 if fulfilled else 2
+        return prove(seller, *arguments, **options)
+
+    def free_and_silent() -> None:
+        assert deal.run("seller", "status").code == 0
+        assert listing(deal.deal) == before
+
+    clock.then = free_and_silent
+    monkeypatch.setattr(Seller, "prove", slow)
+    result = deal.run("seller", "prove", "--answer-after", "10")
+    assert clock.now_s == 1600
+    assert len(clock.slept_s) == 1
+    assert result.refused is not fulfilled
+    assert deal.message("delivery").exists() is fulfilled
+    assert "caution" not in result.out
+    if fulfilled:
+        assert deal.run("buyer", "verify").code == 0
+
+
+def test_a_proof_that_took_longer_says_so(
+    sale: Callable[[str], Sale], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal = asked(sale("sealed"), True)
+    prove = Seller.prove
+
+    def slow(seller: Seller, *arguments: Any, **options: Any) -> object:
+        clock.now_s += 61
+        return prove(seller, *arguments, **options)
+
+    monkeypatch.setattr(Seller, "prove", slow)
+    result = deal.run("seller", "prove", "--answer-after", "1")
+    assert result.code == 0
+    assert "a proof takes longer than --answer-after 1" in result.out
+    assert clock.slept_s == []
+
+
+def test_stopped_while_it_waits_the_answer_is_kept(
+    sale: Callable[[str], Sale], clock: Clock
+) -> None:
+    deal = asked(sale("sealed"), True)
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    clock.then = stop
+    assert deal.run("seller", "prove", "--answer-after", "5").code != 0
+    assert not deal.message("delivery").exists()
+    assert deal.prove().code == 0
+    assert deal.run("buyer", "verify").code == 0
+
+
+def test_another_command_has_the_directory_when_the_time_comes(
+    sale: Callable[[str], Sale], clock: Clock
+) -> None:
+    deal = asked(sale("sealed"), True)
+    held = contextlib.ExitStack()
+
+    def hold_or_let_go() -> None:
+        if len(clock.slept_s) == 1:
+            held.enter_context(Seller.opened(deal.root / "seller"))
+        elif len(clock.slept_s) == 3:
+            held.close()
+
+    clock.then = hold_or_let_go
+    assert deal.run("seller", "prove", "--answer-after", "5").code == 0
+    assert len(clock.slept_s) == 3
+    assert deal.message("delivery").exists()
+
+
+def test_nothing_is_published_before_it_is_proved(sale: Callable[[str], Sale]) -> None:
+    deal = asked(sale("sealed"), True)
+    with Seller.opened(deal.root / "seller") as seller, pytest.raises(DealError, match="missing"):
+        seller.publish(deal.deal)
