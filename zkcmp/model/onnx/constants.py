@@ -38,11 +38,19 @@ def _arithmetic(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Fol
         left, right = inputs
         if prod(np.broadcast_shapes(left.shape, right.shape)) > MAX_VOLUME:
             raise ValueError
-        if left.dtype.kind == right.dtype.kind == "i" and function is np.divide:
-            return np.asarray(np.floor_divide(left, right))
         return np.asarray(function(left, right))
 
     return apply
+
+
+def _divide(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Of integers rounded towards 0, as onnxruntime does; raises for a division of those by 0."""
+    if not left.dtype.kind == right.dtype.kind == "i":
+        return np.asarray(left / right)
+    if not right.all():
+        raise ValueError
+    down, rest = np.divmod(left, right)
+    return np.asarray(down + ((rest != 0) & ((left < 0) != (right < 0))))
 
 
 def _axes(inputs: list[np.ndarray], attributes: Attributes) -> tuple[int, ...] | None:
@@ -95,9 +103,10 @@ def _unsqueeze(inputs: list[np.ndarray], attributes: Attributes) -> np.ndarray:
 
 
 def _gather(inputs: list[np.ndarray], attributes: Attributes) -> np.ndarray:
-    if inputs[1].size > inputs[0].size:
+    array, chosen, axis = inputs[0], inputs[1], attributes.get("axis", 0)
+    if array.size // max(array.shape[axis], 1) * chosen.size > MAX_VOLUME:
         raise ValueError
-    return np.take(inputs[0], inputs[1], axis=attributes.get("axis", 0))
+    return np.take(array, chosen, axis=axis)
 
 
 def _slice(inputs: list[np.ndarray], _: Attributes) -> np.ndarray:
@@ -131,7 +140,7 @@ FOLDS: dict[str, Fold] = {
     "Add": _arithmetic(np.add),
     "Sub": _arithmetic(np.subtract),
     "Mul": _arithmetic(np.multiply),
-    "Div": _arithmetic(np.divide),
+    "Div": _arithmetic(_divide),
     "Neg": lambda inputs, _: -inputs[0],
     "Sqrt": lambda inputs, _: np.sqrt(inputs[0]),
     "Reciprocal": lambda inputs, _: 1 / inputs[0],

@@ -50,8 +50,8 @@ def class_labels(node: Node) -> None:
 
 def zip_map(node: Node) -> None:
     for name in ("classlabels_int64s", "classlabels_strings"):
-        labels = node.attributes.get(name)
-        if labels and list(labels) != list(range(len(labels))):
+        labels = node.attributes.get(name, [])
+        if not isinstance(labels, list) or labels != list(range(len(labels))):
             raise UnsupportedError("its labels are not 0, 1, 2, …: number the classes so")
 
 

@@ -41,7 +41,7 @@ def squeeze(node: Node) -> None:
 
 def unsqueeze(node: Node) -> None:
     chain = node.chain
-    n_new = len(node.attributes["axes"]) if "axes" in node.attributes else 0
+    n_new = len(node.ints("axes", ()))
     if node.has(1):
         n_new = node.constant(1, "axes").size
     if not 0 < n_new <= 4:
