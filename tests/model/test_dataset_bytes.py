@@ -1,6 +1,7 @@
 """Test sets read from untrusted bytes, and the checks every party runs on them."""
 
 import struct
+from math import prod
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
+from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import _HEADER, MAGIC, TestSet
+from zkcmp.model.layers import Dense, Flatten
 
 
 def _samples(largest: int = 15, n: int = 3) -> TestSet:
@@ -90,6 +93,55 @@ def test_check_accepts_what_the_network_accepts():
 def test_check_refuses(samples, where):
     with pytest.raises(VerificationError, match=where):
         samples.check(TINY)
+
+
+def _shaped(*shape: int) -> TestSet:
+    return TestSet(np.zeros((2, *shape), int), np.array([0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "got", "hint"),
+    [
+        ((3, 6, 5), (6, 5, 3), "put the channels first"),
+        ((1, 6, 5), (3, 6, 5), "convert them"),
+        ((1, 6, 5), (6, 5, 3), "convert them"),
+        ((3, 6, 5), (1, 6, 5), "grey images and the network reads colour"),
+        ((1, 6, 5), (1, 7, 5), "scale or crop"),
+        ((1, 6, 5), (2, 6, 5), "scale or crop"),
+    ],
+)
+def test_images_of_another_shape_are_refused_with_what_to_do(input_shape, got, hint):
+    architecture = Architecture(input_shape, 4, (Flatten(), Dense(prod(input_shape), 2, 4, 4)))
+    _shaped(*input_shape).check(architecture)
+    with pytest.raises(VerificationError, match=hint):
+        _shaped(*got).check(architecture)
+
+
+def test_labels_that_count_from_1_are_recognised():
+    images = np.zeros((3, 2, 5, 4), int)
+    with pytest.raises(VerificationError, match="count from 1; subtract 1"):
+        TestSet(images, np.array([1, 2, 3])).check(TINY)
+    with pytest.raises(VerificationError, match="knows 3 classes; drop the other"):
+        TestSet(images, np.array([0, 2, 3])).check(TINY)
+
+
+def test_one_hot_rows_are_recognised():
+    with pytest.raises(ZkcmpError, match=r"take labels\.argmax"):
+        TestSet(np.zeros((2, 1, 2, 2), int), np.eye(2, dtype=int))
+
+
+@pytest.mark.parametrize("shape", [(1 << 21, 1, 1, 1), (2, 1, 1 << 15, 1 << 15)])
+def test_sets_too_large_to_prove_are_refused(shape):
+    """No such memory is needed to say so: the array is one value, seen many times."""
+    images = np.broadcast_to(np.int64(0), shape)
+    with pytest.raises(ZkcmpError, match="at most"):
+        TestSet(images, np.broadcast_to(np.int64(0), shape[:1]))
+
+
+def test_equal_sets_are_one_in_a_dictionary():
+    assert len({_samples(), _samples(), _samples(14)}) == 2
+    assert _samples() != _samples().to_bytes()
+    assert repr(_samples()) == "TestSet(3 images of (2, 5, 4))"
 
 
 @pytest.mark.parametrize(
