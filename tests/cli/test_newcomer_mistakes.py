@@ -253,7 +253,8 @@ def test_a_file_that_does_not_say_how_pixels_enter(refused, capsys) -> None:
     assert run(["model", "inspect", "plain.onnx", *options]) == 0
     assert "pixels 0 to 255" in capsys.readouterr().out
     assert refused("model", "inspect", "plain.onnx", "--mean", "a half") == (
-        "Invalid value: --mean 'a half' is not a number, or one a channel as 0.5,0.4; see --help"
+        "Invalid value: --mean 'a half' is not a number, or one a channel as 0.5,0.4; see "
+        "`zkcmp model inspect --help`"
     )
     assert refused("model", "inspect", "plain.onnx", "--divide-by", "255", "--std", "1,2") == (
         "normalisation scale has 2 numbers for 1 channels"
@@ -293,5 +294,6 @@ def test_weights_so_coarse_that_the_accuracy_is_lost(refused) -> None:
         "weight_bits must be 2 widths from 2 to 32, one a weight tensor"
     )
     assert refused(*quantize, "--weight-bits", "eight") == (
-        "Invalid value: --weight-bits 'eight' is not a width, or widths as 8,2,8; see --help"
+        "Invalid value: --weight-bits 'eight' is not a width, or widths as 8,2,8; see "
+        "`zkcmp model quantize --help`"
     )

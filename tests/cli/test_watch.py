@@ -318,7 +318,7 @@ class TestWaiting:
         assert len(lines(result.out, "trying again: the node does not answer")) == 1
         assert slept[:4] == [120, 240, 300, 300]
         assert slept[4] == 60
-        assert lines(result.out, "stopped    nothing is lost by that")
+        assert f"`zkcmp {who} status` shows it; repeat the command to go on" in result.err
 
     @pytest.mark.parametrize("who", ["seller", "buyer"])
     def test_an_outage_ends_a_single_look(self, sale: At, who: str) -> None:

@@ -14,7 +14,7 @@ _ANYONE_CAN_SPEND = b"\x51"
 
 @app.command()
 def mine(
-    blocks: Annotated[int, typer.Argument(min=1, max=10_000, help="How many blocks.")],
+    blocks: Annotated[int, typer.Argument(min=1, max=10_000, help="How many blocks.")] = 1,
     to: Annotated[str, typer.Option(help="The regtest address that gets the new coins.")] = "",
     chain_dir: ChainDir = CHAIN_DIR,
 ) -> None:

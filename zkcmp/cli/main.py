@@ -24,10 +24,10 @@ from zkcmp.cli import (
     setup,
 )
 from zkcmp.cli.console import fail, say
+from zkcmp.cli.endings import interrupted, one_line, was_interrupted
 from zkcmp.cli.node_options import ChainTyper
-from zkcmp.errors import ZkcmpError
 
-_CLICK_ERROR = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+EXIT_INTERRUPTED = 130
 
 _GROUPS: list[list[str]] = [
     [],
@@ -47,6 +47,7 @@ app = ChainTyper(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.add_typer(seller.app, name="seller")
 app.add_typer(buyer.app, name="buyer")
@@ -111,18 +112,24 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command; its exit code: 0 when it was done, 2 when it was refused."""
+    """Run one command; its exit code: 0 done, 2 refused, 130 interrupted, 1 a defect."""
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     if arguments in _GROUPS:
         arguments = [*arguments, "--help"]
     try:
         code = app(args=arguments, prog_name="zkcmp", standalone_mode=False)
+        if code == EXIT_INTERRUPTED:  # that is what Typer makes of Ctrl-C
+            return _interrupted(arguments)
         return code if isinstance(code, int) else 0
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
     except KeyboardInterrupt:
-        return _failed("interrupted; repeat the command to go on", 130)
+        return _interrupted(arguments)
     except Exception as error:
-        text = _one_line(error)
+        if was_interrupted(error):
+            return _interrupted(arguments)
+        text = one_line(error, arguments, typer.main.get_command(app))
         if text is not None:
             return _failed(text, 2)
         if os.environ.get("ZKCMP_TRACEBACK"):
@@ -132,23 +139,10 @@ def run(arguments: list[str]) -> int:
         return _failed(f"a defect in zkcmp ({kind}); ZKCMP_TRACEBACK=1 shows where", 1)
 
 
-def _one_line(error: Exception) -> str | None:
-    """What to tell a user about an error that is no defect of ours."""
-    if isinstance(error, ZkcmpError):
-        return str(error)
-    if isinstance(error, _CLICK_ERROR):
-        text: str = error.format_message()  # type: ignore[attr-defined]
-        return f"{text.rstrip('.')}; see --help"
-    if isinstance(error, typer.Abort):
-        return "aborted"
-    if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror or error}; check the path and its permissions"
-    if isinstance(error, MemoryError):
-        return "not enough memory; use fewer test images"
-    from bitcoin_scripts.errors import SettlementError
-
-    return str(error) if isinstance(error, SettlementError) else None
+def _interrupted(arguments: list[str]) -> int:
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")  # the terminal has just shown ^C
+    return _failed(interrupted(arguments), EXIT_INTERRUPTED)
 
 
 def _failed(text: str, code: int) -> int:

@@ -43,16 +43,6 @@ def keep_looking(
     A chain that cannot be asked is waited for, and so is the private directory, once it was opened.
     Raises what no waiting cures; with `once`, everything.
     """
-    try:
-        return _keep_looking(kind, home, look, interval_s, once)
-    except KeyboardInterrupt:
-        say("stopped    nothing is lost by that; run it again to go on")
-        raise
-
-
-def _keep_looking(
-    kind: type[P], home: Path, look: "Look[P, R]", interval_s: int, once: bool
-) -> R | None:
     ask = functools.cache(passphrase.ask)
     said, pause_s, looked = "", interval_s, False
     while True:
