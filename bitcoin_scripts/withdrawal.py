@@ -8,6 +8,7 @@ both are mined. Coins that cost more than they bring are left where they are: an
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from bitcoin.core import CTransaction, CTxOut
 from bitcoin.core.script import CScript
@@ -18,6 +19,8 @@ from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.keys import p2wpkh_script, p2wpkh_script_code, public_key
 from bitcoin_scripts.spend import input_of, signature, with_witnesses
 
+Coin = TypeVar("Coin", bound=Outpoint)
+
 MAX_COINS = 500
 """A transaction of more coins could be too large for nodes to relay."""
 
@@ -25,7 +28,7 @@ INPUT_VB = 69
 """What spending one P2WPKH coin takes, rounded up."""
 
 
-def worth_spending(coins: Sequence[Outpoint], fee_sat_per_vb: int) -> list[Outpoint]:
+def worth_spending(coins: Sequence[Coin], fee_sat_per_vb: int) -> list[Coin]:
     """Coins that bring more than they cost, each once, the largest first."""
     distinct = {(coin.txid, coin.vout): coin for coin in coins}.values()
     worth = [coin for coin in distinct if coin.amount_sat > INPUT_VB * fee_sat_per_vb]
@@ -38,12 +41,15 @@ def choose_coins(
     amount_sat: int | None,
     secret_key: bytes,
     fee_sat_per_vb: int,
+    first: Outpoint | None = None,
 ) -> list[Outpoint]:
-    """The coins of a withdrawal, the largest first: as few as will do, or all worth their fee.
+    """The coins of a withdrawal: as few as will do, or all worth their fee.
 
-    Raises SettlementError when they do not suffice.
+    The coin `first`, if it is given and worth its fee, then the largest. Raises SettlementError
+    when they do not suffice.
     """
-    worth = worth_spending(available, fee_sat_per_vb)[:MAX_COINS]
+    worth = worth_spending(available, fee_sat_per_vb)
+    worth = sorted(worth, key=lambda coin: coin != first)[:MAX_COINS]
     if not worth:
         raise SettlementError(
             f"{len(available)} coins can be spent, none worth its fee at {fee_sat_per_vb} sat/vB; "

@@ -5,11 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bitcoin.core import COIN, CTxOut
+from bitcoin.core.script import CScript
 from deal_stages import PRICE_SAT, Result, Sale
+from funding_wallet import SCRIPT as FUNDING
+from funding_wallet import earn, signed
 from interrupted_broadcast import interrupt
 from settling import chain_of, mine, reorganise, weather
 
-from bitcoin_scripts.chain import FoundOutput
+from bitcoin_scripts.chain import FoundOutput, txid_of
+from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.keys import bech32_address, p2wpkh_script, public_key
 from zkcmp import api
 from zkcmp.cli import passphrase
@@ -285,3 +290,70 @@ def test_from_python(sale: Callable[[str], Sale]) -> None:
     assert amounts == sorted([done.sent_sat, 30_000])
     assert paid.sent_sat == 30_000
     assert paid.left_sat > 0
+
+
+def forget(deal: Sale) -> None:
+    """As a home that was recovered, or put back, before the withdrawal."""
+    (deal.root / "buyer" / "withdrawals").unlink()
+
+
+def give_coins(deal: Sale, *amounts_sat: int) -> None:
+    """Coins of other people for the buyer's wallet, mined."""
+    earn(deal)
+    with Buyer.opened(deal.root / "buyer") as buyer, chain_of(deal) as chain:
+        script = CScript(buyer.wallet_script)
+        outputs = [CTxOut(amount, script) for amount in amounts_sat]
+        chain.broadcast(signed(chain.find_spendable(FUNDING), outputs))
+        chain.mine(1, b"\x51")
+
+
+@pytest.mark.parametrize("mined", [False, True])
+def test_a_withdrawal_that_the_record_lacks_is_found_on_the_chain(
+    sale: Callable[[str], Sale], mined: bool
+) -> None:
+    deal = sale("opened")
+    give_coins(deal, 30 * COIN)
+    txid = txid_in(deal.run("buyer", "withdraw", ADDRESS, *AMOUNT, "--fee", "2"))
+    if mined:
+        mine(deal, 1)
+    forget(deal)
+    repeated = deal.run("buyer", "withdraw", ADDRESS, *AMOUNT, "--fee", "2")
+    assert txid_in(repeated) == txid
+    assert repeated.out.startswith("already withdrawn")
+    if not mined:
+        raised = deal.run("buyer", "withdraw", ADDRESS, *AMOUNT, "--fee", "9")
+        assert "raised to" in raised.out
+        mine(deal, 1)
+    assert [coin.amount_sat for coin in received(deal)] == [20_000]
+    assert deal.run("buyer", "withdraw", OTHER, *AMOUNT).code == 0, "another order is another one"
+
+
+def test_withdrawals_of_a_record_that_forgot_the_first_exclude_each_other(
+    sale: Callable[[str], Sale],
+) -> None:
+    """No node has it, and larger coins have come since."""
+    deal = sale("opened")
+    first = interrupt(deal, "before", "buyer", "withdraw", ADDRESS, *AMOUNT)
+    forget(deal)
+    give_coins(deal, 120 * COIN)
+    second = txid_in(deal.run("buyer", "withdraw", ADDRESS, *AMOUNT, "--fee", "7"))
+    assert second != txid_of(first)
+    mine(deal, 1)
+    with chain_of(deal) as chain, pytest.raises(SettlementError):
+        chain.broadcast(first)
+    assert [coin.amount_sat for coin in received(deal)] == [20_000]
+
+
+def test_what_others_pay_there_is_no_withdrawal(sale: Callable[[str], Sale]) -> None:
+    """The same amount to the same address, with change for the buyer's wallet."""
+    deal = sale("opened")
+    earn(deal)
+    with Buyer.opened(deal.root / "buyer") as buyer, chain_of(deal) as chain:
+        outputs = [CTxOut(20_000, CScript(THEIRS)), CTxOut(50_000, CScript(buyer.wallet_script))]
+        other = signed(chain.find_spendable(FUNDING), outputs)
+        chain.broadcast(other)
+        chain.mine(1, b"\x51")
+    txid = txid_in(deal.run("buyer", "withdraw", ADDRESS, *AMOUNT))
+    assert txid != txid_of(other)
+    mine(deal, 1)
+    assert len(received(deal)) == 2

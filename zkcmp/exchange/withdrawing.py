@@ -6,6 +6,10 @@ The same order repeated is the same withdrawal, until it is mined, and of an amo
 a command that was killed, or whose output was lost, must not pay twice. Left alone are coins that
 are not mined, those that a lock depends on (`kept`), and those of a withdrawal that the chain lost.
 Whoever wants to pay an amount once more, or to spend the last instead, says so (`again`).
+
+A directory that was put back, or made from a rescue file, can lack the record. One that the chain
+has is found (`lost_withdrawals`). One that it lacks has spent the oldest coin that was free, as
+every withdrawal does, so it and the next one exclude each other.
 """
 
 from collections.abc import Mapping
@@ -15,11 +19,13 @@ from typing import Any
 from bitcoin_scripts.chain import Chain, FoundOutput, Outpoint
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.fee_rates import REFUND_TARGET_BLOCKS, FeeChoice
+from bitcoin_scripts.funding import oldest
 from bitcoin_scripts.keys import standard_script
 from bitcoin_scripts.withdrawal import build_withdrawal, choose_coins, worth_spending
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
 from zkcmp.exchange.deal import State
+from zkcmp.exchange.lost_withdrawals import find_lost_withdrawal
 from zkcmp.exchange.party import Party
 from zkcmp.exchange.withdrawals import Order, Withdrawal, Withdrawals, versions_of_last
 
@@ -86,7 +92,7 @@ def _withdraw(
     if order.destination == party.wallet_script:
         raise SettlementError(f"{address.strip()} is this wallet's own address; name another one")
     record = Withdrawals(party.home.path)
-    versions = [] if again else versions_of_last(record.load(), order)
+    versions = [] if again else _versions(party, chain, record, order)
     known = [each for each in versions if chain.get_transaction(each.txid) is not None]
     spendable = {_place(coin): coin for coin in chain.find_spendable(party.wallet_script)}
     if known:
@@ -104,10 +110,25 @@ def _withdraw(
     coins, rate = _free(party, chain, kept, spendable, again), _rate(chain, choice)
     if not coins:
         raise _nothing(party, chain, kept, spendable)
-    chosen = choose_coins(coins, order.destination, amount_sat, party.coin_secret, rate)
+    first = oldest(worth_spending(coins, rate) or coins)
+    chosen = choose_coins(coins, order.destination, amount_sat, party.coin_secret, rate, first)
     signed = _sign(party, order, tuple(chosen), rate)
     chain.broadcast(signed.transaction)
     return _withdrawn(party, chain, signed, kept)
+
+
+def _versions(
+    party: Party[Any], chain: Chain, record: Withdrawals, order: Order
+) -> list[Withdrawal]:
+    """Every version of the order that is known, oldest first: from the record, else the chain."""
+    versions = versions_of_last(record.load(), order)
+    if versions or order.amount_sat is None:
+        return versions
+    lost = find_lost_withdrawal(party, chain, order)
+    if lost is None:
+        return []
+    record.add(lost)
+    return [lost]
 
 
 def _push(
