@@ -1,0 +1,114 @@
+"""What a statement must be before it is verified, and that the challenges depend on all of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from zkcmp.errors import DecodeError, VerificationError
+from zkcmp.libra.channel import ProverChannel, VerifierChannel
+from zkcmp.libra.statement import Statement
+from zkcmp.model.architecture import Architecture
+from zkcmp.model.dataset import TestSet
+from zkcmp.model.layers import Dense, Flatten, Square
+from zkcmp.model.network import Network
+from zkcmp.seal import encrypt
+from zkcmp.transcript import Transcript
+
+ARCHITECTURE = Architecture((1, 1, 2), 4, (Flatten(), Dense(2, 2, 4, 8)))
+NETWORK = Network(ARCHITECTURE, [np.eye(2, dtype=np.int64), np.zeros(2, np.int64)])
+PREIMAGE = bytes(range(1, 33))
+SEALED = encrypt(NETWORK, PREIMAGE)
+IMAGES = np.array([[[[3, 1]]], [[[0, 2]]], [[[5, 4]]]])
+LABELS = np.array([0, 1, 0])
+STATEMENT = Statement(
+    ARCHITECTURE, SEALED.ciphertext, SEALED.commitment, TestSet(IMAGES, LABELS), 3, bytes(32)
+)
+SEAL_ONLY = replace(STATEMENT, testset=None, threshold=0)
+_WIDE = (Dense(2, 2, 32, 32), Square(), Square(), Square())
+WRAPPING = Architecture((1, 1, 2), 4, (Flatten(), *_WIDE, Dense(2, 2, 32, 32)))
+
+
+@pytest.mark.parametrize("statement", [STATEMENT, replace(STATEMENT, threshold=1), SEAL_ONLY])
+def test_acceptable(statement: Statement) -> None:
+    statement.check()
+    assert statement.n_images == (0 if statement.testset is None else 3)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"architecture": WRAPPING}, "wrap"),
+        ({"ciphertext": SEALED.ciphertext[:1]}, "ciphertext shape"),
+        ({"ciphertext": SEALED.ciphertext[:, :3]}, "ciphertext shape"),
+        ({"commitment": bytes(31)}, "commitment: expected 32 bytes"),
+        ({"context": bytes(33)}, "context: expected 32 bytes"),
+        ({"testset": TestSet(IMAGES * 4, LABELS)}, "pixels"),
+        ({"testset": TestSet(IMAGES, LABELS + 1)}, "labels"),
+        ({"threshold": 0}, "threshold"),
+        ({"threshold": -1}, "threshold"),
+        ({"threshold": 4}, "threshold"),
+        ({"threshold": True}, "threshold"),
+        ({"testset": None}, "threshold"),
+    ],
+)
+def test_refused(changed: dict[str, object], said: str) -> None:
+    with pytest.raises(VerificationError, match=said):
+        replace(STATEMENT, **changed).check()  # type: ignore[arg-type]
+
+
+def test_blocks_above_the_modulus() -> None:
+    large = np.full_like(SEALED.ciphertext, 2**64 - 1)
+    with pytest.raises(DecodeError):
+        _ = replace(STATEMENT, ciphertext=large).cipher
+
+
+def test_a_statement_about_images_has_margins() -> None:
+    assert STATEMENT.ranges.margins is not None
+    assert SEAL_ONLY.ranges.margins is None
+    channel = VerifierChannel(Transcript(b"statement"), b"")
+    assert STATEMENT.testset is not None
+    with pytest.raises(ValueError, match="has margins"):
+        SEAL_ONLY._reduce_images(channel, STATEMENT.testset, None)
+
+
+def test_the_challenges_depend_on_every_part() -> None:
+    """A part that no challenge depends on could be chosen after the challenges are known."""
+    other = Architecture((1, 1, 2), 5, (Flatten(), Dense(2, 2, 4, 8)))
+    changed_block = SEALED.ciphertext.copy()
+    changed_block[-1, 0] ^= np.uint64(1)
+    statements = [
+        STATEMENT,
+        SEAL_ONLY,
+        replace(STATEMENT, architecture=other),
+        replace(STATEMENT, ciphertext=changed_block),
+        replace(STATEMENT, commitment=bytes(32)),
+        replace(STATEMENT, context=bytes(31) + b"\x01"),
+        replace(STATEMENT, threshold=2),
+        replace(STATEMENT, testset=TestSet(IMAGES + 1, LABELS)),
+        replace(STATEMENT, testset=TestSet(IMAGES, 1 - LABELS)),
+        replace(STATEMENT, testset=None),
+    ]
+    drawn = set()
+    for statement in statements:
+        transcript = Transcript(b"statement")
+        statement.absorb(transcript)
+        drawn.add(transcript.challenge(b"first"))
+    assert len(drawn) == len(statements)
+
+
+def test_both_sides_hold_the_same_conversation() -> None:
+    """What the verifier collects is what the prover collected, and all of the proof is read."""
+    for statement in (STATEMENT, SEAL_ONLY):
+        pads = [7] * statement.layout.blocks["pads"].size
+        prover = ProverChannel(Transcript(b"statement"), pads)
+        statement.reduce(prover, statement.secret(NETWORK, PREIMAGE))
+        verifier = VerifierChannel(Transcript(b"statement"), bytes(prover.proof))
+        statement.reduce(verifier, None)
+        assert verifier.rest == b""
+        assert verifier.n_pads == prover.n_pads
+        sizes = [
+            (len(c.zeros), len(c.products), [x.block for x in c.claims]) for c in (prover, verifier)
+        ]
+        assert sizes[0] == sizes[1]
+        assert verifier.challenge(b"last") == prover.challenge(b"last")
