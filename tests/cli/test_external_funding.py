@@ -18,7 +18,7 @@ from bitcoin_scripts.keys import public_key
 from zkcmp.cli import funding
 from zkcmp.exchange import messages
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.buyer.funding_outputs import unspent_locks
+from zkcmp.exchange.buyer.funding_outputs import paid_outputs
 from zkcmp.exchange.buyer.funding_record import FundingRecord
 from zkcmp.exchange.identity import ReadingKey
 from zkcmp.exchange.seller import Seller
@@ -329,7 +329,7 @@ class TestWrongPayment:
             Seller.opened(verified.root / "seller") as seller,
             KernelChain(verified.root / "chain") as chain,
         ):
-            (paid,) = unspent_locks(buyer.need(verified.deal), chain)
+            (paid,) = paid_outputs(buyer.need(verified.deal), chain)
             deal = seller.need(verified.deal)
             secret = deal.keys().coin_secret
             preimage = deal.read_secret("preimage")

@@ -59,10 +59,6 @@ ChainDir = Annotated[
 Force = Annotated[
     bool, typer.Option("--force", help="Begin although memory will probably not suffice.")
 ]
-FeeRate = Annotated[
-    int, typer.Option("--fee", min=1, max=10_000, help="Fee rate, satoshi per virtual byte.")
-]
-
 SpendFee = Annotated[
     int | None,
     typer.Option(

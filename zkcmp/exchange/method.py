@@ -19,7 +19,6 @@ from typing import Self
 
 from zkcmp.errors import DecodeError
 
-GROTH16_MODES = ("freivalds", "full", "sampled")
 SEED_BYTES = 32
 _SAMPLED = r"sampled (?P<n>[1-9][0-9]{0,32})/(?P<d>[1-9][0-9]{0,32}) (?P<seed>[0-9a-f]{64})"
 PATTERN = rf"freivalds|full|{_SAMPLED}|libra (?P<commitment>hyrax|zkvpd)"

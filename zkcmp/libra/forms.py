@@ -17,8 +17,6 @@ from typing import Union
 
 from zkcmp.bn254.params import FR_MODULUS
 
-Scalar = int
-
 
 class Form:
     """An affine function of the pads; immutable. `value` is None on the verifier's side."""

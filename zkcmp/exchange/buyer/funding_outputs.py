@@ -53,15 +53,6 @@ def paid_outputs(deal: Deal[BuyerState], chain: Chain) -> list[LockOutput]:
     return found
 
 
-def unspent_locks(deal: Deal[BuyerState], chain: Chain) -> list[LockOutput]:
-    """Every output that pays to any of `recorded_locks` and that no known transaction spends.
-
-    Each can be refunded once the chain has reached the `timeout_height` of its terms. Usually there
-    is one, or none; there are more after a second payment or a wrong amount.
-    """
-    return [paid for paid in paid_outputs(deal, chain) if paid.output.spent_by is None]
-
-
 def is_claimed(paid: LockOutput, deal: Deal[BuyerState], chain: Chain) -> bool:
     """Whether the seller's claim of this output is on the chain, mined or waiting."""
     if paid.output.spent_by is None:
