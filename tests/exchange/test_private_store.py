@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from zkcmp.errors import DealError, DecodeError
+from zkcmp.exchange import store
 from zkcmp.exchange.deal import BuyerState, SellerState, load_state, save_state
 from zkcmp.exchange.identity import Identity, ReadingKey, fingerprint
 from zkcmp.exchange.ledger import AnsweredRequests, SpentSamples
@@ -88,6 +89,18 @@ def test_copy_takes_regular_files_up_to_a_limit(tmp_path: Path) -> None:
         with pytest.raises(DecodeError, match="regular"):
             copy_durably(irregular, tmp_path / "other", 0o600, 5)
     assert not (tmp_path / "other").exists()
+
+
+def test_a_file_that_grows_is_not_copied_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its size is looked at once; whoever shares the folder can append for ever."""
+    source = tmp_path / "source"
+    source.write_bytes(bytes(100))
+    monkeypatch.setattr(store.os, "fstat", lambda _: os.stat_result([stat.S_IFREG] + [0] * 9))
+    with pytest.raises(DecodeError, match="grows while it is read"):
+        copy_durably(source, tmp_path / "copy", 0o600, 99)
+    assert [p.name for p in tmp_path.iterdir()] == ["source"]
 
 
 def test_same_bytes(tmp_path: Path) -> None:
