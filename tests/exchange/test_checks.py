@@ -349,7 +349,7 @@ class TestLock:
     def test_the_last_block_at_which_the_key_may_be_revealed(self) -> None:
         last = MINED_AT + 144 - 36
         self.check(*locked(tip=last, depth=last + 1 - MINED_AT))
-        with pytest.raises(DealError, match=r"only 35 blocks.* could be revealed up to height 1103"):
+        with pytest.raises(DealError, match=r"only 35 blocks.* up to height 1103"):
             self.check(*locked(tip=last + 1, depth=last + 2 - MINED_AT))
 
     def test_a_lock_that_is_deep_enough_only_when_it_is_too_late(self) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zkcmp.errors import DecodeError
-from zkcmp.exchange.wire import Bytes, Field, Integer, Text, exact, pack, unpack
+from zkcmp.exchange.wire import Bytes, Field, Integer, Line, Text, exact, pack, unpack
 
 FIELDS: dict[str, Field] = {
     "key": exact(4),
@@ -42,6 +42,7 @@ def test_the_form_is_pinned() -> None:
         b"[]",
         b"[" * 100_000,
         b'{"a":' * 100_000,
+        b'{"data":' + b"[" * 100_000,
         b"\xff" * 10,
         GOOD + b" ",
         GOOD.replace(b":7", b": 7"),
@@ -97,3 +98,38 @@ def test_deep_nesting_is_an_error_and_no_crash() -> None:
             Architecture.from_bytes((opening * MAX_BYTES)[:MAX_BYTES])
         with pytest.raises(DecodeError):
             unpack(opening * 3000, FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("field", "good", "bad"),
+    [
+        (Bytes(2, 4), ["abcd", "abcdef", "abcdef01"], ["ab", "abcdef0123"]),
+        (exact(2), ["abcd"], ["ab", "abcdef", "abc", "ab cd", "ABCD", "0xab", 7, None, True, {}]),
+        (Integer(2, 4), [2, 3, 4], [1, 5, True, "3", 3.0, None]),
+        (Integer(0, 1), [0, 1], [False, True]),
+        (Text(("a", "b")), ["a", "b"], ["c", "", "ab", 1, None]),
+        (Line("[ab]+"), ["a", "abba"], ["", "c", "ac", "ca", "a\n", 1, None]),
+    ],
+)
+def test_limits_of_a_field(field: Field, good: list[object], bad: list[object]) -> None:
+    for value in good:
+        decoded = field.decode("name", value)
+        assert (decoded.hex() if isinstance(decoded, bytes) else decoded) == value
+    for value in bad:
+        with pytest.raises(DecodeError, match="field name "):
+            field.decode("name", value)
+
+
+@pytest.mark.parametrize("value", ["ab" * 5, "ab" * 4 + "c", "zz" * (1 << 20), 7])
+def test_long_text_is_refused_before_it_is_read(value: object) -> None:
+    with pytest.raises(DecodeError, match="is not 4 bytes of hexadecimal"):
+        Bytes(0, 4).decode("name", value)
+
+
+def test_text_that_is_not_ascii_is_escaped() -> None:
+    fields: dict[str, Field] = {"line": Line(".+")}
+    encoded = pack({"line": "é"}, fields)
+    assert encoded == b'{"line":"\\u00e9"}'
+    assert unpack(encoded, fields) == {"line": "é"}
+    with pytest.raises(DecodeError):
+        unpack('{"line":"é"}'.encode(), fields)
