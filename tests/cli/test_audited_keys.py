@@ -21,7 +21,7 @@ def test_audit_then_prove(sale: Callable[[str], Sale]) -> None:
     shared = {path.name: path.read_bytes() for path in deal.deal.iterdir()}
     first = deal.run("seller", "audit")
     assert first.code == 0
-    assert "next       `zkcmp seller prove`" in first.out
+    assert "next       `zkcmp seller prove --deal " in first.out
     assert "audited; next: zkcmp seller prove" in deal.run("seller", "status").out
     again = deal.run("seller", "audit")
     assert again.code == 0

@@ -44,7 +44,7 @@ def test_sale(sale: Callable[[str], Sale]) -> None:
     asked = deal.request(1, *ZKVPD)
     assert asked.code == 0, asked.err
     assert "mode       libra zkvpd\n" in asked.out
-    assert "next       `zkcmp buyer setup`" in asked.out
+    assert "next       `zkcmp buyer setup --deal " in asked.out
     assert "zkcmp buyer setup" in deal.run("seller", "prove").err
     setup = deal.run("buyer", "setup")
     assert setup.code == 0, setup.err

@@ -7,7 +7,7 @@ import typer
 
 from zkcmp.cli import funding, withdrawing
 from zkcmp.cli.buyer_words import say_offer, say_opened, say_refunded, say_unsound
-from zkcmp.cli.console import progress_bars, say
+from zkcmp.cli.console import count, progress_bars, say, typed
 from zkcmp.cli.node_options import ChainTyper
 from zkcmp.cli.options import (
     BUYER_HOME,
@@ -28,7 +28,7 @@ from zkcmp.cli.options import (
     chosen_method,
     open_chain,
 )
-from zkcmp.cli.party import opened, say_damaged, say_wallets
+from zkcmp.cli.party import opened, say_damaged, say_first_step, say_wallets
 from zkcmp.cli.samples import Labels, TestSetName, load_samples, offered_architecture
 from zkcmp.cli.steps import buyer_step
 from zkcmp.cli.watching import Interval, Once, keep_looking
@@ -56,13 +56,14 @@ def inspect(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
         offer = buyer.inspect(deal)
     say_offer(offer)
     say(
-        f"terms      refund after {offer.timeout_blocks} blocks, {offer.confirmations} "
-        f"confirmations, redeemed only with {offer.min_blocks_left} blocks left"
+        f"terms      refund after {offer.timeout_blocks} blocks, "
+        f"{count(offer.confirmations, 'confirmation')}, "
+        f"redeemed only with {offer.min_blocks_left} blocks left"
     )
-    say("next       compare the fingerprint, then with it and the price, and what you ask for:")
+    say("next       compare the fingerprint, then, with your samples and the share to be right:")
     say(
-        f"           zkcmp buyer request --seller '{fingerprint(offer.sender)}' "
-        f"--price-sat {offer.price_sat}"
+        f"           zkcmp buyer request --deal {typed(deal)} --test-set FILE --accuracy SHARE "
+        f"--seller '{fingerprint(offer.sender)}' --price-sat {offer.price_sat}"
     )
 
 
@@ -135,9 +136,10 @@ def request(
             say_unsound()
         say(f"buyer      {buyer.identity.fingerprint}   (tell the seller by another channel)")
     if method.has_key_material:
-        say("next       `zkcmp buyer setup`")
+        say(f"next       `zkcmp buyer setup --deal {typed(deal)}`")
     else:
-        say("next       the seller runs `zkcmp seller prove`; there are no keys to make")
+        say("next       give the folder to the seller, who runs `zkcmp seller prove`;")
+        say("           there are no keys to make")
 
 
 @app.command()
@@ -169,11 +171,11 @@ def setup(
         size_bytes = buyer.setup(deal, progress, ceremony, ours)
     if not method.has_key_material:
         say(f"key        nothing is to be done: mode {method.title} needs no key material")
-        say("next       the seller runs `zkcmp seller prove`")
+        say("next       give the folder to the seller, who runs `zkcmp seller prove`")
         return
     whose = "made and trusted by us alone" if ceremony is None else "which we contributed to"
     say(f"key        {size_bytes / 1e6:.1f} MB of key material, {whose}")
-    say("next       the seller runs `zkcmp seller prove`")
+    say("next       give the folder to the seller, who runs `zkcmp seller prove`")
 
 
 @app.command()
@@ -194,7 +196,7 @@ def verify(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
         say_unsound()
     say(f"mode       {verified.method.title}")
     say(f"soundness  {verified.soundness}")
-    say("next       `zkcmp buyer lock`")
+    say(f"next       `zkcmp buyer lock --deal {typed(deal)}`")
 
 
 @app.command()
@@ -405,6 +407,7 @@ def status(home: BuyerHome = BUYER_HOME) -> None:
     with opened(Buyer, home) as buyer:
         say(f"buyer      {buyer.identity.fingerprint}")
         say_wallets(buyer)
+        say_first_step(buyer, "zkcmp buyer inspect --deal DIR, where an offer is")
         for deal in buyer.deals():
             say()
             say(f"deal       {deal.state.deal} in {deal.state.folder}")

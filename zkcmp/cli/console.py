@@ -4,8 +4,10 @@ Errors that a user can cause end a command with exit code 2 and never with a tra
 """
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
@@ -21,6 +23,16 @@ def say(text: str = "") -> None:
     """A line on stdout, as it is: no markup, no wrapping."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def typed(path: Path) -> str:
+    """A path as one would type it in a shell."""
+    return shlex.quote(str(path))
+
+
+def count(n: int, thing: str) -> str:
+    """`1 request`, `2 requests`."""
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
 def fail(text: str) -> NoReturn:

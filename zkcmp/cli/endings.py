@@ -46,7 +46,7 @@ def was_interrupted(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt)
 
 
-def one_line(error: Exception, arguments: list[str], program: Any) -> str | None:
+def one_line(error: Exception, arguments: list[str], program: typer.Typer) -> str | None:
     """What to tell a user about an error that is no defect of ours; None for a defect.
 
     program: the command `zkcmp` itself, to name what was meant and whose --help has more.
@@ -54,7 +54,8 @@ def one_line(error: Exception, arguments: list[str], program: Any) -> str | None
     if isinstance(error, ZkcmpError):
         return str(error)
     if isinstance(error, _CLICK_ERROR):
-        return _mistyped(error.format_message(), arguments, program)  # type: ignore[attr-defined]
+        text: str = error.format_message()  # type: ignore[attr-defined]
+        return _mistyped(text, arguments, typer.main.get_command(program))
     if isinstance(error, typer.Abort):
         return "aborted"
     if isinstance(error, OSError):

@@ -101,12 +101,13 @@ def say_locked(locked: "Locked") -> None:
     done = "already locked" if locked.repeated else "locked"
     say(f"{done}     {locked.outpoint.amount_sat} sat in {locked.outpoint.txid}")
     say(f"refund     possible from height {locked.timeout_height} on")
-    say(f"depth      {locked.confirmations} confirmations; on regtest: `zkcmp chain mine 1`")
+    say(f"depth      {locked.confirmations} confirmations (embedded chain: `zkcmp chain mine`)")
     for other in locked.others:
         say(f"caution    {other.output.amount_sat} sat more were paid, in {other.output.txid}:")
         say(f"           `zkcmp buyer refund` returns them from height {other.htlc.timeout_height}")
         say("           on, unless the seller takes them too; pay nothing more")
-    say("next       the seller runs `zkcmp seller redeem`, then we `zkcmp buyer open`")
+    say("next       give the folder to the seller, who runs `zkcmp seller redeem`; then we")
+    say("           `zkcmp buyer open`, or `zkcmp buyer watch`, which waits for the key")
 
 
 def say_drafted(drafted: "Drafted", out: Path, height: int) -> None:

@@ -129,7 +129,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if was_interrupted(error):
             return _interrupted(arguments)
-        text = one_line(error, arguments, typer.main.get_command(app))
+        text = one_line(error, arguments, app)
         if text is not None:
             return _failed(text, 2)
         if os.environ.get("ZKCMP_TRACEBACK"):

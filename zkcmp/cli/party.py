@@ -37,6 +37,12 @@ def say_wallets(party: "Party[Any]") -> None:
         say(f"wallet     {party.wallet_address(name)} ({name})")
 
 
+def say_first_step(party: "Party[Any]", command: str) -> None:
+    """What a party begins with that has no deal yet."""
+    if not party.deals() and not party.damaged():
+        say(f"deals      none yet; next: {command}")
+
+
 def say_damaged(party: "Party[Any]") -> None:
     """A paragraph for every deal, or ledger, that cannot be read."""
     for damaged in party.damaged():

@@ -8,7 +8,7 @@ import typer
 
 from zkcmp.cli import answering, withdrawing
 from zkcmp.cli.answering import AnswerAfter
-from zkcmp.cli.console import progress_bars, say
+from zkcmp.cli.console import count, progress_bars, say, typed
 from zkcmp.cli.node_options import ChainTyper
 from zkcmp.cli.options import (
     CHAIN_DIR,
@@ -22,7 +22,7 @@ from zkcmp.cli.options import (
     SpendFee,
     open_chain,
 )
-from zkcmp.cli.party import opened, say_damaged, say_wallets
+from zkcmp.cli.party import opened, say_damaged, say_first_step, say_wallets
 from zkcmp.cli.steps import say_last_moment, seller_step
 from zkcmp.cli.watching import Interval, Once, keep_looking
 from zkcmp.cli.withdrawing import (
@@ -99,7 +99,7 @@ def seal(
         say(f"hash-lock  {offer.commitment.hex()}")
         say(f"price      {offer.price_sat} sat on {offer.chain}")
         say(f"seller     {seller.identity.fingerprint}   (tell the buyer by another channel)")
-        say(f"next       the buyer runs `zkcmp buyer request` on {deal}")
+        say(f"next       give the folder {deal} to the buyer, who runs `zkcmp buyer inspect` on it")
 
 
 BuyerFingerprint = Annotated[
@@ -129,7 +129,8 @@ def inspect(deal: DealFolder, home: SellerHome = SELLER_HOME) -> None:
     with opened(Seller, home) as seller:
         inspected = seller.inspect(deal)
     _say_asked(inspected)
-    say("next       compare the fingerprint, then `zkcmp seller prove --buyer FINGERPRINT`")
+    say("next       compare the fingerprint, then")
+    say(f"           zkcmp seller prove --deal {typed(deal)} --buyer '{inspected.buyer}'")
 
 
 def _say_asked(asked: "Inspected") -> None:
@@ -155,12 +156,12 @@ def audit(
     _say_asked(audited)
     if not audited.proving_key:
         say("audited    nothing is to be audited: this mode has no key material")
-        say("next       `zkcmp seller prove`")
+        say(f"next       `zkcmp seller prove --deal {typed(deal)}`")
         return
     done = "already audited" if audited.repeated else "audited"
     say(f"{done}    key {audited.proving_key.hex()}")
     say("           is one that an honest setup could have made, whoever made it")
-    say("next       `zkcmp seller prove`")
+    say(f"next       `zkcmp seller prove --deal {typed(deal)}`")
 
 
 @app.command()
@@ -181,8 +182,9 @@ def prove(
     done = "already proved" if proved.repeated else "proved"
     say(f"{done}     at least {proved.threshold} of {proved.n_images} images right")
     say(f"mode       {proved.method.title}")
-    say(f"answered   {proved.answered} requests about these weights so far, one bit each")
-    say("next       the buyer runs `zkcmp buyer verify` and `zkcmp buyer lock`")
+    say(f"answered   {count(proved.answered, 'request')} about these weights so far, one bit each")
+    say("next       give the folder to the buyer, who runs `zkcmp buyer verify` and `buyer lock`;")
+    say(f"           then `zkcmp seller watch --deal {typed(deal)}` takes the coins")
 
 
 @app.command()
@@ -209,6 +211,7 @@ def redeem(
         left = f"before height {redeemed.timeout_height}, {redeemed.blocks_left} blocks from now"
         say(f"next       a block must confirm it {left};")
         say("           repeat this until then, or run `zkcmp seller watch`")
+        say("           (on the embedded chain: `zkcmp chain mine`)")
 
 
 @app.command()
@@ -281,6 +284,7 @@ def status(home: SellerHome = SELLER_HOME) -> None:
     with opened(Seller, home) as seller:
         say(f"seller     {seller.identity.fingerprint}")
         say_wallets(seller)
+        say_first_step(seller, "zkcmp seller seal MODEL --deal DIR --price-sat PRICE")
         for deal in seller.deals():
             state = deal.state
             say()
@@ -290,7 +294,7 @@ def status(home: SellerHome = SELLER_HOME) -> None:
                 say(f"mode       {Method.from_line(state.method).title}")
             answered = seller.answered(deal)
             if answered is not None:
-                say(f"answered   {answered} requests about these weights")
+                say(f"answered   {count(answered, 'request')} about these weights")
             say(f"step       {seller_step(deal)}")
             say_last_moment(deal)
         say_damaged(seller)
