@@ -46,18 +46,26 @@ class NodeWallet:
         return self._node.wallet
 
     def fund_psbt(
-        self, script_pubkey: bytes, amount_sat: int, fee_sat_per_vb: int | None
+        self,
+        script_pubkey: bytes,
+        amount_sat: int,
+        fee_sat_per_vb: int | None,
+        coins: Sequence[Outpoint] = (),
     ) -> FundedPsbt:
         """A replaceable transaction that pays the script; with no fee rate the wallet estimates.
 
-        Its output is anywhere among the outputs, and its inputs may be of any kind.
+        It spends `coins`, reserved ones too, and what the wallet adds. Its output is anywhere among
+        the outputs, and its inputs may be of any kind.
         """
         outputs = [{self._address(script_pubkey): f"{Decimal(amount_sat).scaleb(-8):.8f}"}]
         options: dict[str, Any] = {"lockUnspents": True, "replaceable": True}
         options["change_type"] = "bech32"
         if fee_sat_per_vb is not None:
             options["fee_rate"] = fee_sat_per_vb
-        answer = self._node.call("walletcreatefundedpsbt", [], outputs, 0, options)
+        inputs = [{"txid": coin.txid, "vout": coin.vout} for coin in coins]
+        if inputs:
+            options["add_inputs"] = True
+        answer = self._node.call("walletcreatefundedpsbt", inputs, outputs, 0, options)
 
         def read(answer: Any) -> FundedPsbt:
             position = int(answer["changepos"])
@@ -93,6 +101,14 @@ class NodeWallet:
     def new_address(self) -> str:
         """A fresh address of the wallet, version 0 witness."""
         return self._node.ask(str, "getnewaddress", "", "bech32")
+
+    def note(self, script_pubkey: bytes, line: str) -> None:
+        """Write a line beside the script into the wallet's address book, where it stays."""
+        self._node.call("setlabel", self._address(script_pubkey), line)
+
+    def notes(self) -> list[str]:
+        """Every such line, and whatever else the wallet's owner has labelled."""
+        return self._node.ask(lambda lines: [str(line) for line in lines], "listlabels")
 
     def release(self, coins: Sequence[Outpoint]) -> None:
         """Let the wallet spend coins elsewhere that it reserved for a transaction never sent."""

@@ -2,7 +2,8 @@
 
 import base64
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -354,17 +355,38 @@ class NodeWallet:
 
     wallet = "spending"
     released: list[Outpoint]
+    lines: list[str]
+    last_is_free = False
 
     def fund_psbt(
-        self: KernelChain, script_pubkey: bytes, amount_sat: int, fee_sat_per_vb: int | None
+        self: KernelChain,
+        script_pubkey: bytes,
+        amount_sat: int,
+        fee_sat_per_vb: int | None,
+        coins: Sequence[Outpoint] = (),
     ) -> FundedPsbt:
         deal = Paying(script_pubkey)
-        coins = self.find_spendable(SCRIPT)
-        psbt = build_draft(coins, deal, amount_sat, SCRIPT, fee_sat_per_vb or 2)
+        places = {(coin.txid, coin.vout) for coin in coins}
+        found = self.find_spendable(SCRIPT)
+        if places:
+            found = [coin for coin in found if (coin.txid, coin.vout) in places]
+        psbt = build_draft(
+            found[-1:] if NodeWallet.last_is_free else found,
+            deal,
+            amount_sat,
+            SCRIPT,
+            fee_sat_per_vb or 2,
+        )
         return FundedPsbt(base64.b64encode(psbt).decode(), 0, 1)
 
     def sign_psbt(self: KernelChain, psbt: str) -> SignedPsbt:
         return SignedPsbt(base64.b64encode(sign_psbt(base64.b64decode(psbt))).decode(), True)
+
+    def note(self: KernelChain, script_pubkey: bytes, line: str) -> None:
+        NodeWallet.lines.append(line)
+
+    def notes(self: KernelChain) -> list[str]:
+        return ["rent", "zkcmp lock nonsense", *NodeWallet.lines]
 
     def release(self: KernelChain, coins: list[Outpoint]) -> None:
         NodeWallet.released += coins
@@ -380,9 +402,9 @@ class Paying:
 @pytest.fixture
 def node(verified: Sale, monkeypatch: pytest.MonkeyPatch) -> Sale:
     """The chain at hand has a wallet."""
-    NodeWallet.released = []
+    NodeWallet.released, NodeWallet.lines, NodeWallet.last_is_free = [], [], False
     monkeypatch.setattr(KernelChain, "wallet", NodeWallet.wallet, raising=False)
-    for name in ("fund_psbt", "sign_psbt", "release"):
+    for name in ("fund_psbt", "sign_psbt", "note", "notes", "release"):
         monkeypatch.setattr(KernelChain, name, getattr(NodeWallet, name), raising=False)
     return verified
 
@@ -425,6 +447,24 @@ class TestNodeWallet:
         assert node.run("buyer", "lock", "--psbt-out", str(path)).code == 0
         assert locked(node, *back(node, sign_psbt(path.read_bytes())))
 
+    @pytest.mark.parametrize("sent", [True, False])
+    def test_whose_draft_the_directory_has_forgotten(self, node: Sale, sent: bool) -> None:
+        """The wallet knows which coin it was, and would rather spend another one."""
+        shutil.copytree(node.root / "buyer", node.root / "old")
+        first = interrupt(node, "after" if sent else "before", "buyer", "lock")
+        shutil.rmtree(node.root / "buyer")
+        (node.root / "old").rename(node.root / "buyer")
+        (node.root / "buyer").chmod(0o700)
+        NodeWallet.last_is_free = True
+        mine(node, 1)
+        txid = locked(node, "buyer", "lock")
+        mine(node, 1)
+        assert (txid == txid_of(first)) is sent
+        if not sent:
+            with KernelChain(node.root / "chain") as chain, pytest.raises(SettlementError):
+                chain.broadcast(first)
+        assert node.run("seller", "redeem").code == 0
+
     @pytest.mark.parametrize("cheat", ["amount", "script"])
     def test_that_drafts_something_else(
         self, node: Sale, monkeypatch: pytest.MonkeyPatch, cheat: str
@@ -432,7 +472,11 @@ class TestNodeWallet:
         """Refused before it is signed, and its coins are free again."""
 
         def fund(
-            chain: KernelChain, script: bytes, amount_sat: int, rate: int | None
+            chain: KernelChain,
+            script: bytes,
+            amount_sat: int,
+            rate: int | None,
+            coins: Sequence[Outpoint],
         ) -> FundedPsbt:
             paid = Paying(SCRIPT if cheat == "script" else script)
             amount = amount_sat if cheat == "script" else amount_sat - 1

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -207,3 +208,34 @@ def test_coins_of_an_address_need_no_wallet(sale: NodeSale):
     sale.done("buyer", "lock", "--psbt-in", str(out))
     sale.mine()
     redeemed_and_opened(sale)
+
+
+@pytest.mark.parametrize(("options", "sent"), [((), True), (("-txindex=1",), False)])
+def test_a_draft_that_the_directory_has_forgotten(
+    rich: NodeSale, options: tuple[str, ...], sent: bool
+):
+    """The wallet has noted its coin, and spends it again; what it sent by itself is found."""
+    assert rich.node is not None
+    out = rich.root / "lock.psbt"
+    draft = ("buyer", "lock", "--wallet", WALLET, "--psbt-out")
+    shutil.copytree(rich.root / "buyer", rich.root / "old")
+    rich.done(*draft, str(out))
+    answer = rich.node.call("walletprocesspsbt", _base64(out), True, "ALL", True, True)
+    first = rich.node.call("finalizepsbt", answer["psbt"])["hex"]
+    shutil.rmtree(rich.root / "buyer")
+    (rich.root / "old").rename(rich.root / "buyer")
+    (rich.root / "buyer").chmod(0o700)
+    coin = PSBT.parse(out.read_bytes()).tx.vin[0]
+    rich.mine()
+    if sent:
+        txid = str(rich.node.call("sendrawtransaction", first))
+        rich.mine()
+        assert txid_in(rich.done(*draft, str(rich.root / "second.psbt")).out) == txid
+    else:
+        txid = txid_in(rich.done("buyer", "lock", "--wallet", WALLET).out)
+        raw = rich.node.call("decoderawtransaction", rich.node.call("getrawtransaction", txid))
+        spent = {(i["txid"], i["vout"]) for i in raw["vin"]}
+        assert (coin.txid.hex(), coin.vout) in spent
+        rich.mine()
+        assert not rich.node.call("testmempoolaccept", [first])[0]["allowed"]
+    redeemed_and_opened(rich)

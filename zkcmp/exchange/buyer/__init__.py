@@ -36,6 +36,7 @@ from zkcmp.exchange.buyer import (
 from zkcmp.exchange.buyer.funding_draft import Drafted, WalletChain
 from zkcmp.exchange.buyer.funding_external import Payable
 from zkcmp.exchange.buyer.locking import Locked
+from zkcmp.exchange.buyer.lost_locks import Trail
 from zkcmp.exchange.buyer.refunding import Refunded
 from zkcmp.exchange.buyer.verifying import Verified
 from zkcmp.exchange.deal import BuyerState, missing
@@ -152,8 +153,8 @@ class Buyer(WithdrawingParty[BuyerState]):
     ) -> Drafted | Locked:
         """A lock over coins of the node's wallet for another wallet to sign."""
         deal = self.need(folder)
-        fund = funding_draft.from_node(chain, deal.offer(), fee_sat_per_vb)
-        return locking.draft(self, deal, chain, fund, abandon)
+        fund = funding_draft.from_node(chain, deal, deal.offer(), fee_sat_per_vb)
+        return locking.draft(self, deal, chain, fund, abandon, locking.noted_by(deal, chain))
 
     def draft_from_script(
         self,
@@ -166,7 +167,7 @@ class Buyer(WithdrawingParty[BuyerState]):
         """As `draft_from_node`, over the coins at one script, to which the change goes back."""
         deal = self.need(folder)
         fund = funding_draft.from_script(chain, deal.offer(), script_pubkey, fee_sat_per_vb)
-        return locking.draft(self, deal, chain, fund, abandon, script_pubkey)
+        return locking.draft(self, deal, chain, fund, abandon, lambda: Trail(script_pubkey))
 
     def lock_signed(self, folder: Path, chain: Chain, data: bytes) -> Locked:
         """Send a drafted lock that came back signed, a PSBT or a transaction in hexadecimal."""

@@ -4,13 +4,15 @@
 
 A draft that is signed too late is drafted anew with a fresh timeout, and is otherwise the same: it
 spends the same coins, so at most one of a deal's drafts confirms. Of an address, it is always the
-oldest coin among them, so that this holds for a draft that our directory has forgotten, too. What a
-wallet drafts or signs is
-taken only after `bitcoin_scripts.psbt` has checked it.
+oldest coin among them, so that this holds for a draft that our directory has forgotten, too. A
+node's wallet chooses by itself, so it is made to note each deal's coin beside the address of the
+lock, and to spend that coin again when our directory lacks the draft. What a wallet drafts or signs
+is taken only after `bitcoin_scripts.psbt` has checked it.
 """
 
+import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,6 +32,7 @@ from bitcoin_scripts.psbt import (
     with_terms,
 )
 from zkcmp.errors import DealError
+from zkcmp.exchange import checks
 from zkcmp.exchange.buyer.funding_outputs import terms
 from zkcmp.exchange.buyer.funding_record import Begun, FundingRecord, Way
 from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
@@ -37,17 +40,32 @@ from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.messages import Offer
 from zkcmp.exchange.party import Deal
 
+_NOTE = re.compile(r"zkcmp lock ([0-9a-f]{32}) ([0-9]{1,9}) ([0-9a-f]{64}):([0-9]{1,5})")
+
 
 class WalletChain(Chain, Protocol):
     """A chain whose node has a wallet, as `RpcChain`."""
 
     def fund_psbt(
-        self, script_pubkey: bytes, amount_sat: int, fee_sat_per_vb: int | None
+        self,
+        script_pubkey: bytes,
+        amount_sat: int,
+        fee_sat_per_vb: int | None,
+        coins: Sequence[Outpoint] = (),
     ) -> FundedPsbt:
-        """A transaction that pays the script from coins of the wallet, which stay reserved."""
+        """A transaction that pays the script from coins of the wallet, which stay reserved.
+
+        It spends `coins` in any case.
+        """
 
     def sign_psbt(self, psbt: str) -> SignedPsbt:
         """The transaction with the wallet's signatures."""
+
+    def note(self, script_pubkey: bytes, line: str) -> None:
+        """Keep a line beside a script in the wallet."""
+
+    def notes(self) -> list[str]:
+        """Every line that the wallet keeps."""
 
     def release(self, coins: list[Outpoint]) -> None:
         """End the reservation of coins."""
@@ -66,19 +84,43 @@ Fund = Callable[[Htlc], Draft]
 """Drafts a lock to these terms."""
 
 
-def from_node(chain: WalletChain, offer: Offer, fee_sat_per_vb: int) -> Fund:
-    """Coins and change of the node's wallet, whose reservation ends if the draft is refused."""
+def from_node(
+    chain: WalletChain, deal: Deal[BuyerState], offer: Offer, fee_sat_per_vb: int
+) -> Fund:
+    """Coins and change of the node's wallet, whose reservation ends if the draft is refused.
+
+    Where the wallet has noted a draft of this deal that our record lacks, its coin is among them.
+    """
 
     def fund(htlc: Htlc) -> Draft:
         script = bytes(htlc.script_pubkey)
-        psbt = b64decode(chain.fund_psbt(script, offer.price_sat, fee_sat_per_vb).psbt)
+        since = checks.first_height(chain.height(), offer, chain)
+        noted = forgotten_coins(deal, chain)
+        again = [coin for coin in noted if chain.find_spend(coin, since) is None]
+        psbt = b64decode(chain.fund_psbt(script, offer.price_sat, fee_sat_per_vb, again).psbt)
         try:
-            return _checked(psbt, htlc, offer, chain, fee_sat_per_vb)
+            draft = _checked(psbt, htlc, offer, chain, fee_sat_per_vb)
+            coin = _coins(psbt)[0]
+            place = f"{htlc.timeout_height} {coin.txid}:{coin.vout}"
+            chain.note(script, f"zkcmp lock {deal.directory.name} {place}")
         except SettlementError:
             chain.release(_coins(psbt))
             raise
+        return draft
 
     return fund
+
+
+def forgotten_coins(deal: Deal[BuyerState], chain: WalletChain) -> tuple[Outpoint, ...]:
+    """A coin of each draft of this deal that the wallet has noted and our record lacks."""
+    known = {begun.timeout_height for begun in FundingRecord(deal.directory).load()}
+    found = [match for line in chain.notes() if (match := _NOTE.fullmatch(line))]
+    coins = [
+        Outpoint(txid, int(vout), 0)
+        for name, height, txid, vout in (match.groups() for match in found)
+        if name == deal.directory.name and int(height) not in known
+    ]
+    return tuple(dict.fromkeys(coins))
 
 
 def from_script(chain: Chain, offer: Offer, script_pubkey: bytes, fee_sat_per_vb: int) -> Fund:

@@ -13,6 +13,7 @@ id is fixed; any other only when it is mined. Once one was announced, the seller
 the key for it, and no other is announced while the chain has it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bitcoin_scripts.chain import Chain, Outpoint
@@ -25,13 +26,16 @@ from zkcmp.exchange.buyer.funding_external import Payable
 from zkcmp.exchange.buyer.funding_outputs import LockOutput, is_claimed, paid_outputs, terms
 from zkcmp.exchange.buyer.funding_record import FUNDING_FILE, FundingRecord, Way
 from zkcmp.exchange.buyer.funding_ways import begun_way, enter
-from zkcmp.exchange.buyer.lost_locks import find_lost_locks
+from zkcmp.exchange.buyer.lost_locks import Trail, find_lost_locks
 from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE, SignedLock, SignedLocks
 from zkcmp.exchange.deal import BuyerState, missing
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.messages import Offer
 from zkcmp.exchange.party import Deal, Party, refuse_foreign
 from zkcmp.exchange.store import replacing
+
+FindTrail = Callable[[], Trail]
+"""Called only where a lost lock has to be looked for: it can need a wallet."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,10 @@ def lock_from_node(
     abandon: bool = False,
 ) -> Locked:
     """As `lock`, from coins of the node's wallet, which signs."""
-    offer, found = _begin(buyer, deal, chain, Way.DRAFT, abandon)
+    offer, found = _begin(buyer, deal, chain, Way.DRAFT, abandon, noted_by(deal, chain))
     if found is not None:
         return found
-    fund = funding_draft.from_node(chain, offer, fee_sat_per_vb)
+    fund = funding_draft.from_node(chain, deal, offer, fee_sat_per_vb)
     drafted = funding_draft.begin(deal, offer, chain, fund)
     return _send(buyer, deal, chain, funding_draft.sign_by_node(deal, chain, drafted))
 
@@ -85,13 +89,13 @@ def draft(
     chain: Chain,
     fund: Fund,
     abandon: bool,
-    source: bytes = b"",
+    trail: FindTrail,
 ) -> Drafted | Locked:
     """The transaction that another wallet is to sign, unless the chain has a lock.
 
-    source: the script whose coins it is to spend; empty where the wallet chooses.
+    trail: finds what a lock that our directory has forgotten may have spent.
     """
-    offer, found = _begin(buyer, deal, chain, Way.DRAFT, abandon, source)
+    offer, found = _begin(buyer, deal, chain, Way.DRAFT, abandon, trail)
     if found is not None:
         return found
     drafted = funding_draft.begin(deal, offer, chain, fund)
@@ -107,6 +111,11 @@ def lock_signed(
     if found is not None:
         return found
     return _send(buyer, deal, chain, funding_draft.take_signed(deal, offer, chain, data))
+
+
+def noted_by(deal: Deal[BuyerState], chain: WalletChain) -> FindTrail:
+    """The trail of what the node's wallet has noted for this deal."""
+    return lambda: Trail(coins=funding_draft.forgotten_coins(deal, chain))
 
 
 def ask_payment(
@@ -167,7 +176,7 @@ def _begin(
     chain: Chain,
     way: Way,
     abandon: bool = False,
-    source: bytes = b"",
+    trail: FindTrail = Trail,
 ) -> tuple[Offer, Locked | None]:
     """The lock that exists, announced; else None, and `way` may go on."""
     offer = deal.offer()
@@ -176,7 +185,7 @@ def _begin(
     checks.check_chain(offer, chain)
     signed = _signed_on_chain(deal, chain) or _paid(deal, offer, chain)
     if signed is None and {way, begun_way(deal)} != {Way.EXTERNAL}:
-        find_lost_locks(buyer, deal, chain, source)  # the directory can be older than a lock
+        find_lost_locks(buyer, deal, chain, trail())  # the directory can be older than a lock
         signed = _signed_on_chain(deal, chain)
     signed = signed or _announced(deal)
     if signed is not None:

@@ -6,10 +6,12 @@ transaction that could be one is recognised by trying timeouts. Which transactio
 - what spends the coins of a lock that is in the records (`signed_locks`, `funding_record`: a later
   lock spends coins of the one before);
 - where coins of our wallet come from and go to, waiting ones included: a lock and its change;
-- the same of the script whose coins are to be locked now, if they are not our wallet's.
+- the same of the script whose coins are to be locked now, if they are not our wallet's, and what
+  spends coins that a node's wallet has noted for this deal (`Trail`).
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from bitcoin.core import CTransaction, b2lx
 
@@ -27,17 +29,25 @@ from zkcmp.exchange.messages import Offer
 from zkcmp.exchange.party import Deal, Party
 
 
-def find_lost_locks(
-    buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain, source: bytes = b""
-) -> list[SignedLock]:
-    """Record the locks that are found, durably, and return them.
+@dataclass(frozen=True)
+class Trail:
+    """What a forgotten lock may have spent beside coins of our own: those of a script, or these."""
 
-    source: a script whose coins a forgotten lock may have spent.
-    """
+    script: bytes = b""
+    coins: tuple[Outpoint, ...] = ()
+
+
+NO_TRAIL = Trail()
+
+
+def find_lost_locks(
+    buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain, trail: Trail = NO_TRAIL
+) -> list[SignedLock]:
+    """Record the locks that are found, durably, and return them."""
     offer, record = deal.offer(), SignedLocks(deal.directory)
     known = {signed.txid for signed in record.load()}
     found: list[SignedLock] = []
-    for tx in _candidates(buyer, deal, offer, chain, source):
+    for tx in _candidates(buyer, deal, offer, chain, trail):
         timeout_height = None if txid_of(tx) in known else _timeout_of(deal, offer, tx, chain)
         if timeout_height is not None:
             found.append(SignedLock(timeout_height, tx))
@@ -47,12 +57,12 @@ def find_lost_locks(
 
 
 def _candidates(
-    buyer: Party[BuyerState], deal: Deal[BuyerState], offer: Offer, chain: Chain, source: bytes
+    buyer: Party[BuyerState], deal: Deal[BuyerState], offer: Offer, chain: Chain, trail: Trail
 ) -> Iterator[CTransaction]:
     txids = _announced(buyer, deal, offer)
     # so far back, for a lock that is before its timeout; an older one is found by its change
     since = first_height(chain.height(), offer, chain)
-    for script in (buyer.wallet_script, source):
+    for script in (buyer.wallet_script, trail.script):
         if not script:
             continue
         txids += [coin.txid for coin in chain.find_spendable(script)]
@@ -62,13 +72,16 @@ def _candidates(
         tx = chain.get_transaction(txid)
         if tx is not None:
             yield tx
+    spent = [(coin, since) for coin in trail.coins]
     for tx, timeout_height in _begun(deal):
         since = first_height(timeout_height, offer, chain)
         for tx_input in tx.vin:
             coin = Outpoint(str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n, 0)
-            spend = chain.find_spend(coin, since)
-            if spend is not None:
-                yield spend
+            spent.append((coin, since))
+    for coin, since in spent:
+        spend = chain.find_spend(coin, since)
+        if spend is not None:
+            yield spend
 
 
 def _begun(deal: Deal[BuyerState]) -> list[tuple[CTransaction, int]]:
