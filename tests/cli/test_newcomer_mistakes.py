@@ -44,6 +44,16 @@ SETS = {
         "{path}: pixels must be integers, not float32; write what the camera gave, as "
         "np.rint(255 * x).astype(np.uint8)",
     ),
+    "whole numbers in floats": (
+        {"images": IMAGES.astype(np.float32), "labels": LABELS},
+        "{path}: pixels must be integers, not float32; they are whole already, so write "
+        "x.astype(np.uint8)",
+    ),
+    "arrays of other names": (
+        {"X": IMAGES, "y": LABELS},
+        "cannot read {path} as .npz with images and labels: it has no array images and no labels, "
+        "but X, y; save it again with np.savez(path, images=..., labels=...)",
+    ),
     "another range": (
         {"images": IMAGES * 15, "labels": LABELS},
         "test set pixels: expected 0..31, got 240; scale them to 0..31, as in training",
@@ -114,8 +124,28 @@ def test_labels_left_behind(refused) -> None:
     np.save("pixels.npy", IMAGES)
     np.save("numbers.npy", LABELS)
     evaluate = ("model", "evaluate", DIGITS, "--test-set", "pixels.npy")
-    assert refused(*evaluate) == "pixels.npy: name the file of its labels, too"
+    assert refused(*evaluate) == "pixels.npy: name the file of its labels, too, with --labels"
     assert run([*evaluate, "--labels", "numbers.npy"]) == 0
+
+
+def test_a_file_of_something_else(refused) -> None:
+    evaluate = ("model", "evaluate", DIGITS, "--test-set", DIGITS)
+    assert refused(*evaluate) == (
+        f"{DIGITS} is no test set; give .npz, .npy, .csv, IDX or a folder"
+    )
+
+
+@pytest.mark.parametrize("command", ["buyer inspect", "buyer verify", "seller prove"])
+def test_a_folder_that_is_not_there(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "deel"
+    home = str(tmp_path / "home")
+    assert run([*command.split(), "--deal", str(folder), "--home", home]) == 2
+    assert capsys.readouterr().err == (
+        f"zkcmp: the offer is missing in {folder}, which is no folder: the seller's command "
+        "`zkcmp seller seal` supplies it\n"
+    )
 
 
 def test_fewer_samples_than_asked_for(refused) -> None:

@@ -149,4 +149,6 @@ def _is_hexadecimal(text: str) -> bool:
 def missing(kind: Kind, folder: Path | None = None) -> DealError:
     """The error of a step that lacks a message."""
     where = f" in {folder}" if folder else ""
+    if folder and not folder.is_dir():
+        where += ", which is no folder"
     return DealError(f"the {kind.title} is missing{where}: {SUPPLIED_BY[kind]} supplies it")

@@ -391,7 +391,9 @@ def _check_names(message: Envelope, sender: bytes | None, deal: bytes, answers: 
     if sender is not None and message.sender != sender:
         raise VerificationError(f"the {title} is signed by somebody else than the rest of the deal")
     if message.header["deal"] != deal:
-        raise VerificationError(f"the {title} belongs to another deal")
+        raise VerificationError(
+            f"the {title} belongs to another deal; put that of this deal in its place"
+        )
     if message.header["answers"] != answers:
         raise VerificationError(f"the {title} answers another message than the one we hold")
 

@@ -53,7 +53,11 @@ def read_npz(path: Path, names: tuple[str, ...]) -> list[NDArray[Any]]:
             known = {name.removesuffix(".npy"): name for name in archive.namelist()}
             missing = [name for name in names if name not in known]
             if missing:
-                raise ValueError(f"it has no array {' and no '.join(missing)}")
+                has = ", ".join(list(known)[:8]) or "none"
+                raise ValueError(
+                    f"it has no array {' and no '.join(missing)}, but {has}; save it again with "
+                    "np.savez(path, images=..., labels=...)"
+                )
             arrays = []
             for name in names:
                 with archive.open(known[name]) as stream:

@@ -48,8 +48,9 @@ class TestSet:
             raise ZkcmpError(f"a test set has at most {MAX_IMAGES} images, {MAX_PIXELS} pixels")
         for name, array in (("pixels", images), ("labels", labels)):
             if array.dtype.kind not in "iu":
-                hint = _FLOAT_HINTS[name] if array.dtype.kind == "f" else ""
-                raise ZkcmpError(f"{name} must be integers, not {array.dtype}{hint}")
+                raise ZkcmpError(
+                    f"{name} must be integers, not {array.dtype}{_float_hint(name, array)}"
+                )
             if int(array.min()) < 0 or int(array.max()) > 0xFFFF:
                 raise ZkcmpError(
                     f"{name} must be integers from 0 to 65535, not {int(array.min())} to "
@@ -141,6 +142,16 @@ def _shape_hint(expected: Shape, got: Shape) -> str:
     if got[1:] == expected[1:] and (got[0], expected[0]) == (1, 3):
         return "these are grey images and the network reads colour ones"
     return "scale or crop the images to what the network reads"
+
+
+def _float_hint(name: str, array: NDArray[Any]) -> str:
+    """How to make integers of it; fractions and whole numbers need different things."""
+    if array.dtype.kind != "f":
+        return ""
+    if name == "pixels" and array.max() > 1 and bool((array == np.rint(array)).all()):
+        kind = "uint8" if array.max() <= 0xFF else "uint16"
+        return f"; they are whole already, so write x.astype(np.{kind})"
+    return _FLOAT_HINTS[name]
 
 
 def _misshapen(images: Shape, labels: Shape) -> str:

@@ -22,6 +22,8 @@ from zkcmp.model.array_files import decode_csv, read_npy, read_npz
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.image_folder import read_folder
 
+_NO_SAMPLES = (".onnx", ".zkcmp", ".zip", ".png", ".jpg", ".jpeg")
+
 
 def read_samples(
     path: str | Path,
@@ -74,6 +76,8 @@ def _read(
         return images, numbers
     if path.name.endswith((".csv", ".csv.gz")):
         return decode_csv(read_file(path), str(path))
+    if path.suffix in _NO_SAMPLES:
+        raise DecodeError(f"{path} is no test set; give .npz, .npy, .csv, IDX or a folder")
     other = labels or label_file(path)
     if path.suffix == ".npy":
         return read_npy(path), read_npy(other)
@@ -84,9 +88,11 @@ def label_file(images: Path) -> Path:
     """Where the labels of a file of images are; raises DecodeError when that is not known."""
     name = images.name.replace("images", "labels").replace("idx3", "idx1")
     if name == images.name:
-        raise DecodeError(f"{images}: name the file of its labels, too")
+        raise DecodeError(f"{images}: name the file of its labels, too, with --labels")
     plain = name.removesuffix(".gz")
     found = [p for p in (images.with_name(n) for n in (name, plain, f"{plain}.gz")) if p.is_file()]
     if not found:
-        raise DecodeError(f"{images}: its labels are not beside it in {name}; name their file")
+        raise DecodeError(
+            f"{images}: its labels are not beside it in {name}; name their file with --labels"
+        )
     return found[0]

@@ -43,7 +43,7 @@ def sign(
         address = buyer.wallet_address(chain.name)
         raise DealError(
             f"no spendable coins at {address}; send some there "
-            f"(on regtest: `zkcmp chain mine 101 --to {address}`), or pay from elsewhere: "
+            f"(embedded chain: `zkcmp chain mine 101 --to {address}`), or pay from elsewhere: "
             "`zkcmp buyer lock --external`"
         )
     htlc = terms(deal, offer, timeout_height)
