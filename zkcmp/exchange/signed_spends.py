@@ -1,6 +1,6 @@
 """Every claim, or every refund, that a party signed for its lock, in one file of its directory.
 
-    file = one line each, oldest first: height at which it was signed, space, transaction in hex
+    file = one line each, oldest first: height at which it was signed, transaction (signed_lines.py)
 
 Those of one output all pay to the same script, with rising fees, so at most one is mined and it
 does not matter which. The file is written before any of them is sent: a claim that was sent must be
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bitcoin.core import CTransaction, b2lx
-from bitcoin.core.serialize import SerializationError
 
 from bitcoin_scripts.chain import Outpoint, txid_of
 from zkcmp.errors import DecodeError
+from zkcmp.exchange import signed_lines
 from zkcmp.exchange.party import Deal
 
 CLAIMS_FILE = "claims"
@@ -59,8 +59,8 @@ class SignedSpends:
         """Record one durably; it must not be broadcast before."""
         earlier = _read(self._deal, self._name)
         if all(spend.txid != each.txid for each in earlier):
-            lines = [_encode(each) for each in (*earlier, spend)]
-            self._deal.write_secret(self._name, "".join(lines).encode("ascii"))
+            pairs = ((each.height, each.transaction) for each in (*earlier, spend))
+            self._deal.write_secret(self._name, signed_lines.encode(pairs))
 
 
 def said(deal: Deal[Any], name: str, txid: str) -> str:
@@ -71,16 +71,6 @@ def said(deal: Deal[Any], name: str, txid: str) -> str:
 
 def _read(deal: Deal[Any], name: str) -> list[SignedSpend]:
     try:
-        lines = deal.read_secret(name).decode("ascii").splitlines()
-        return [_decode(line) for line in lines]
-    except (FileNotFoundError, DecodeError, ValueError, SerializationError):
+        return [SignedSpend(*pair) for pair in signed_lines.decode(deal.read_secret(name))]
+    except (FileNotFoundError, DecodeError):
         return []
-
-
-def _encode(spend: SignedSpend) -> str:
-    return f"{spend.height} {spend.transaction.serialize().hex()}\n"
-
-
-def _decode(line: str) -> SignedSpend:
-    height, transaction = line.split(" ")
-    return SignedSpend(int(height), CTransaction.deserialize(bytes.fromhex(transaction)))

@@ -1,6 +1,6 @@
 """Every lock transaction that was signed for a deal, or came and was announced, in one file.
 
-    file = one line a lock, oldest first: timeout height, space, transaction in hexadecimal
+    file = one line a lock, oldest first: timeout height, transaction (signed_lines.py)
 
 A transaction that was signed may have reached a node, whatever that node answered, and can be mined
 long after. So none is forgotten while it could be: its timeout is needed to open or to refund it.
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitcoin.core import CTransaction
-from bitcoin.core.serialize import SerializationError
 
 from bitcoin_scripts.chain import txid_of
 from zkcmp.errors import DecodeError
+from zkcmp.exchange import signed_lines
 from zkcmp.exchange.store import sync_directory, write_atomic
 
 SIGNED_LOCKS_FILE = "signed-locks"
@@ -48,9 +48,8 @@ class SignedLocks:
         if not self.path.exists():
             return []
         try:
-            lines = self.path.read_text("ascii").splitlines()
-            locks = [_decode(line) for line in lines]
-        except (ValueError, SerializationError):
+            locks = [SignedLock(*pair) for pair in signed_lines.decode(self.path.read_bytes())]
+        except DecodeError:
             locks = []
         if not locks:
             raise DecodeError(
@@ -60,19 +59,11 @@ class SignedLocks:
 
     def add(self, lock: SignedLock) -> None:
         """Record a lock durably; it must not be broadcast before."""
-        lines = [_encode(each) for each in (*self.load(), lock)]
-        write_atomic(self.path, "".join(lines).encode("ascii"))
+        locks = (*self.load(), lock)
+        pairs = ((each.timeout_height, each.transaction) for each in locks)
+        write_atomic(self.path, signed_lines.encode(pairs))
 
     def forget(self) -> None:
         """Remove the record, once none of its transactions can be mined any more."""
         self.path.unlink()
         sync_directory(self.path.parent)
-
-
-def _encode(lock: SignedLock) -> str:
-    return f"{lock.timeout_height} {lock.transaction.serialize().hex()}\n"
-
-
-def _decode(line: str) -> SignedLock:
-    height, transaction = line.split(" ")
-    return SignedLock(int(height), CTransaction.deserialize(bytes.fromhex(transaction)))
