@@ -52,6 +52,8 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 
 $(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("zkcmp needs Python \
+	3.11 or later, and $(PYTHON) is %d.%d; name another: make demo PYTHON=python3.12" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: pyproject.toml | $(BIN)/python
