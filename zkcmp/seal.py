@@ -108,7 +108,7 @@ def unpack(blocks: Sequence[int], architecture: Architecture) -> Network:
         mask = (1 << run.bits) - 1
         for block in range(run.n_blocks):
             value = blocks[run.first_block + block]
-            if value < 0 or value >> (run.bits * run.count(block)):
+            if value >> (run.bits * run.count(block)):  # not 0 for a negative value, either
                 raise VerificationError(
                     f"block {run.first_block + block} ({spec.name})",
                     f"{run.count(block)} weights of {run.bits} bits and nothing above them",

@@ -5,9 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from zkcmp.bn254.fr import FrVector
+from zkcmp.commitments.hyrax import Hyrax
 from zkcmp.errors import DecodeError, VerificationError
+from zkcmp.libra import mimc7, sha256
 from zkcmp.libra.channel import ProverChannel, VerifierChannel
-from zkcmp.libra.statement import Statement
+from zkcmp.libra.prove import prove_unchecked, verify
+from zkcmp.libra.statement import Secret, Statement
+from zkcmp.mimc7 import ROUNDS
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.layers import Dense, Flatten, Square
@@ -18,6 +23,7 @@ from zkcmp.transcript import Transcript
 ARCHITECTURE = Architecture((1, 1, 2), 4, (Flatten(), Dense(2, 2, 4, 8)))
 NETWORK = Network(ARCHITECTURE, [np.eye(2, dtype=np.int64), np.zeros(2, np.int64)])
 PREIMAGE = bytes(range(1, 33))
+SCHEME = Hyrax(6)
 SEALED = encrypt(NETWORK, PREIMAGE)
 IMAGES = np.array([[[[3, 1]]], [[[0, 2]]], [[[5, 4]]]])
 LABELS = np.array([0, 1, 0])
@@ -112,3 +118,50 @@ def test_both_sides_hold_the_same_conversation() -> None:
         ]
         assert sizes[0] == sizes[1]
         assert verifier.challenge(b"last") == prover.challenge(b"last")
+
+
+class TestEachRelationAlone:
+    """All of the statement but one relation is true: that one is what refuses the proof."""
+
+    def refused(self, statement: Statement, secret: Secret) -> None:
+        with pytest.raises(VerificationError):
+            verify(statement, SCHEME, prove_unchecked(statement, secret, SCHEME))
+
+    @pytest.mark.parametrize("honest", [STATEMENT, SEAL_ONLY], ids=["images", "seal"])
+    def test_honest(self, honest: Statement) -> None:
+        secret = honest.secret(NETWORK, PREIMAGE)
+        verify(honest, SCHEME, prove_unchecked(honest, secret, SCHEME))
+
+    def test_the_key_of_the_cipher_is_the_hashed_one(self) -> None:
+        """The buyer would pay for a key that opens nothing."""
+        other = bytes([9]) + PREIMAGE[1:]
+        statement = replace(SEAL_ONLY, ciphertext=encrypt(NETWORK, other).ciphertext)
+        secret = statement.assign(NETWORK, other)
+        self.refused(statement, with_blocks(secret, sha256.BITS, sha256.bits(PREIMAGE)))
+
+    def test_the_key_is_hashed_at_all(self) -> None:
+        statement = replace(SEAL_ONLY, commitment=bytes(32))
+        self.refused(statement, statement.assign(NETWORK, PREIMAGE))
+
+    def test_the_keystream_is_mimc7(self) -> None:
+        """Last states that are ciphertext − weights − k, whatever that is."""
+        changed = FrVector.from_words(SEALED.ciphertext) + FrVector.from_ints([5, 7])
+        statement = replace(SEAL_ONLY, ciphertext=changed.to_words())
+        secret = statement.assign(NETWORK, PREIMAGE)
+        states = secret.blocks[mimc7.STATES].to_ints()
+        width = len(states) >> mimc7.ROUND_VARS
+        for block, difference in enumerate((5, 7)):
+            states[(ROUNDS - 1) * width + block] += difference
+        self.refused(statement, with_blocks(secret, mimc7.STATES, FrVector.from_ints(states)))
+
+    def test_the_weights_are_the_sealed_ones(self) -> None:
+        other = Network(ARCHITECTURE, [1 - np.eye(2, dtype=np.int64), np.zeros(2, np.int64)])
+        self.refused(SEAL_ONLY, SEAL_ONLY.assign(other, PREIMAGE))
+
+    def test_the_images_are_classified(self) -> None:
+        statement = replace(STATEMENT, testset=TestSet(IMAGES, 1 - LABELS))
+        self.refused(statement, statement.assign(NETWORK, PREIMAGE, np.ones(3, np.int64)))
+
+
+def with_blocks(secret: Secret, name: str, values: FrVector) -> Secret:
+    return replace(secret, blocks={**secret.blocks, name: values})

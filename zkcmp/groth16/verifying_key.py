@@ -23,12 +23,12 @@ from functools import cached_property
 import numpy as np
 
 from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fr import below_modulus
+from zkcmp.bn254.fr import below_modulus, ints_to_words
 from zkcmp.bn254.params import FQ_MODULUS
 from zkcmp.bn254.point_arrays import is_infinity
 from zkcmp.errors import DecodeError
 
-_FQ_WORDS = np.array([(FQ_MODULUS >> (64 * k)) & (2**64 - 1) for k in range(4)], np.uint64)
+_FQ_WORDS = ints_to_words([FQ_MODULUS])[0]
 _ADVICE = "the key is damaged or forged, refuse it"
 _CHUNK = 1 << 16
 
