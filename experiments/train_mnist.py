@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from training import Model, check_accuracy, conv, dense, train
 
+from zkcmp.errors import ZkcmpError
 from zkcmp.model.architecture import Normalisation, canonical_decimal
 from zkcmp.model.data_files import load_mnist
 from zkcmp.model.float_network import FloatNetwork
@@ -44,7 +45,12 @@ def main() -> None:
     )
     options = parser.parse_args()
 
-    train_set, test_set = load_mnist("train", options.data), load_mnist("t10k", options.data)
+    if not options.output.absolute().parent.is_dir():
+        parser.error(f"there is no directory {options.output.parent} to write to; make it first")
+    try:
+        train_set, test_set = load_mnist("train", options.data), load_mnist("t10k", options.data)
+    except ZkcmpError as error:
+        parser.error(str(error))
     scale = canonical_decimal(round(1 / 255, 10))
     rng = np.random.default_rng(options.seed)
     first = conv(rng, (1, 5), 5, 2, (1, 1, 1, 1), 1.0)

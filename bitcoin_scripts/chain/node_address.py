@@ -50,9 +50,20 @@ class NodeAddress:
             except OSError as error:
                 raise SettlementError(
                     f"cannot read the cookie {self.cookie}: {error.strerror}; is the node running, "
-                    "and may you read its files?"
+                    f"and may you read its files?{_other_chain(self.cookie)}"
                 ) from None
         return "Basic " + base64.b64encode(login).decode("ascii")
+
+
+def _other_chain(cookie: Path) -> str:
+    """What to try where a node of another chain than the cookie's runs in that directory."""
+    for name, (port, folder) in _CHAINS.items():
+        if folder and (cookie.parent / folder / cookie.name).exists():
+            return (
+                f" A node on {name} runs there: say chain={name} in its bitcoin.conf, or give "
+                f"--node http://127.0.0.1:{port}"
+            )
+    return ""
 
 
 def from_url(url: str, cookie: Path | None = None) -> NodeAddress:

@@ -123,3 +123,18 @@ def test_configurations_that_cannot_be_read(tmp_path: Path):
     (tmp_path / "bitcoin.conf").write_text("chain=doge\n")
     with pytest.raises(SettlementError, match=r"no chain of that name"):
         from_conf(tmp_path)
+
+
+def test_a_directory_in_which_a_node_of_another_chain_runs(tmp_path: Path):
+    """`bitcoind -regtest` without a line in its bitcoin.conf."""
+    with pytest.raises(SettlementError, match=r"may you read its files\?$"):
+        from_conf(tmp_path).authorization()
+    (tmp_path / "regtest").mkdir()
+    (tmp_path / "regtest" / ".cookie").write_text("__cookie__:x")
+    with pytest.raises(SettlementError, match="A node on regtest runs there") as refused:
+        from_conf(tmp_path).authorization()
+    assert "chain=regtest in its bitcoin.conf" in str(refused.value)
+    assert "--node http://127.0.0.1:18443" in str(refused.value)
+    assert "__cookie__" not in str(refused.value)
+    (tmp_path / "bitcoin.conf").write_text("chain=regtest\n")
+    assert from_conf(tmp_path).authorization().startswith("Basic ")

@@ -26,7 +26,8 @@ from zkcmp.model.network import Network
 class Terms:
     """What the seller asks for; blocks and satoshi. `expires_in_s` counts from now.
 
-    On `main`, the seller has to know that the software is unaudited.
+    On `main`, the seller has to know that the software is unaudited. Raises DealError for what is
+    no whole number.
     """
 
     price_sat: int
@@ -36,6 +37,12 @@ class Terms:
     confirmations: int | None = None
     expires_in_s: int = 7 * 24 * 3600
     accept_unaudited_on_mainnet: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("price_sat", "timeout_blocks", "min_blocks_left", "expires_in_s"):
+            value = getattr(self, name)
+            if not isinstance(value, int):
+                raise DealError(f"{name} must be a whole number, not {value!r}")
 
     @property
     def depth(self) -> int:
