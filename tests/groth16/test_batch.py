@@ -77,3 +77,13 @@ def test_forms_are_checked(batch: tuple[VerifyingKey, list[Statement]]) -> None:
     ):
         with pytest.raises(VerificationError, match=message):
             verify_batch(key, [statements[0], changed])
+
+
+def test_an_equation_that_fails_alone(
+    batch: tuple[VerifyingKey, list[Statement]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of the machine, say: nothing is accepted that was not shown."""
+    key, statements = batch
+    monkeypatch.setattr("zkcmp.groth16.batch.pairing_product_is_one", lambda _: False)
+    with pytest.raises(VerificationError, match=r"^batch: expected its equation to hold"):
+        verify_batch(key, statements[:2])

@@ -5,19 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.fr import FrVector, ints_to_words, words_to_ints
+from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.commitments.hyrax import Hyrax
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.libra import mimc7, sha256
 from zkcmp.libra.channel import ProverChannel, VerifierChannel
 from zkcmp.libra.prove import prove_unchecked, verify
+from zkcmp.libra.sealed_tensor import SealedTensor
 from zkcmp.libra.statement import Secret, Statement
 from zkcmp.mimc7 import ROUNDS
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.layers import Dense, Flatten, Square
 from zkcmp.model.network import Network
-from zkcmp.seal import encrypt
+from zkcmp.seal import encrypt, pack_layout
 from zkcmp.transcript import Transcript
 
 ARCHITECTURE = Architecture((1, 1, 2), 4, (Flatten(), Dense(2, 2, 4, 8)))
@@ -127,10 +129,14 @@ class TestEachRelationAlone:
         with pytest.raises(VerificationError):
             verify(statement, SCHEME, prove_unchecked(statement, secret, SCHEME))
 
-    @pytest.mark.parametrize("honest", [STATEMENT, SEAL_ONLY], ids=["images", "seal"])
-    def test_honest(self, honest: Statement) -> None:
-        secret = honest.secret(NETWORK, PREIMAGE)
-        verify(honest, SCHEME, prove_unchecked(honest, secret, SCHEME))
+    def test_honest(self) -> None:
+        for statement, network in (
+            (STATEMENT, NETWORK),
+            (SEAL_ONLY, NETWORK),
+            (PADDED_SEAL, PADDED_NETWORK),
+        ):
+            secret = statement.secret(network, PREIMAGE)
+            verify(statement, SCHEME, prove_unchecked(statement, secret, SCHEME))
 
     def test_the_key_of_the_cipher_is_the_hashed_one(self) -> None:
         """The buyer would pay for a key that opens nothing."""
@@ -161,6 +167,44 @@ class TestEachRelationAlone:
     def test_the_images_are_classified(self) -> None:
         statement = replace(STATEMENT, testset=TestSet(IMAGES, 1 - LABELS))
         self.refused(statement, statement.assign(NETWORK, PREIMAGE, np.ones(3, np.int64)))
+
+    @pytest.mark.parametrize(("name", "bits"), [("weight", 4), ("bias", 12)])
+    def test_every_weight_has_its_width(self, name: str, bits: int) -> None:
+        """A weight 5·2^b too large, in the seal too: it is looked up, or not what its limbs say."""
+        (place,) = (k for k, t in enumerate(PADDED.tensors()) if t.bits == bits)
+        statement = replace(PADDED_SEAL, ciphertext=PADDED_SEAL.ciphertext.copy())
+        run = pack_layout(PADDED)[place]
+        blocks = words_to_ints(statement.ciphertext)
+        blocks[run.first_block] = (blocks[run.first_block] + (5 << bits)) % FR_MODULUS
+        statement = replace(statement, ciphertext=ints_to_words(blocks))
+        secret = statement.assign(PADDED_NETWORK, PREIMAGE)
+        tensor = statement.ranges.tensors[place]
+        assert (name in tensor.name, statement.ranges.table_bits) == (True, 8)
+        values = secret.blocks[tensor.name].to_ints()
+        values[tensor.places()[0]] += 5 << bits
+        self.refused(statement, with_blocks(secret, tensor.name, FrVector.from_ints(values)))
+
+    @pytest.mark.parametrize("place", [0, 1])
+    def test_there_are_no_more_weights(self, monkeypatch: pytest.MonkeyPatch, place: int) -> None:
+        """A value in the padding of a tensor, in its width, with its limbs, and looked up."""
+        honest = SealedTensor.block
+
+        def forged(tensor: SealedTensor, values: np.ndarray) -> np.ndarray:
+            out = honest(tensor, values)
+            if tensor.name == PADDED_SEAL.ranges.tensors[place].name:
+                (outside, *_) = set(range(len(out))) - set(tensor.places().tolist())
+                out[outside] = 1
+            return out
+
+        monkeypatch.setattr(SealedTensor, "block", forged)
+        self.refused(PADDED_SEAL, PADDED_SEAL.assign(PADDED_NETWORK, PREIMAGE))
+
+
+PADDED = Architecture((1, 1, 3), 4, (Flatten(), Dense(3, 3, 4, 12)))
+PADDED_NETWORK = Network(PADDED, [np.eye(3, dtype=np.int64), np.array([7, -7, 700])])
+PADDED_SEAL = replace(
+    SEAL_ONLY, architecture=PADDED, ciphertext=encrypt(PADDED_NETWORK, PREIMAGE).ciphertext
+)
 
 
 def with_blocks(secret: Secret, name: str, values: FrVector) -> Secret:
