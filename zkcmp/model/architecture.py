@@ -18,6 +18,7 @@ from math import prod
 from typing import Any
 
 from zkcmp.errors import DecodeError, ZkcmpError
+from zkcmp.json_nesting import nests_too_deeply
 from zkcmp.model.layers import (
     LAYER_KINDS,
     MAX_INPUT_BITS,
@@ -40,7 +41,6 @@ FORMAT = "zkcmp-architecture-2"
 MAX_BYTES = 1 << 16
 MAX_LAYERS = 64
 MAX_NORMALISED_CHANNELS = 64
-MAX_NESTING = 8  # the JSON parser recurses, and py_ecc lifts Python's guard against a deep stack
 MAX_SQUARES = 8  # every square doubles the bits; far below this the field is full
 _DECIMAL = re.compile(r"(?=.{1,40}\Z)-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?")
 
@@ -242,7 +242,7 @@ class Architecture:
         """Read canonical JSON; raises DecodeError for anything else."""
         if len(data) > MAX_BYTES:
             raise DecodeError(f"architecture is longer than {MAX_BYTES} bytes")
-        if _nesting(data) > MAX_NESTING:
+        if nests_too_deeply(data):
             raise DecodeError("architecture: nested too deeply")
         try:
             tree = json.loads(data.decode("ascii"), parse_float=_no_float, parse_constant=_no_float)
@@ -273,18 +273,6 @@ class Architecture:
     def digest(self) -> bytes:
         """SHA-256 of the canonical bytes."""
         return sha256(self.to_bytes()).digest()
-
-
-def _nesting(data: bytes) -> int:
-    """How deep the brackets of a JSON text go, those inside its strings counted too."""
-    depth = deepest = 0
-    for byte in data:
-        if byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
-    return deepest
 
 
 def _no_float(text: str) -> float:

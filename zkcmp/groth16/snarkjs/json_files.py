@@ -19,12 +19,12 @@ from zkcmp.errors import DecodeError
 from zkcmp.groth16.proof import Proof
 from zkcmp.groth16.snarkjs.rounds import require_one_round
 from zkcmp.groth16.verifying_key import VerifyingKey, check_points
+from zkcmp.json_nesting import nests_too_deeply
 
 NO_CIRCUIT = bytes(32)
 """The circuit digest of a key that names none."""
 
 MAX_BYTES = 1 << 30
-MAX_NESTING = 8  # the JSON parser recurses, and py_ecc lifts Python's guard against a deep stack
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,77}", re.ASCII)
 _PROTOCOL = {"protocol": "groth16", "curve": "bn128"}
@@ -92,9 +92,7 @@ def _load(path: Path | str) -> Any:
         raise DecodeError(f"cannot read {path}: {error.strerror}") from error
     if len(data) > MAX_BYTES:
         raise DecodeError(f"{path} is larger than {MAX_BYTES} bytes; refuse it")
-    codes = np.frombuffer(data, np.uint8) & 0xDF  # [ and {, ] and } differ in one bit
-    depth = np.cumsum((codes == ord("[")).astype(np.int32) - (codes == ord("]")))
-    if len(data) and int(depth.max()) > MAX_NESTING:
+    if nests_too_deeply(data):
         raise DecodeError(f"{path} is nested too deeply; refuse it")
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=_unique)
