@@ -51,6 +51,22 @@ def test_help_is_found_by_every_name(asked: str, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(
+    "group", ["", "seller", "buyer", "chain", "model", "setup", "groth16", "groth16 export"]
+)
+def test_lists_of_commands_are_not_cut_off(
+    group: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert run(group.split()) == 0
+    listed = capsys.readouterr().out.partition("Commands:")[2]
+    assert listed.strip()
+    assert "..." not in listed
+    assert all(len(line) <= 60 for line in listed.splitlines())
+    if not group:
+        assert listed.split()[0] == "demo"
+
+
+@pytest.mark.parametrize(
     ("typed", "broken", "kept"),
     [
         ("seller status", "zkcmp.cli.seller.opened", "`zkcmp seller status` shows it"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zkcmp.cli.console import progress_bars, say
+from zkcmp.cli.listing import Listing
 from zkcmp.cli.options import BUYER_HOME, BuyerHome, DealFolder
 from zkcmp.cli.party import opened
 
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
     from zkcmp.groth16.keys import VerifyingKey
 
 app = typer.Typer(
+    cls=Listing,
     help="Groth16 over BN254 with the files of circom and snarkjs. Where snarkjs has a command of "
-    "the same name, the arguments come in the same order."
+    "the same name, the arguments come in the same order.",
 )
-export = typer.Typer(help="Write keys and proofs of ours in snarkjs's formats.")
-import_ = typer.Typer(help="Take snarkjs's keys in as ours.")
+export = typer.Typer(cls=Listing, help="Write keys and proofs of ours in snarkjs's formats.")
+import_ = typer.Typer(cls=Listing, help="Take snarkjs's keys in as ours.")
 app.add_typer(export, name="export")
 app.add_typer(import_, name="import")
 

@@ -7,6 +7,7 @@ import typer
 
 from zkcmp.cli.console import progress_bars, say
 from zkcmp.cli.estimate import InputBits
+from zkcmp.cli.listing import Listing
 from zkcmp.cli.model_options import (
     AsJson,
     Data,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from zkcmp.model.report import QuantisationReport
 
 
-app = typer.Typer(help="Look at a network, quantise it, measure it.")
+app = typer.Typer(cls=Listing, help="Look at a network, quantise it, measure it.")
 
 
 @app.command()

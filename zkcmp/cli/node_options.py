@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from zkcmp.cli.listing import Listing
+
 if TYPE_CHECKING:
     from bitcoin_scripts.chain.rpc import RpcChain
 
@@ -98,6 +100,9 @@ def chosen_node() -> NodeChoice | None:
 
 class ChainTyper(typer.Typer):
     """A Typer whose commands with a `chain_dir` take the options of a node as well."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(cls=Listing, **settings)
 
     def command(self, *arguments: Any, **settings: Any) -> Callable[[F], F]:
         """As Typer's."""

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zkcmp.cli.console import progress_bars, say
+from zkcmp.cli.listing import Listing
 
 if TYPE_CHECKING:
     from zkcmp.groth16.snarkjs import Ptau
     from zkcmp.r1cs import R1CS
 
 app = typer.Typer(
+    cls=Listing,
     help="Make a key together: sound if one contributor forgets its secrets. Hand the directory "
-    "from one to the next; phase 1 (powers) and phase 2 (key) both need contributions."
+    "from one to the next; phase 1 (powers) and phase 2 (key) both need contributions.",
 )
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The ceremony.")]
