@@ -1,5 +1,7 @@
 """Hyrax: every damaged message and every false opening is refused, and says where."""
 
+import hashlib
+
 import pytest
 from fixed_challenges import FixedChallenges, RecordedChallenges
 from hyrax_case import Case, elements, evaluate
@@ -113,6 +115,37 @@ def test_commitments_are_decoded_strictly() -> None:
     other = HyraxCommitment.from_bytes(bytes([*data[:2], 2]) + data[3:])
     with pytest.raises(VerificationError, match="Hyrax commitment"):
         case.verify(case.open(), other.to_bytes())
+
+
+def test_what_is_wrong_with_a_header_is_said() -> None:
+    """Sizes are bounded before anything is computed from them."""
+    for header, said in (
+        ([5, 3], "no header"),
+        ([5, 3, 3], "need"),
+        ([40, 13, MAX_TAIL], "need"),
+        ([41, 13, 3], "sizes out of range"),
+        ([5, 2, 3], "sizes out of range"),
+        ([5, 14, 3], "sizes out of range"),
+        ([5, 3, MAX_TAIL + 1], "sizes out of range"),
+    ):
+        with pytest.raises(DecodeError, match=said):
+            HyraxCommitment.from_bytes(bytes(header))
+
+
+@pytest.mark.parametrize("column_bits", [3, 13])
+def test_the_digest_names_everything_that_verifying_depends_on(column_bits: int) -> None:
+    """Name, domains of the generators, each with its length, and sizes."""
+    names = ("zkcmp hyrax 1", "zkcmp/hyrax/value", "zkcmp/hyrax/columns", "zkcmp/hyrax/tail")
+    framed = b"".join(bytes([len(name)]) + name.encode() for name in names)
+    expected = hashlib.sha256(framed + bytes([column_bits, MAX_TAIL])).digest()
+    assert Hyrax(column_bits).digest == expected
+
+
+@pytest.mark.parametrize(("n_vars", "tail"), [(0, 0), (2, 1), (3, 3), (4, 0), (7, 5)])
+def test_the_size_that_is_told_beforehand_is_the_size(n_vars: int, tail: int) -> None:
+    case = Case(n_vars, 3, tail)
+    assert case.scheme.commitment_bytes(n_vars, tail) == len(case.commitment.to_bytes())
+    assert case.scheme.proof_bytes(n_vars, tail) == len(case.open())
 
 
 def test_schemes_of_other_sizes_refuse_each_other() -> None:

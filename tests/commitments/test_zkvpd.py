@@ -155,6 +155,15 @@ def test_commitments_are_decoded_strictly() -> None:
     ):
         with pytest.raises(DecodeError, match="zkvpd commitment"):
             ZkvpdCommitment.from_bytes(bad)
+    largest = ZkvpdCommitment.from_bytes(bytes([MAX_VARS, MAX_TAIL]) + data[2:])
+    assert (largest.n_vars, largest.tail_length) == (MAX_VARS, MAX_TAIL)
+
+
+@pytest.mark.parametrize(("n_vars", "tail"), [(0, 0), (2, 1), (4, 7)])
+def test_the_size_that_is_told_beforehand_is_the_size(n_vars: int, tail: int) -> None:
+    case = Case(n_vars, tail)
+    assert case.scheme.commitment_bytes(n_vars, tail) == len(case.commitment.to_bytes())
+    assert case.scheme.proof_bytes(n_vars, tail) == len(case.open())
 
 
 def test_sizes_beyond_the_parameters_are_refused() -> None:

@@ -1,5 +1,6 @@
 """The limits of every message: the largest that is read, the next, and what is said of that."""
 
+import os
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -101,6 +102,7 @@ def test_the_largest_body_and_header(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for header, body in ((b"{}", bytes(11)), (bytes(2**14 + 1), b"")):
         with pytest.raises(DecodeError, match="too long to send"):
             write(header, body)
+    write(bytes(2**14), bytes(10))
     write(b"{}", bytes(10))
     assert envelope.read(tmp_path / "m", Kind.OFFER, {}).body_length == 10
     monkeypatch.setitem(envelope.MAX_BODY_BYTES, Kind.OFFER, 9)
@@ -112,6 +114,15 @@ def test_the_largest_body_and_header(tmp_path: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(envelope, "MAX_HEADER_BYTES", 1 << 14)
         with pytest.raises(DecodeError, match=said):
             envelope.read(tmp_path / "m", Kind.OFFER, {})
+
+
+def test_a_message_is_on_disk_before_its_digest_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(envelope.os, "fsync", lambda fd: synced.append(os.fstat(fd).st_size))
+    envelope.write(tmp_path / "m", Kind.OFFER, Identity.generate(), b"{}", [b"body"], 4)
+    assert synced == [(tmp_path / "m").stat().st_size]
 
 
 @pytest.mark.parametrize("body", [[b"123"], [b"12345"], [b"12", b"3"], []])
