@@ -121,4 +121,4 @@ def _pushed_number(push: bytes) -> int:
     """The positive number that an opcode or a push of up to four bytes leaves on the stack."""
     if push and 0x51 <= push[0] <= 0x60:
         return push[0] - 0x50
-    return int.from_bytes(push[1 : 1 + push[0]], "little") if push and push[0] <= 4 else 0
+    return int.from_bytes(push[1 : 1 + push[0]], "little") if push else 0

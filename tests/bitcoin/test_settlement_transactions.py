@@ -21,12 +21,12 @@ from bitcoin_sale import (
 from bitcoin_scripts import fees
 from bitcoin_scripts.chain import Outpoint, txid_of
 from bitcoin_scripts.chain.consensus import verify_input
-from bitcoin_scripts.claim import build_claim
+from bitcoin_scripts.claim import build_claim, claim_vsize
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.funding import build_lock, lock_outpoint
 from bitcoin_scripts.keys import p2wpkh_script, public_key
 from bitcoin_scripts.preimage import extract_preimage, is_refund
-from bitcoin_scripts.refund import build_refund
+from bitcoin_scripts.refund import build_refund, refund_vsize
 
 FUNDING = Outpoint("11" * 32, 0, 50_000)
 COIN = Outpoint("22" * 32, 1, 2_000_000)
@@ -70,6 +70,16 @@ def test_the_fee_is_the_rate_times_the_size(rate: int):
     ]:
         fee = spent - sum(o.nValue for o in tx.vout)
         assert 0 <= fee - rate * fees.vsize(tx) <= rate
+
+
+@pytest.mark.parametrize("rate", [1, 5, 40])
+def test_sizes_are_known_beforehand(rate: int):
+    """A signature may be a byte or two shorter than was reckoned with, and never longer."""
+    for size, tx in (
+        (claim_vsize(terms(), SELLER_SCRIPT), claim(rate)),
+        (refund_vsize(terms(), BUYER_SCRIPT), refund(rate)),
+    ):
+        assert fees.vsize(tx) <= size <= fees.vsize(tx) + 1
 
 
 def test_vsize_is_that_of_bip_141():
