@@ -151,6 +151,25 @@ def test_a_draft_that_another_wallet_sent_is_found_by_a_directory_from_before_it
     assert locks_on_chain(deal) == 1
 
 
+def test_a_signed_draft_that_was_sent_is_known_by_its_coins(sale: Callable[[str], Sale]) -> None:
+    """The directory is from before any draft, and is given what the other wallet signed."""
+    deal = sale("verified")
+    earn(deal)
+    shutil.copytree(deal.root / "buyer", deal.root / "old")
+    psbt = drafted(deal, "first.psbt")
+    back = deal.root / "signed.psbt"
+    back.write_bytes(sign_psbt(psbt))
+    put_back(deal)
+    unsent = deal.run("buyer", "lock", "--psbt-in", str(back))
+    assert unsent.refused
+    assert "nothing was drafted for this deal" in unsent.err
+    with chain_of(deal) as chain:
+        chain.broadcast(final(psbt))
+        chain.mine(1, b"\x51")
+    found = deal.run("buyer", "lock", "--psbt-in", str(back))
+    assert f"locked     100000 sat in {txid_of(final(psbt))}" in found.out
+
+
 def test_an_external_payment_is_not_asked_for_beside_a_forgotten_lock(
     sale: Callable[[str], Sale],
 ) -> None:

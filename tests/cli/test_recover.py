@@ -12,9 +12,10 @@ from settling import chain_of, fee_sat, lock_place
 from bitcoin_scripts import fees
 from bitcoin_scripts.chain.kernel import KernelChain
 from zkcmp.cli.main import run
-from zkcmp.exchange import rescue, rescue_file
+from zkcmp.exchange import messages, rescue, rescue_file
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.deal import SellerState, load_state, save_state
+from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.keyring import Keyring
 from zkcmp.exchange.seller import Seller
 from zkcmp.model.onnx import read_onnx
@@ -223,6 +224,56 @@ def test_old_file_of_the_buyer_from_before_a_second_lock(sale: Callable[[str], S
     assert "found      the lock" in result.out
     mine(deal, BLOCKS)
     assert "refunded" in recover_bought(deal, file).out
+
+
+@pytest.mark.parametrize("announces_another", [False, True])
+def test_seller_whose_lock_and_claim_every_node_forgot(
+    sale: Callable[[str], Sale], announces_another: bool
+) -> None:
+    """The buyer has the key and sends nothing; the file is of the moment before the claim."""
+    deal = sale("locked")
+    lock = lock_place(deal).txid
+    assert deal.run("seller", "redeem").code == 0
+    file = kept(deal, "seller")
+    copy = deal.root / "kept.rescue"
+    shutil.copyfile(file, copy)
+    assert deal.open().code == 0
+    mine(deal, 1)
+    lose(deal, "seller")
+    with chain_of(deal) as chain:
+        chain.reorganise(2, [lock])
+        assert chain.get_transaction(lock) is None
+    if announces_another:
+        lock_message = deal.message("lock")
+        lock_message.write_bytes(lock_of_another_transaction(deal))
+    waiting = recover(deal, copy, "--deal", str(deal.deal))
+    assert "has 0 of 1 confirmations" in waiting.err
+    mine(deal, 1)
+    assert recover(deal, copy, "--deal", str(deal.deal)).code == 0
+    mine(deal, 1)
+    assert "1 confirmations" in recover(deal, copy).out
+
+
+def lock_of_another_transaction(sale: Sale) -> bytes:
+    """The buyer's lock message with the id of a transaction that does not exist."""
+    with Buyer.opened(sale.root / "buyer") as buyer:
+        deal = buyer.need(sale.deal)
+        offer, answers = deal.offer(), bytes.fromhex(deal.state.delivery)
+        told = messages.read_lock(
+            deal.own(Kind.LOCK), offer.deal, buyer.identity.public_key, answers
+        )
+        path = sale.root / "another.zkcmp"
+        fields = {
+            "deal": offer.deal,
+            "answers": answers,
+            "redeem_script": told.redeem_script,
+            "txid": b"\x07" * 32,
+            "vout": told.vout,
+            "amount_sat": told.amount_sat,
+            "timeout_height": told.timeout_height,
+        }
+        messages.write_lock(path, buyer.identity, fields)
+    return path.read_bytes()
 
 
 @pytest.mark.parametrize("party", PARTIES)

@@ -100,11 +100,11 @@ def from_node(
         psbt = b64decode(chain.fund_psbt(script, offer.price_sat, fee_sat_per_vb, again).psbt)
         try:
             draft = _checked(psbt, htlc, offer, chain, fee_sat_per_vb)
-            coin = _coins(psbt)[0]
+            coin = coins_in(psbt)[0]
             place = f"{htlc.timeout_height} {coin.txid}:{coin.vout}"
             chain.note(script, f"zkcmp lock {deal.directory.name} {place}")
         except SettlementError:
-            chain.release(_coins(psbt))
+            chain.release(coins_in(psbt))
             raise
         return draft
 
@@ -219,7 +219,8 @@ def _keep(deal: Deal[BuyerState], begun: Begun, draft: Draft, data: bytes) -> Si
     return signed
 
 
-def _coins(psbt: bytes) -> list[Outpoint]:
+def coins_in(psbt: bytes) -> list[Outpoint]:
+    """What the transaction in a PSBT, or by itself, spends; nothing where there is none."""
     try:
         inputs = transaction_in(psbt).vin
     except SettlementError:

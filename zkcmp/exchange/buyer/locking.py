@@ -107,7 +107,11 @@ def lock_signed(
     buyer: Party[BuyerState], deal: Deal[BuyerState], chain: Chain, data: bytes
 ) -> Locked:
     """Send the drafted transaction that `data` holds signed, unless the chain has a lock."""
-    offer, found = _begin(buyer, deal, chain, Way.DRAFT)
+
+    def trail() -> Trail:
+        return Trail(coins=tuple(funding_draft.coins_in(data)))
+
+    offer, found = _begin(buyer, deal, chain, Way.DRAFT, trail=trail)
     if found is not None:
         return found
     return _send(buyer, deal, chain, funding_draft.take_signed(deal, offer, chain, data))

@@ -9,6 +9,7 @@ Two states, and the chain tells them apart when our own record does not:
   reorganisation undid that: the buyer, who has the key, would not.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from bitcoin.core import CTransaction, b2lx
 
 from bitcoin_scripts.chain import Chain, Outpoint, txid_of
 from bitcoin_scripts.claim import build_claim, claim_vsize
+from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.fee_rates import FeeChoice, claim_target
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.preimage import extract_preimage
@@ -72,6 +74,8 @@ def redeem(
     request = bound_buyer(deal, offer)
     case = _own_case(deal, offer, request)
     found = case and chain.find_spend(case.outpoint, _since(case, chain))
+    if case is not None and found is None:
+        _bring_back_lock(deal, case, chain)
     if case is None or (found is None and not _may_be_out(deal, case, chain)):
         _take_lock(deal, offer, request)
         case = _own_case(deal, offer, request)
@@ -128,6 +132,20 @@ def _may_be_out(deal: Deal[SellerState], case: _Case, chain: Chain) -> bool:
         return True
     signed = SignedSpends(deal, CLAIMS_FILE, case.outpoint).load()
     return bool(signed) and chain.get_transaction(case.outpoint.txid) is not None
+
+
+def _bring_back_lock(deal: Deal[SellerState], case: _Case, chain: Chain) -> None:
+    """Send the lock again that a claim was signed for and that the chain has lost, if it takes it.
+
+    A recovered directory, or one whose command died, cannot tell whether that claim was ever out.
+    If it was, the buyer has the key and will not send the lock. It reveals nothing: the buyer made
+    it, for all to see. After the timeout it would only be refunded.
+    """
+    is_lost = chain.get_transaction(case.outpoint.txid) is None
+    signed = SignedSpends(deal, CLAIMS_FILE, case.outpoint).load()
+    if is_lost and signed and _has_lock(deal, case) and chain.height() < case.htlc.timeout_height:
+        with contextlib.suppress(SettlementError):  # its coins went elsewhere; that is told below
+            chain.broadcast(deal.load_transaction(_LOCK_FILE))
 
 
 def _since(case: _Case, chain: Chain) -> int:
