@@ -53,21 +53,17 @@ def derive_key(powers: Powers, r1cs: R1CS, path: Path, progress: Progress = sile
         raise ValueError(f"powers for a domain of {powers.domain_size}, the circuit needs {n}")
     one = FrVector.from_ints([1])
     table = FrVector.concat([r1cs.coefficient_vector, one])  # the last one is for consistency rows
-    a = _with_consistency_rows(r1cs, n)
+    a, b, c = _with_consistency_rows(r1cs, n), _rows(r1cs.b, n), _rows(r1cs.c, n)
+
+    def at_tau(matrix: SparseMatrix, lagrange: np.ndarray) -> np.ndarray:
+        return column_points(matrix, table, lagrange, r1cs.n_wires, progress)
+
     lagrange = _lagrange(powers.tau_g1[:n], progress)
-    a_points = column_points(a, table, lagrange, r1cs.n_wires, progress)
-    b_points = column_points(_rows(r1cs.b, n), table, lagrange, r1cs.n_wires, progress)
-    k_points = column_points(_rows(r1cs.c, n), table, lagrange, r1cs.n_wires, progress)
+    a_points, b_points, k_points = (at_tau(matrix, lagrange) for matrix in (a, b, c))
     del lagrange
-    for matrix, base in ((a, powers.beta_tau_g1), (_rows(r1cs.b, n), powers.alpha_tau_g1)):
-        part = column_points(matrix, table, _lagrange(base, progress), r1cs.n_wires, progress)
-        k_points = _add(k_points, part)
-    b_g2_points = column_points(
-        _rows(r1cs.b, n), table, _lagrange(powers.tau_g2, progress), r1cs.n_wires, progress
-    )
-    minus = multiples(powers.tau_g1[: n - 1], one.scale(-1).take(np.zeros(n - 1, np.int64)))
-    quotients = np.zeros((n, 2, 4), np.uint64)
-    quotients[bit_reversed(n)[: n - 1]] = sums(powers.tau_g1[n:], minus)
+    for matrix, base in ((a, powers.beta_tau_g1), (b, powers.alpha_tau_g1)):
+        k_points = _add(k_points, at_tau(matrix, _lagrange(base, progress)))
+    b_g2_points = at_tau(b, _lagrange(powers.tau_g2, progress))
     alpha, beta = powers.alpha_tau_g1[:1], powers.beta_tau_g1[:1]
     deltas = 2 if shape.n_challenges else 1
     one_g1, one_g2 = (np.repeat(g.generator(), deltas, axis=0) for g in (g1, g2))
@@ -95,7 +91,7 @@ def derive_key(powers: Powers, r1cs: R1CS, path: Path, progress: Progress = sile
         "b_g2_query": b_g2_points[b_wires],
         "l_wires": l_wires,
         "l_query": k_points[l_wires],
-        "h_query": quotients[: n - 1],
+        "h_query": _quotients(powers.tau_g1, n),
         "commitment_wires": commitment_wires,
         "commitment_query": k_points[commitment_wires],
         "tau_g1": powers.tau_g1[: n + 1],
@@ -163,6 +159,15 @@ def _write(path: Path, shape: Shape, content: dict[str, bytes | np.ndarray]) -> 
             data = content[name]
             writer.section(name, [data if isinstance(data, bytes) else data.tobytes()])
     return ProvingKey.open(path)
+
+
+def _quotients(tau_g1: np.ndarray, n: int) -> np.ndarray:
+    """[τ^i·(τ^n − 1)]₁ for i < n − 1, in the order of keys: i with its bits reversed."""
+    one = FrVector.from_ints([1])
+    minus = multiples(tau_g1[: n - 1], one.scale(-1).take(np.zeros(n - 1, np.int64)))
+    quotients = np.zeros((n, 2, 4), np.uint64)
+    quotients[bit_reversed(n)[: n - 1]] = sums(tau_g1[n:], minus)
+    return quotients[: n - 1]
 
 
 def _lagrange(powers: np.ndarray, progress: Progress) -> np.ndarray:
