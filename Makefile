@@ -4,6 +4,7 @@
 # make test-regtest  runs the tests against a real bitcoind, named by BITCOIND or obtained by apt
 # make test-faults   runs two hundred settlements in which commands die and nodes fail
 # make coverage  the default test tier, measured; fails where less than 90 % is run
+# make mutation  changes the verifiers' code in one place at a time; a test must notice each
 # make experiments        the paper's tables and figures, full size (DATA=directory of MNIST)
 # make experiments-quick  the same with a small network, to see that they run
 # make docs   the API reference, as HTML in build/reference
@@ -12,7 +13,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-snarkjs test-regtest test-faults coverage experiments experiments-quick docs check clean
+.PHONY: demo test test-snarkjs test-regtest test-faults coverage mutation experiments experiments-quick docs check clean
 
 demo: $(VENV)/.run
 	$(BIN)/zkcmp demo
@@ -25,6 +26,9 @@ test-snarkjs: $(VENV)/.dev
 
 test-faults: $(VENV)/.dev
 	$(BIN)/python -m pytest -s -n 0 -m faults tests/faults
+
+mutation: $(VENV)/.dev
+	$(BIN)/python tests/mutation/run.py
 
 test-regtest: $(VENV)/.dev
 	$(BIN)/python -m pytest -m regtest -rs tests/regtest

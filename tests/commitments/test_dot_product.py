@@ -120,6 +120,10 @@ def test_other_sizes_are_rejected() -> None:
     for more in (b"\0", bytes(32), proof):
         with pytest.raises(DecodeError, match="need"):
             case.verify(proof + more)
+    inner = proof[32:]
+    for wrong in (inner[:-1], inner + b"\0", b""):
+        with pytest.raises(DecodeError, match="inner-product proof: need"):
+            ip.reduce(Transcript(b"case"), case.n, wrong)
 
 
 def test_fields_of_another_proof_of_the_same_claim_are_rejected() -> None:
