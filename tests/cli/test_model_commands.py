@@ -153,7 +153,7 @@ def test_pixels_that_look_like_cut_fractions_are_cautioned(model: Run, tmp_path:
 def test_many_classes_show_the_worst_confusions_only(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from zkcmp.cli.model_tables import say_accuracy
+    from zkcmp.cli.model.tables import say_accuracy
     from zkcmp.model.report import QuantisationReport
 
     confusion = np.diag(np.full(30, 5))

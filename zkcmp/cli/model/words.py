@@ -24,7 +24,7 @@ def say_report(
     if as_json:
         say_json(result.to_json() | {"images": images, "costs": costs} | more)
         return
-    from zkcmp.cli.model_tables import say_accuracy, say_costs, say_tensors
+    from zkcmp.cli.model.tables import say_accuracy, say_costs, say_tensors
 
     say_accuracy(result)
     say_tensors(result)

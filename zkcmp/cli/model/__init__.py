@@ -8,7 +8,7 @@ import typer
 from zkcmp.cli.console import progress_bars, say
 from zkcmp.cli.estimate import InputBits
 from zkcmp.cli.listing import Listing
-from zkcmp.cli.model_options import (
+from zkcmp.cli.model.options import (
     AsJson,
     Data,
     DivideBy,
@@ -26,7 +26,7 @@ from zkcmp.cli.model_options import (
     quantized,
     read_network,
 )
-from zkcmp.cli.model_words import described, kind_of, say_caution, say_json, say_report
+from zkcmp.cli.model.words import described, kind_of, say_caution, say_json, say_report
 from zkcmp.cli.samples import Labels, TestSetName, load_samples
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def inspect(
     if as_json:
         say_json(described(network) | {"file": kind_of(float_network), "costs": costs})
         return
-    from zkcmp.cli.model_tables import say_costs, say_layers
+    from zkcmp.cli.model.tables import say_costs, say_layers
 
     architecture = network.architecture
     shape = "x".join(map(str, architecture.input_shape))
@@ -222,7 +222,7 @@ def _check_out(out: Path, overwrite: bool) -> None:
 
 
 def _check_figure(figure: Path | None, overwrite: bool) -> None:
-    from zkcmp.cli.model_figure import require_figures
+    from zkcmp.cli.model.figure import require_figures
 
     if figure is not None:
         require_figures(figure)
@@ -238,7 +238,7 @@ def _write(path: Path, data: bytes) -> None:
 def _draw(
     figure: Path | None, result: "QuantisationReport", costs: "list[Cost]", model: Path
 ) -> None:
-    from zkcmp.cli.model_figure import draw
+    from zkcmp.cli.model.figure import draw
 
     if figure is not None:
         _write(figure, draw(result, costs, model.stem))
