@@ -7,11 +7,11 @@ from clear_scheme import run
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
-from zkcmp.libra.circuit import Circuit, GateLayer, Gates
-from zkcmp.libra.circuit_bench import measure_circuit, random_circuit
-from zkcmp.libra.circuit_rounds import reduce_circuit
 from zkcmp.libra.claims import TensorClaim
 from zkcmp.libra.forms import Form
+from zkcmp.libra.layered.bench import measure_circuit, random_circuit
+from zkcmp.libra.layered.circuit import Circuit, GateLayer, Gates
+from zkcmp.libra.layered.rounds import reduce_circuit
 from zkcmp.libra.opening import EqWeights
 from zkcmp.libra.tables import evaluate
 

@@ -7,10 +7,10 @@ import numpy as np
 
 from zkcmp.bn254.fr import FrVector
 from zkcmp.libra.channel import Channel, ProverChannel, VerifierChannel
-from zkcmp.libra.circuit import Circuit, GateLayer, Gates
-from zkcmp.libra.circuit_rounds import reduce_circuit
 from zkcmp.libra.claims import TensorClaim
 from zkcmp.libra.forms import Form
+from zkcmp.libra.layered.circuit import Circuit, GateLayer, Gates
+from zkcmp.libra.layered.rounds import reduce_circuit
 from zkcmp.libra.tables import evaluate
 from zkcmp.transcript import Transcript
 

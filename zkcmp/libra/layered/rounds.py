@@ -27,9 +27,9 @@ import numpy as np
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.libra.channel import Channel
-from zkcmp.libra.circuit import Circuit, GateLayer
 from zkcmp.libra.claims import TensorClaim
 from zkcmp.libra.forms import combine
+from zkcmp.libra.layered.circuit import Circuit, GateLayer
 from zkcmp.libra.sumcheck import Phases, ProductProver, RoundProver, SumProver, sumcheck
 from zkcmp.libra.tables import Point, eq_table
 
