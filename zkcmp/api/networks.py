@@ -83,8 +83,10 @@ def save(network: Network, path: StrPath) -> None:
 
 
 def as_float_network(model: StrPath | FloatNetwork) -> FloatNetwork:
+    """A network that was read, or is in a file."""
     return model if isinstance(model, FloatNetwork) else read(model)
 
 
 def as_network(model: Model) -> Network:
+    """A network that was quantised, or is in a file."""
     return model if isinstance(model, Network) else quantize(model)

@@ -1,0 +1,1 @@
+"""The commands: options in, calls to `exchange`, words out."""

@@ -1,0 +1,1 @@
+"""Messages, private directories, and what seller and buyer do with them, step by step."""

@@ -29,6 +29,7 @@ class SpentSamples:
         self.path = path
 
     def load(self) -> dict[bytes, bytes]:
+        """The request that spent each sample, by digests. Raises DecodeError for a damaged file."""
         data = self.path.read_bytes() if self.path.exists() else b""
         if len(data) % _RECORD_BYTES:
             raise DecodeError(f"{self.path} is damaged; restore it before you request again")
@@ -80,4 +81,5 @@ class AnsweredRequests:
         return len(requests)
 
     def count(self, weights: bytes) -> int:
+        """How many requests about weights of this digest were answered."""
         return len(self.load().get(weights.hex(), []))

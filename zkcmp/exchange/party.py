@@ -204,6 +204,7 @@ class Party(Generic[State]):
         return bytes(p2wpkh_script(public_key(self.coin_secret)))
 
     def wallet_address(self, chain_name: str) -> str:
+        """Where this party's coins come from and go to, on that chain."""
         return bech32_address(self.wallet_script, chain_name)
 
     def deals(self) -> list[Deal[State]]:
@@ -211,6 +212,7 @@ class Party(Generic[State]):
         return self._load()[0]
 
     def damaged(self) -> list[Damaged]:
+        """What of the private directory cannot be read, and what follows."""
         return self._load()[1]
 
     def _load(self) -> tuple[list[Deal[State]], list[Damaged]]:

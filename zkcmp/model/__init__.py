@@ -1,0 +1,1 @@
+"""Networks: from ONNX to integers and back, static bounds, quantisation, test sets."""

@@ -46,6 +46,7 @@ class Terms:
 
     @property
     def depth(self) -> int:
+        """Confirmations of the lock before the key is revealed."""
         return self.confirmations or checks.default_confirmations(self.chain, self.price_sat)
 
 

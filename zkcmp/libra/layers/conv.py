@@ -45,6 +45,7 @@ from zkcmp.model.layers import Conv, Shape
 def reduce_conv(
     channel: Channel, layer: Conv, step: Step, claim: TensorClaim
 ) -> TensorClaim | None:
+    """A claim on the input from one on the output; None where the input is public."""
     parts = step.split(claim.point)
     image, out, *positions = parts
     product = claim.form - open_bias(channel, step, parts)

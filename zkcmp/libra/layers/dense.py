@@ -28,6 +28,7 @@ from zkcmp.model.layers import Dense
 def reduce_dense(
     channel: Channel, layer: Dense, step: Step, claim: TensorClaim
 ) -> TensorClaim | None:
+    """A claim on the input from one on the output; None where the input is public."""
     parts = step.split(claim.point)
     image, out = parts
     product = claim.form - open_bias(channel, step, parts)

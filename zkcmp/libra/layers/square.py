@@ -16,6 +16,7 @@ from zkcmp.model.layers import Square
 
 
 def reduce_square(channel: Channel, layer: Square, step: Step, claim: TensorClaim) -> TensorClaim:
+    """A claim on the input from one on the output."""
     prover = SquareProver(step.input, claim.point) if channel.is_prover else None
     n_vars = len(claim.point)
     point, squared = sumcheck(channel, step.label, claim.form, n_vars, 2, prover, claim.point)

@@ -25,6 +25,7 @@ from zkcmp.model.layers import SumPool
 def reduce_sum_pool(
     channel: Channel, layer: SumPool, step: Step, claim: TensorClaim
 ) -> TensorClaim:
+    """A claim on the input from one on the output."""
     image, maps, *positions = step.split(claim.point)
     windows = [
         Windows(size, kernel, stride, 0, n_positions)

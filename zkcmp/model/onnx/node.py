@@ -93,6 +93,7 @@ class Node:
 
 
 def finite_floats(array: np.ndarray) -> FloatArray:
+    """As doubles. Raises UnsupportedError for other types, infinities and NaN."""
     if array.dtype.kind != "f" or not np.isfinite(array).all():
         raise UnsupportedError("a weight is not a finite float")
     return array.astype(np.float64)
