@@ -143,7 +143,7 @@ class SampledRows:
         return len(self.kept)
 
     def allocate(self, system: ConstraintSystem, values: list[FrVector] | None) -> IntArray:
-        """Private wires for every run, with its values (kept_values.py makes them).
+        """Private wires for every run, with its values (values.py makes them).
 
         Returns (n, runs): what turns positions in `used` into wires of the system.
         """
