@@ -94,6 +94,7 @@ def demo(
         _sell(_stage(stack, folder, method), network, test_set)
     say()
     say("The buyer has the network, the seller has the coins, and neither had to trust the other.")
+    say("Next: docs/tutorial-seller.md and docs/tutorial-buyer.md, with a network of your own.")
     if keep is not None:
         say(f"Everything is in {folder}.")
 
