@@ -33,14 +33,14 @@ class LockPlan:
 def oldest(coins: Sequence[FoundOutput]) -> FoundOutput:
     """The mined coin that could be spent first; of several, that of the smallest id.
 
-    A coinbase counts from when it is mature: else it would come before coins that were spendable
-    when it was not.
+    A coinbase counts from the block at which it is mature, and no later: else it would come before
+    coins that were spendable when it was not, or after coins that were not when it was.
     """
     return min(coins, key=lambda c: (_spendable_from(c), c.txid, c.vout))
 
 
 def _spendable_from(coin: FoundOutput) -> int:
-    return (coin.height or 0) + (COINBASE_MATURITY if coin.coinbase else 0)
+    return (coin.height or 0) + (COINBASE_MATURITY - 1 if coin.coinbase else 0)
 
 
 def plan_lock(
