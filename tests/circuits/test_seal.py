@@ -62,6 +62,17 @@ def test_layout_of_the_small_network():
     assert [runs[2].count(b) for b in range(2)] == [23, 1]
 
 
+def test_a_block_holds_less_than_the_field():
+    """A block of 254 bits could be above r, and would open to other weights."""
+    assert 1 << 253 < FR_MODULUS < 1 << 254
+    for bits in range(1, 63):
+        fitting = 253 // bits
+        dense = Dense(fitting, 2, bits, 2)
+        weights, bias = pack_layout(Architecture((1, 1, fitting), 1, (Flatten(), dense)))
+        assert (weights.weights_per_block, weights.n_blocks) == (fitting, 2)
+        assert (bias.weights_per_block, bias.n_blocks, bias.first_block) == (126, 1, 2)
+
+
 def test_pack_is_the_formula():
     model = network()
     expected = [

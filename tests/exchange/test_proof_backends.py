@@ -18,6 +18,7 @@ from zkcmp.exchange.proofs import Asked, DealStatement, backend, circuit, libra,
 from zkcmp.exchange.proofs.groth16 import Groth16
 from zkcmp.exchange.proofs.libra import Libra
 from zkcmp.exchange.proofs.libra_zkvpd import LibraZkvpd, parameters_bytes
+from zkcmp.groth16.keys import ProvingKey
 from zkcmp.libra.estimate import committed_vars
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet
@@ -121,6 +122,18 @@ class TestGroth16:
                 prover.verify(deal(FULL, hashlib.sha256(key).digest()), given, bytes(128))
         with pytest.raises(DecodeError, match="not a verifying key"):
             prover.verify(deal(FULL, hashlib.sha256(key).digest()), key, bytes(128))
+
+    def test_a_key_that_was_changed_after_its_audit(self, tmp_path: Path) -> None:
+        """Its header, and so its digest, is the audited one; its points are others."""
+        prover, path = backend(FULL), tmp_path / "proving.key"
+        key = prover.setup(deal(FULL).asked, path)
+        digest = ProvingKey.open(path).digest
+        assert prover.check_audited(path, digest) == prover.parameters_digest(key)
+        data = path.read_bytes()
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        assert ProvingKey.open(path).digest == digest
+        with pytest.raises(DecodeError):
+            prover.check_audited(path, digest)
 
     def test_nothing_is_proved_under_no_key(self) -> None:
         with pytest.raises(VerificationError, match="the one that was audited"):
