@@ -17,9 +17,11 @@ def test_a_network(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     assert run(["estimate", str(digits_onnx()), "--images", "20"]) == 0
     lines = capsys.readouterr().out.splitlines()
     patterns = (
+        r"images     20, by --images",
         r"circuit    \d+ constraints, \d+ public inputs",
         r"key        [\d.]+ MB on disk, [\d.]+ MB on the wire",
         r"setup      about [\d.]+ s, at most [\d.]+ MB of memory",
+        r"audit      about [\d.]+ s, by the prover, before it proves",
         r"prove      about [\d.]+ s, at most [\d.]+ MB of memory",
         r"free       12\.35 GB of memory",
     )
@@ -42,6 +44,7 @@ def test_sumchecks(
     )
     nothing = (r"key        none: there is nothing to set up or to audit",)
     patterns = (
+        r"images     20, by --images",
         r"committed  \d+ values",
         *(parameters if commitment == "zkvpd" else nothing),
         r"prove      about [\d.]+ s, at most [\d.]+ MB of memory",

@@ -64,6 +64,7 @@ def estimate(
         needed = _circuit(source)
     else:
         architecture = _architecture(source, weight_bits, input_bits)
+        say(f"images     {images}, by --images")
         predict = _libra if method.backend == "libra" else _groth16
         needed = predict(architecture, images, method)
     available = available_memory_bytes()
@@ -115,6 +116,7 @@ def _say_groth16(prediction: "Estimate", wire_bytes: int) -> int:
         f"setup      about {prediction.setup_s:.1f} s, at most "
         f"{megabytes(prediction.setup_memory_bytes)} of memory"
     )
+    say(f"audit      about {prediction.audit_s:.1f} s, by the prover, before it proves")
     say(
         f"prove      about {prediction.prove_s:.1f} s, at most "
         f"{megabytes(prediction.prove_memory_bytes)} of memory"

@@ -2,6 +2,7 @@
 
     key        the sections of keys.py, byte by byte
     setup      SETUP·(points of the key, one of G2 for three), in products of the field
+    audit      AUDIT·setup: both go over every point of the key
     prove      ROW·N + POINT·(points of the wires, weighted)
     memory     BASE + so many bytes for each of max(N, wires)
 
@@ -29,6 +30,7 @@ from zkcmp.groth16.keys import COMMITMENT_SECTIONS, POWER_SECTIONS, SECTIONS, do
 from zkcmp.r1cs import R1CS
 
 SETUP = 460
+AUDIT = 1.5  # 1.24 (10,000 images) to 1.95 (few) in results/
 ROW = 1050
 POINT = 310
 SMALL = 0.08
@@ -90,6 +92,11 @@ class Estimate:
     prove_s: float
     setup_memory_bytes: int
     prove_memory_bytes: int
+
+    @property
+    def audit_s(self) -> float:
+        """What the prover spends on a key of somebody else's before it proves."""
+        return AUDIT * self.setup_s
 
 
 def estimate(size: CircuitSize) -> Estimate:
