@@ -5,11 +5,12 @@ import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bitcoin.core import CTransaction
 from deal_stages import PRICE_SAT, Sale
-from funding_wallet import ADDRESS, SCRIPT, earn, sign_psbt, spend_coin
+from funding_wallet import ADDRESS, SCRIPT, earn, sign_psbt, signed, spend_coin
 from interrupted_broadcast import interrupt
 from test_external_funding import locked as found_by_external_command
 from test_external_funding import mine, refund, returned_sat, spend_own_coins
@@ -392,6 +393,11 @@ class NodeWallet:
         NodeWallet.released += coins
 
 
+def coin_of(tx: CTransaction) -> str:
+    """The transaction of the coin that a lock spends first."""
+    return str(tx.vin[0].prevout.hash[::-1].hex())
+
+
 class Paying:
     """As much of terms as a wallet knows."""
 
@@ -464,6 +470,33 @@ class TestNodeWallet:
             with KernelChain(node.root / "chain") as chain, pytest.raises(SettlementError):
                 chain.broadcast(first)
         assert node.run("seller", "redeem").code == 0
+
+    @pytest.mark.parametrize("lost", ["lock", "draft"])
+    def test_that_noted_what_was_mined_long_ago(
+        self, node: Sale, monkeypatch: pytest.MonkeyPatch, lost: str
+    ) -> None:
+        """The lock of a forgotten draft, or what took its coin; a node looks back so far only."""
+        shutil.copytree(node.root / "buyer", node.root / "old")
+        first = interrupt(node, "after" if lost == "lock" else "before", "buyer", "lock")
+        if lost == "draft":
+            with KernelChain(node.root / "chain") as chain:
+                coins = chain.find_spendable(SCRIPT)
+                tx = signed([c for c in coins if c.txid == coin_of(first)], [])
+                chain.broadcast(tx)
+        shutil.rmtree(node.root / "buyer")
+        (node.root / "old").rename(node.root / "buyer")
+        (node.root / "buyer").chmod(0o700)
+        mine(node, 2 * TIMEOUT_BLOCKS + 3)
+        everywhere = KernelChain.find_spend
+
+        def since(self: KernelChain, outpoint: Outpoint, since_height: int = 0) -> Any:
+            spend = everywhere(self, outpoint)
+            mined = self.height() + 1 - self.confirmations(txid_of(spend)) if spend else 0
+            return spend if mined >= since_height else None
+
+        monkeypatch.setattr(KernelChain, "find_spend", since)
+        txid = locked(node, "buyer", "lock")
+        assert (txid == txid_of(first)) is (lost == "lock")
 
     @pytest.mark.parametrize("cheat", ["amount", "script"])
     def test_that_drafts_something_else(

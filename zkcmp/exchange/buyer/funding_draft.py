@@ -94,9 +94,8 @@ def from_node(
 
     def fund(htlc: Htlc) -> Draft:
         script = bytes(htlc.script_pubkey)
-        since = checks.first_height(chain.height(), offer, chain)
-        noted = forgotten_coins(deal, chain)
-        again = [coin for coin in noted if chain.find_spend(coin, since) is None]
+        noted = forgotten_coins(deal, offer, chain)
+        again = [coin for coin, since in noted.items() if chain.find_spend(coin, since) is None]
         psbt = b64decode(chain.fund_psbt(script, offer.price_sat, fee_sat_per_vb, again).psbt)
         try:
             draft = _checked(psbt, htlc, offer, chain, fee_sat_per_vb)
@@ -111,16 +110,22 @@ def from_node(
     return fund
 
 
-def forgotten_coins(deal: Deal[BuyerState], chain: WalletChain) -> tuple[Outpoint, ...]:
-    """A coin of each draft of this deal that the wallet has noted and our record lacks."""
+def forgotten_coins(
+    deal: Deal[BuyerState], offer: Offer, chain: WalletChain
+) -> dict[Outpoint, int]:
+    """A coin of each draft of this deal that the wallet has noted and our record lacks.
+
+    And the block from which on its spend has to be looked for: the draft can be of long ago.
+    """
     known = {begun.timeout_height for begun in FundingRecord(deal.directory).load()}
-    found = [match for line in chain.notes() if (match := _NOTE.fullmatch(line))]
-    coins = [
-        Outpoint(txid, int(vout), 0)
-        for name, height, txid, vout in (match.groups() for match in found)
-        if name == deal.directory.name and int(height) not in known
-    ]
-    return tuple(dict.fromkeys(coins))
+    coins: dict[Outpoint, int] = {}
+    for match in filter(None, map(_NOTE.fullmatch, chain.notes())):
+        name, timeout_height, txid, vout = match.groups()
+        if name == deal.directory.name and int(timeout_height) not in known:
+            coin = Outpoint(txid, int(vout), 0)
+            since = checks.first_height(int(timeout_height), offer, chain)
+            coins[coin] = min(since, coins.get(coin, since))
+    return coins
 
 
 def from_script(chain: Chain, offer: Offer, script_pubkey: bytes, fee_sat_per_vb: int) -> Fund:

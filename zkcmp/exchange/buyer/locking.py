@@ -109,7 +109,8 @@ def lock_signed(
     """Send the drafted transaction that `data` holds signed, unless the chain has a lock."""
 
     def trail() -> Trail:
-        return Trail(coins=tuple(funding_draft.coins_in(data)))
+        since = checks.first_height(chain.height(), deal.offer(), chain)
+        return Trail(coins=dict.fromkeys(funding_draft.coins_in(data), since))
 
     offer, found = _begin(buyer, deal, chain, Way.DRAFT, trail=trail)
     if found is not None:
@@ -119,7 +120,7 @@ def lock_signed(
 
 def noted_by(deal: Deal[BuyerState], chain: WalletChain) -> FindTrail:
     """The trail of what the node's wallet has noted for this deal."""
-    return lambda: Trail(coins=funding_draft.forgotten_coins(deal, chain))
+    return lambda: Trail(coins=funding_draft.forgotten_coins(deal, deal.offer(), chain))
 
 
 def ask_payment(

@@ -10,8 +10,8 @@ transaction that could be one is recognised by trying timeouts. Which transactio
   spends coins that a node's wallet has noted for this deal (`Trail`).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from bitcoin.core import CTransaction, b2lx
 
@@ -31,10 +31,13 @@ from zkcmp.exchange.party import Deal, Party
 
 @dataclass(frozen=True)
 class Trail:
-    """What a forgotten lock may have spent beside coins of our own: those of a script, or these."""
+    """What a forgotten lock may have spent beside coins of our own: those of a script, or these.
+
+    coins: each with the block from which on its spend has to be looked for.
+    """
 
     script: bytes = b""
-    coins: tuple[Outpoint, ...] = ()
+    coins: Mapping[Outpoint, int] = field(default_factory=dict)
 
 
 NO_TRAIL = Trail()
@@ -72,7 +75,7 @@ def _candidates(
         tx = chain.get_transaction(txid)
         if tx is not None:
             yield tx
-    spent = [(coin, since) for coin in trail.coins]
+    spent = list(trail.coins.items())
     for tx, timeout_height in _begun(deal):
         since = first_height(timeout_height, offer, chain)
         for tx_input in tx.vin:
