@@ -57,9 +57,9 @@ def seller_step(deal: "Deal[SellerState]") -> str:
     if state.delivery:
         return "proved; next: zkcmp seller redeem, once the buyer has locked"
     if state.request and not state.audited:
-        return "request accepted; next: zkcmp seller prove"
+        return "request accepted; next: zkcmp seller prove, unless that has refused it"
     if state.audited:
-        return "key material audited; next: zkcmp seller prove"
+        return "key material audited; next: zkcmp seller prove, unless that has refused it"
     return "sealed; next: zkcmp seller prove, once the buyer has sent request and key material"
 
 
