@@ -14,6 +14,7 @@ from interrupted_broadcast import interrupt
 from settling import chain_of, mine, reorganise, weather
 
 from bitcoin_scripts.chain import FoundOutput, txid_of
+from bitcoin_scripts.chain.kernel import KernelChain
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.keys import bech32_address, p2wpkh_script, public_key
 from zkcmp import api
@@ -357,3 +358,27 @@ def test_what_others_pay_there_is_no_withdrawal(sale: Callable[[str], Sale]) -> 
     assert txid != txid_of(other)
     mine(deal, 1)
     assert len(received(deal)) == 2
+
+
+def test_a_withdrawal_of_coins_that_the_node_cannot_show_is_not_paid_again(
+    sale: Callable[[str], Sale], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an index, a node finds no transaction that is old and spent."""
+    deal = sale("opened")
+    give_coins(deal, 30 * COIN)
+    txid = txid_in(deal.run("buyer", "withdraw", ADDRESS, *AMOUNT, "--fee", "2"))
+    mine(deal, 1)
+    forget(deal)
+    with chain_of(deal) as chain:
+        tx = chain.get_transaction(txid)
+    assert tx is not None
+    old = {tx_input.prevout.hash[::-1].hex() for tx_input in tx.vin}
+    shown = KernelChain.get_transaction
+    monkeypatch.setattr(
+        KernelChain, "get_transaction", lambda c, txid: None if txid in old else shown(c, txid)
+    )
+    repeated = deal.run("buyer", "withdraw", ADDRESS, *AMOUNT, "--fee", "2")
+    assert repeated.refused
+    assert f"{txid} pays this amount" in repeated.err
+    assert [coin.amount_sat for coin in received(deal)] == [20_000]
+    assert deal.run("buyer", "withdraw", ADDRESS, *AMOUNT, "--again").code == 0

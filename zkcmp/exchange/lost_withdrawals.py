@@ -10,7 +10,8 @@ from typing import Any
 
 from bitcoin.core import CTransaction, b2lx
 
-from bitcoin_scripts.chain import Chain, Outpoint
+from bitcoin_scripts.chain import Chain, Outpoint, txid_of
+from zkcmp.errors import DealError
 from zkcmp.exchange.party import Party
 from zkcmp.exchange.withdrawals import Order, Withdrawal
 
@@ -19,7 +20,10 @@ LOOKED_AT_BLOCKS = 1008
 
 
 def find_lost_withdrawal(party: Party[Any], chain: Chain, order: Order) -> Withdrawal | None:
-    """The one of this amount, mined or waiting; of several, the newest."""
+    """The one of this amount, mined or waiting; of several, the newest.
+
+    Raises DealError where it could be one, and the node cannot show what it spends.
+    """
     since = max(chain.height() - LOOKED_AT_BLOCKS, 1)
     coins = chain.find_output(party.wallet_script, since)
     coins += chain.find_spendable(party.wallet_script)
@@ -43,8 +47,16 @@ def _spent(party: Party[Any], chain: Chain, tx: CTransaction) -> tuple[Outpoint,
     coins: list[Outpoint] = []
     for tx_input in tx.vin:
         txid, vout = str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n
-        made_by = None if tx.is_coinbase() else chain.get_transaction(txid)
-        if made_by is None or bytes(made_by.vout[vout].scriptPubKey) != party.wallet_script:
+        if tx.is_coinbase():
+            return ()
+        made_by = chain.get_transaction(txid)
+        if made_by is None:  # without an index, a node does not find what is old
+            raise DealError(
+                f"transaction {txid_of(tx)} pays this amount to this address, and the node cannot "
+                "show whether it is ours; say --again if the amount is to be paid in any case, or "
+                "start the node with -txindex=1"
+            )
+        if bytes(made_by.vout[vout].scriptPubKey) != party.wallet_script:
             return ()
         coins.append(Outpoint(txid, vout, made_by.vout[vout].nValue))
     return tuple(coins)
