@@ -6,20 +6,22 @@
 
 No file is changed: a mutant is a code object that replaces the function's own in the memory of a
 child. The tests run are those that run the changed line, the quickest first; for a constant of a
-module, all. Kernels are loaded once, before the first fork, and there is one thread, so a child
-costs what its tests cost. What session fixtures made is the work of unchanged code.
+module, those that run a line which names it, and all quick ones. Kernels are loaded once, before
+the first fork, and there is one thread, so a child costs what its tests cost. What session fixtures
+made is the work of unchanged code.
 """
 
 import ast
 import functools
 import gc
+import json
 import os
 import signal
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
@@ -28,6 +30,7 @@ import pytest
 from mutants import FUNCTIONS, Mutant, assigned, dependents, mutants
 
 _BROKEN = 70  # exit code of a child whose mutant could not be put in place
+_QUICK_S = 0.1
 _KEPT_CACHES = ("zkcmp.bn254", "numba", "llvmlite", "_pytest", "py_ecc")
 
 
@@ -84,12 +87,12 @@ class Source:
 
 @dataclass
 class MutationLoop:
-    """The plugin. `lines`: of which only, where given."""
+    """The plugin. `lines`: of which only, where given. `out` gets a line for each mutant."""
 
     sources: list[Source]
+    out: Path
     lines: frozenset[int] = frozenset()
     longest_s: float = 120.0
-    outcomes: list[Outcome] = field(default_factory=list)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         covering, seconds = self._unchanged(session)
@@ -116,8 +119,8 @@ class MutationLoop:
     ) -> None:
         where = {(str(source.path), line) for line in mutant.lines}
         items = [i for i in session.items if where & covering[i.nodeid]]
-        if not items and not mutant.is_in_function:  # a constant that only others use
-            items = list(session.items)
+        if not mutant.is_in_function:  # a test may read a constant itself
+            items += [i for i in session.items if i not in items and seconds[i.nodeid] < _QUICK_S]
         items.sort(key=lambda i: seconds[i.nodeid])
         begin, fate = time.monotonic(), "uncovered"
         if items:
@@ -126,7 +129,9 @@ class MutationLoop:
             )
         took = time.monotonic() - begin
         name = source.module.__name__
-        self.outcomes.append(Outcome(name, mutant.line, mutant.column, mutant.what, fate, took))
+        outcome = Outcome(name, mutant.line, mutant.column, mutant.what, fate, took)
+        with self.out.open("a") as file:
+            file.write(json.dumps(asdict(outcome)) + "\n")
         if fate not in ("killed", "timeout"):
             text = f"{name}:{mutant.line}:{mutant.column} {mutant.what} [{fate}]"
             print(text, file=sys.__stderr__, flush=True)

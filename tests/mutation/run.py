@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 
 from mutated_modules import LEFT_OUT, TARGETS
@@ -30,23 +29,24 @@ def main() -> None:
     )
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--lines", type=int, nargs="+", default=[], help="only mutants of these")
-    parser.add_argument("--out", type=Path, help="write every mutant and its fate to this file")
-    parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help="write a line for every mutant to this file")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     unknown = sorted(set(options.modules) - set(TARGETS))
     if unknown:
         parser.error(f"no target {', '.join(unknown)}; there are {', '.join(TARGETS)}")
     if options.worker:
-        _work(options.modules, options.lines, options.worker)
+        _work(options.modules, options.lines, options.out)
         return
     groups: dict[tuple[str, ...], list[str]] = {}
     for name in options.modules or TARGETS:
         groups.setdefault(TARGETS[name].tests, []).append(name)
-    with ThreadPoolExecutor(options.jobs) as pool:
-        parts = pool.map(lambda group: _start(group, options.lines), groups.values())
-    rows = [row for part in parts for row in part]
-    if options.out:
-        options.out.write_text(json.dumps(rows, indent=1))
+    with tempfile.TemporaryDirectory() as folder:
+        out = options.out or Path(folder) / "mutants.jsonl"
+        out.write_text("")
+        with ThreadPoolExecutor(options.jobs) as pool:
+            list(pool.map(lambda group: _start(group, options.lines, out), groups.values()))
+        rows = [json.loads(line) for line in out.read_text().splitlines()]
     print(table(rows))
     sys.exit(any(row["fate"] in ("survived", "uncovered") for row in rows))
 
@@ -67,11 +67,10 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def _start(names: list[str], lines: list[int]) -> list[dict]:
-    """The outcomes of modules with the same tests, from a process of their own."""
+def _start(names: list[str], lines: list[int], out: Path) -> None:
+    """Run modules with the same tests, in a process of their own."""
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "outcomes.json"
-        command = [sys.executable, __file__, *names, "--worker", str(out)]
+        command = [sys.executable, __file__, *names, "--worker", "--out", str(out.absolute())]
         if lines:
             command += ["--lines", *map(str, lines)]
         environment = {**os.environ, "ZKCMP_THREADS": "1", "TMPDIR": folder}
@@ -80,8 +79,6 @@ def _start(names: list[str], lines: list[int]) -> list[dict]:
         )
         if done.returncode:
             sys.exit(f"{', '.join(names)}: the tests could not be run\n{done.stdout}")
-        outcomes: list[dict] = json.loads(out.read_text())
-        return outcomes
 
 
 def _work(names: list[str], lines: list[int], out: Path) -> None:
@@ -94,13 +91,12 @@ def _work(names: list[str], lines: list[int], out: Path) -> None:
     sources = [
         Source(importlib.import_module(name), frozenset(TARGETS[name].provers)) for name in names
     ]
-    loop = MutationLoop(sources, frozenset(lines))
+    loop = MutationLoop(sources, out, frozenset(lines))
     files = [str(ROOT / "tests" / file) for file in TARGETS[names[0]].tests]
     plugins = [f"-pno:{name}" for name in ("cacheprovider", "xdist", "faulthandler")]
     code = pytest.main([*plugins, "-k", LEFT_OUT, *files], plugins=[loop])
     if code:
         sys.exit(f"pytest: {code!r}")
-    out.write_text(json.dumps([asdict(outcome) for outcome in loop.outcomes]))
 
 
 if __name__ == "__main__":
