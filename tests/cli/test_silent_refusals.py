@@ -190,7 +190,10 @@ def test_stopped_while_it_waits_the_answer_is_kept(
     clock.then = stop
     assert deal.run("seller", "prove", "--answer-after", "5").code != 0
     assert not deal.message("delivery").exists()
+    missing = "the answer is not in the deal folder; next: zkcmp seller prove"
+    assert missing in deal.run("seller", "status").out
     assert deal.prove().code == 0
+    assert missing not in deal.run("seller", "status").out
     assert deal.run("buyer", "verify").code == 0
 
 

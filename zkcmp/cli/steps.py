@@ -47,6 +47,7 @@ def buyer_step(deal: "Deal[BuyerState]") -> str:
 
 def seller_step(deal: "Deal[SellerState]") -> str:
     """The last thing that the seller has done, and the next."""
+    from zkcmp.exchange.envelope import Kind
     from zkcmp.exchange.signed_spends import CLAIMS_FILE, said
 
     state = deal.state
@@ -55,6 +56,9 @@ def seller_step(deal: "Deal[SellerState]") -> str:
     if (deal.directory / CLAIMS_FILE).exists():
         return "the claim is signed, perhaps not sent; next: zkcmp seller redeem"
     if state.delivery:
+        unlocked = deal.folder.is_dir() and not deal.own(Kind.LOCK).exists()
+        if unlocked and not deal.offered(Kind.DELIVERY):
+            return "proved, and the answer is not in the deal folder; next: zkcmp seller prove"
         return "proved; next: zkcmp seller redeem, once the buyer has locked"
     if state.request and not state.audited:
         return "request accepted; next: zkcmp seller prove, unless that has refused it"
