@@ -277,3 +277,18 @@ def test_a_record_inside_the_encryption() -> None:
 def test_an_offer_is_read_back_whole(sample: Sample) -> None:
     found = sample.read_offer(sample.folder / "offer")
     assert {name: getattr(found, name) for name in TERMS} == TERMS
+
+
+@pytest.mark.parametrize("method", ["sampled 2/4 " + "00" * 32, "sampled 3/2 " + "00" * 32])
+def test_a_method_has_one_line(sample: Sample, method: str) -> None:
+    record = {
+        "reading_key": sample.buyer_reading.public_key,
+        "refund_key": b"\x02" * 33,
+        "threshold": 2,
+        "method": method,
+        "nonce": b"\x05" * 16,
+    }
+    path = sample.folder / "request"
+    messages.write_request(path, sample.buyer, sample.offer, record, b"a test set")
+    with pytest.raises(DecodeError):
+        sample.read_request(path)

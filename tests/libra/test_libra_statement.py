@@ -11,6 +11,7 @@ from zkcmp.commitments.hyrax import Hyrax
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.libra import mimc7, sha256
 from zkcmp.libra.channel import ProverChannel, VerifierChannel
+from zkcmp.libra.network import evaluate_network
 from zkcmp.libra.prove import prove_unchecked, verify
 from zkcmp.libra.sealed_tensor import SealedTensor
 from zkcmp.libra.statement import Secret, Statement
@@ -167,6 +168,18 @@ class TestEachRelationAlone:
     def test_the_images_are_classified(self) -> None:
         statement = replace(STATEMENT, testset=TestSet(IMAGES, 1 - LABELS))
         self.refused(statement, statement.assign(NETWORK, PREIMAGE, np.ones(3, np.int64)))
+
+    def test_the_logits_are_those_of_the_sealed_network(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another network's, which is right where the sealed one is wrong."""
+        other = Network(ARCHITECTURE, [1 - np.eye(2, dtype=np.int64), np.zeros(2, np.int64)])
+        monkeypatch.setattr(
+            "zkcmp.libra.statement.evaluate_network",
+            lambda _, images: evaluate_network(other, images),
+        )
+        statement = replace(STATEMENT, testset=TestSet(IMAGES, 1 - LABELS))
+        self.refused(statement, statement.assign(NETWORK, PREIMAGE))
 
     @pytest.mark.parametrize(("name", "bits"), [("weight", 4), ("bias", 12)])
     def test_every_weight_has_its_width(self, name: str, bits: int) -> None:

@@ -38,6 +38,7 @@ _GROTH16_PROVER = ("Groth16.setup", "Groth16.take_ceremony", "Groth16.prove", "G
 _LIBRA_PROVER = ("Libra.prove", "prove_with")
 _ZKVPD_PROVER = ("LibraZkvpd.setup", "LibraZkvpd.prove")
 _LIBRA = (
+    "libra/test_libra_channel.py",
     "libra/test_libra_statement.py",
     "libra/test_reductions.py",
     "libra/test_libra_tensors.py",
@@ -77,7 +78,7 @@ TARGETS = {
             (
                 "adversary/test_malleated_proofs.py",
                 "adversary/test_proofs_of_other_statements.py",
-                "cli/test_export.py",
+                "cli/test_verified_deliveries.py",
             ),
         ),
         Target(
