@@ -49,10 +49,8 @@ class NodeTransactions:
 
         Else each could cost a search of all recent blocks, and anybody can send coins.
         """
-        unknown = [txid for txid in heights if txid not in self._blocks]
-        hashes = self._node.batch("getblockhash", [[heights[txid]] for txid in unknown])
-        found = ((t, str(h)) for t, h in zip(unknown, hashes, strict=True) if h)
-        self._blocks |= dict(found)
+        hashes = self._node.batch("getblockhash", [[height] for height in heights.values()])
+        self._blocks |= {t: str(h) for t, h in zip(heights, hashes, strict=True) if h}
 
     def depth(self, block_hash: str) -> int:
         """Confirmations of a block; 0 when it is not in the active chain."""
