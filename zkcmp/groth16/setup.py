@@ -142,17 +142,18 @@ def _write_sections(
     )
     a_wires, b_wires, k_wires = _nonzero(qap.a), _nonzero(qap.b), _nonzero(k)
     committed, other = np.searchsorted(k_wires, [stop, shape.first_other])
-    # a point in G2 costs about three in G1
     h_count = shape.domain_size - 1
-    total = len(a_wires) + 4 * len(b_wires) + len(k_wires) - committed
-    total += h_count + shape.domain_size + 4
-    done = 0
+    points_g1 = len(a_wires) + len(b_wires) + len(k_wires) - committed
+    points_g1 += h_count + shape.domain_size + 1
+    in_all = {"g1": int(points_g1), "g2": len(b_wires)}
+    # a point in G2 costs about three in G1
+    total, done = in_all["g1"] + 3 * in_all["g2"] + 3, 0
 
     def multiples(group: Group, scalars: FrVector) -> Iterator[np.ndarray]:
         nonlocal done
         for start in range(0, len(scalars), _CHUNK):
             end = min(start + _CHUNK, len(scalars))
-            yield fixed_base_mul(group, scalars.slice(start, end))
+            yield fixed_base_mul(group, scalars.slice(start, end), in_all[group])
             done += (end - start) * (3 if group == "g2" else 1)
             progress("setup: points", done, total)
 
