@@ -100,8 +100,8 @@ MEASURED = [
 def test_memory_is_what_was_measured_and_a_bit_more(
     sizes: tuple[int, ...], setup_mb: int, prove_mb: int
 ) -> None:
-    *counts, n_rounds, n_entries = sizes
-    size = CircuitSize(*counts, full_wires=0, n_rounds=n_rounds, n_entries=n_entries)
+    rows, public, wires, in_a, in_b, in_l, rounds, entries = sizes
+    size = CircuitSize(rows, public, wires, in_a, in_b, in_l, 0, rounds, entries)
     assert setup_mb < costs.setup_memory_bytes(size) / 1e6 < 1.35 * setup_mb
     assert prove_mb < costs.prove_memory_bytes(size) / 1e6 < 1.35 * prove_mb
 
