@@ -196,24 +196,3 @@ def plan_merge(bucket_start, entries, occupied, left, right, singles, numbers, l
         _pad_pairs(left, right, q, whole + PAD_GROUPS * lanes)
     singles[s : s + lanes] = np.uint32(0)
     return q, whole, s
-
-
-@kernel
-def half_digit_entries(words, start, stop, window, window_bits, first, entries):
-    """entries[j − start] names ±(k + 1/2) = digit − (2^c − 1)/2: place first + k, with its sign.
-
-    The digit is that of words[j] in window `window` of c = window_bits bits.
-    """
-    c = np.uint64(window_bits)
-    mask = (np.uint64(1) << c) - np.uint64(1)
-    half = np.int64(1) << np.int64(window_bits - 1)
-    bit = window * window_bits
-    k, shift = bit >> 6, np.uint64(bit & 63)
-    for j in range(start, stop):
-        x = words[j, k] >> shift
-        if shift + c > np.uint64(64) and k < 3:
-            x |= words[j, k + 1] << (np.uint64(64) - shift)
-        d = np.int64(x & mask) - half
-        negative = d >> np.int64(63)
-        entry = np.uint32(first + (d ^ negative))
-        entries[j - start] = entry | (np.uint32(negative) & SIGN)
