@@ -19,9 +19,10 @@ import numpy as np
 
 from zkcmp.bn254 import aligned, bucket_plan, bucket_sums
 from zkcmp.bn254.body import LANES
-from zkcmp.bn254.bucket_tree import SLACK, TreeBuffers
+from zkcmp.bn254.bucket_tree import SLACK
 from zkcmp.bn254.fr import FrVector, padded
 from zkcmp.bn254.point_arrays import from_kernel_form, is_infinity, to_kernel_form
+from zkcmp.bn254.run_sums import RunBuffers
 from zkcmp.bn254.threads import parallel_map, parallel_ranges, thread_count
 
 # bit lengths at which scalars are parted, and the fewest scalars worth a class of their own
@@ -50,7 +51,7 @@ class _Workspace:
 
     def __init__(self, point_shape: tuple[int, ...], entries: int):
         self.entries = aligned.empty((entries + SLACK,), np.uint32)
-        self.tree = TreeBuffers(point_shape, entries)
+        self.runs = RunBuffers(point_shape, entries)
 
 
 @dataclass
@@ -86,7 +87,7 @@ def _add_windows(task: _Task, space: _Workspace) -> None:
         bucket_start[1 + w * width : 1 + (w + 1) * width] = local[1:-1] + total
         total += found
     bucket_start[-1] = total
-    space.tree.add(task.points, bucket_start, space.entries, task.table, task.occupied)
+    space.runs.add(task.points, bucket_start, space.entries, task.table, task.occupied)
 
 
 def _window_sums(tables: np.ndarray, windows: int) -> np.ndarray:
