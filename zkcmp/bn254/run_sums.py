@@ -80,7 +80,7 @@ class RunBuffers:
     ) -> None:
         """Add to table[b − 1] the points of bucket b, for all buckets of a counting sort.
 
-        No entry may name infinity. `entries` are overwritten. A place that is not occupied is
+        No entry may negate infinity. `entries` are overwritten. A place that is not occupied is
         written, not added to, and is occupied afterwards.
         """
         total, buckets = int(bucket_start[-1]), len(bucket_start) - 2
@@ -191,13 +191,13 @@ def _keep_pair(points, schedule, place, sums, group, running, infinite, scratch,
     keep(scratch, _KEPT * slot, running)
     keep(scratch, _KEPT * slot + 1, denominator)
     keep(scratch, _KEPT * slot + 2, sub(q[1], kept(sums, 2 * group + 1, running)))
-    infinite = mask_or(infinite, is_exact_zero(x))
+    infinite = mask_or(infinite, mask_or(is_exact_zero(x), is_exact_zero(q[0])))
     return reduce(mul(running, denominator)), infinite
 
 
 @kernel
 def _add_round(points, schedule, first, groups, after, stop, sums, scratch):
-    """Sums of the first groups plus the scheduled points; False, nothing written, if one is special.
+    """Add the scheduled points to the first sums; False, nothing written, if a pair is special.
 
     The round's entries begin at `first`; the next one's, `after` … stop, are prefetched on the way
     back, where there is time. Two chains of running products, as in pair_sums.py.
