@@ -235,7 +235,9 @@ def _classes(lengths: np.ndarray) -> list[tuple[int, np.ndarray]]:
     counts = np.bincount(lengths, minlength=256)
     top = int(np.flatnonzero(counts).max(initial=0))
     class_of_length = np.full(256, -1, np.int64)
-    bounds, sizes, low = [], [], 0
+    bounds: list[int] = []
+    sizes: list[int] = []
+    low = 0
     for bits in _CLASS_BITS:
         size = int(counts[low + 1 : bits + 1].sum())
         if size == 0 or (size < _CLASS_MINIMUM and bits < top):
