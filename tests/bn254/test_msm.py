@@ -108,7 +108,9 @@ def test_scalars_become_signed():
     values = [0, 1, R - 1, R // 2, R // 2 + 1, 2**64 - 1, 2**64, R - 2**64, R - 2**128, R - 2**192]
     signed = [v if v <= R // 2 else v - R for v in values]
     words, lengths = signed_words(values), np.empty(len(values), np.uint8)
-    bucket_plan.to_signed(words, lengths)
+    counts = np.zeros(256, np.int64)
+    bucket_plan.to_signed(words, lengths, counts)
+    assert np.array_equal(counts, np.bincount(lengths, minlength=256))
     assert np.array_equal(words, signed_words(signed))
     assert lengths.tolist() == [abs(v).bit_length() for v in signed]
 

@@ -31,8 +31,8 @@ def window_count(bits: int, window_bits: int) -> int:
 
 
 @kernel
-def to_signed(words, bit_lengths):
-    """Replace s by v in place, in two's complement; bit_lengths[j] is that of |v|."""
+def to_signed(words, bit_lengths, counts):
+    """Replace s by v in place, in two's complement; bit_lengths[j] is that of |v|, and counted."""
     zero, one = np.uint64(0), np.uint64(1)
     for j in range(words.shape[0]):
         above = False
@@ -54,6 +54,7 @@ def to_signed(words, bit_lengths):
             if w != zero:
                 length = 64 * k + _bit_length(w)
         bit_lengths[j] = length
+        counts[length] += 1
         if above:
             carry = one
             for k in range(4):
@@ -76,10 +77,10 @@ def _bit_length(w):
 
 @kernel
 def part_by_length(bit_lengths, class_of_length, cursors, index, first):
-    """Write first + j to index[cursors[k]], which moves on, for every scalar j of a class k ≥ 0."""
+    """Write first + j to index[cursors[k]], which moves on, for every scalar j of a class k > 0."""
     for j in range(len(bit_lengths)):
         k = class_of_length[bit_lengths[j]]
-        if k >= 0:
+        if k > 0:
             index[cursors[k]] = np.uint32(first + j)
             cursors[k] += 1
 

@@ -13,6 +13,7 @@ inversion; c comes from a cost model in which an addition is the unit, a bucket 
 and a window some more.
 """
 
+import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -220,36 +221,51 @@ def _horner(points: np.ndarray, doublings: int) -> np.ndarray:
     return out[:1]
 
 
-def _signed(scalars: FrVector) -> tuple[np.ndarray, np.ndarray]:
-    """Scalars as signed integers (n, 4), and the bit lengths of their magnitudes."""
+def _classes(scalars: FrVector) -> tuple[np.ndarray, list[tuple[int, np.ndarray]]]:
+    """Scalars as signed integers (n, 4); bits and indices of their classes.
+
+    A class too small to pay joins the next longer one.
+    """
     words = np.ascontiguousarray(scalars.to_words())
     lengths = np.empty(len(words), np.uint8)
-    parallel_ranges(
-        lambda i, j: bucket_plan.to_signed(words[i:j], lengths[i:j]), len(words), grain=4096
+    parts = max(1, min(thread_count(), len(words) // _CLASS_MINIMUM))
+    edges = [len(words) * k // parts for k in range(parts + 1)]
+    ranges = [slice(i, j) for i, j in itertools.pairwise(edges)]
+    # by part and length
+    counts = np.zeros((parts, 256), np.int64)
+    parallel_map(
+        lambda k: bucket_plan.to_signed(words[ranges[k]], lengths[ranges[k]], counts[k]),
+        range(parts),
     )
-    return words, lengths
+    class_of_length, bounds = _class_bounds(counts.sum(axis=0))
+    # places in the order of class, then part
+    sizes = np.stack([counts[:, class_of_length == k].sum(axis=1) for k in range(len(bounds) + 1)])
+    ends = np.cumsum(sizes[1:]).reshape(len(bounds), parts)
+    cursors = np.ascontiguousarray(np.vstack([sizes[:1], ends - sizes[1:]]).T)
+    index = np.empty(sizes[1:].sum(), np.uint32)
+    parallel_map(
+        lambda k: bucket_plan.part_by_length(
+            lengths[ranges[k]], class_of_length, cursors[k], index, edges[k]
+        ),
+        range(parts),
+    )
+    starts = [0, *ends[:, -1]]
+    return words, [(bits, index[starts[k] : starts[k + 1]]) for k, bits in enumerate(bounds)]
 
 
-def _classes(lengths: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """(bits, indices) of the classes; a class too small to pay joins the next longer one."""
-    counts = np.bincount(lengths, minlength=256)
+def _class_bounds(counts: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """From the scalars of every bit length: its class, 0 for zeros, and the bits of classes 1, …"""
     top = int(np.flatnonzero(counts).max(initial=0))
-    class_of_length = np.full(256, -1, np.int64)
+    class_of_length, low = np.zeros(256, np.int64), 0
     bounds: list[int] = []
-    sizes: list[int] = []
-    low = 0
     for bits in _CLASS_BITS:
         size = int(counts[low + 1 : bits + 1].sum())
         if size == 0 or (size < _CLASS_MINIMUM and bits < top):
             continue
-        class_of_length[low + 1 : bits + 1] = len(bounds)
         bounds.append(min(bits, top))
-        sizes.append(size)
+        class_of_length[low + 1 : bits + 1] = len(bounds)
         low = bits
-    edges = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-    index = np.empty(edges[-1], np.uint32)
-    bucket_plan.part_by_length(lengths, class_of_length, edges[:-1].copy(), index, 0)
-    return [(bits, index[edges[k] : edges[k + 1]]) for k, bits in enumerate(bounds)]
+    return class_of_length, bounds
 
 
 def msm(bases: np.ndarray, scalars: FrVector) -> np.ndarray:
@@ -282,10 +298,10 @@ def msm_tables(tables: Sequence[np.ndarray], scalars: FrVector) -> list[np.ndarr
             raise ValueError(f"{len(bases)} bases and {scalars.n} scalars")
     if scalars.n == 0 or not tables:
         return [np.zeros((1, *bases.shape[1:]), np.uint64) for bases in tables]
-    words, lengths = _signed(scalars)
+    words, classes = _classes(scalars)
     kernel_form = [to_kernel_form(np.ascontiguousarray(bases)) for bases in tables]
     partial: list[list[np.ndarray]] = [[] for _ in tables]
-    for bits, index in _classes(lengths):
+    for bits, index in classes:
         for sums, more in zip(partial, _class_sums(kernel_form, words, index, bits), strict=True):
             sums += more
     return [

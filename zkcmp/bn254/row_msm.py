@@ -115,8 +115,9 @@ class _Space:
     def weighted_sum(self, words: np.ndarray, first: int) -> np.ndarray:
         """Σ_j words[j]·P_(first+j), (2, 4) in kernel form; `words` is overwritten."""
         bases, n = self.bases, len(words)
-        bucket_plan.to_signed(words, self.bit_lengths[:n])
-        bits = int(self.bit_lengths[:n].max(initial=0))
+        counts = np.zeros(256, np.int64)
+        bucket_plan.to_signed(words, self.bit_lengths[:n], counts)
+        bits = int(np.flatnonzero(counts).max(initial=0))
         if bits == 0:
             return np.zeros((2, 4), np.uint64)
         c = bases.window_bits
