@@ -47,6 +47,8 @@ LONGEST_RUN = 64
 FEWEST_ENTRIES = 1 << 12
 # values kept for the way back
 _KEPT = 3
+# entries between the rounds of a schedule: rounds a power of two apart share the sets of the cache
+_GAP = 16
 
 
 class RunBuffers:
@@ -65,7 +67,7 @@ class RunBuffers:
         self.run_starts = np.empty(2 * runs + 2, np.int64)
         self.ranks = aligned.empty((runs + SLACK,), np.uint32)
         self.rounds = np.empty((2, LONGEST_RUN + 2), np.int64)
-        self.schedule = aligned.empty((LONGEST_RUN * (runs + LANES) + SLACK,), np.uint32)
+        self.schedule = aligned.empty((LONGEST_RUN * (runs + LANES + _GAP) + SLACK,), np.uint32)
         self.sums = aligned.empty((2 * groups, limbs, LANES))
         self.scratch = aligned.empty(((groups + 1) * _KEPT, limbs, LANES))
         self.records = aligned.empty((runs + LANES, *point_shape))
@@ -147,9 +149,9 @@ def _cut(bucket_start, bucket, first, longest, begins, lengths, run_starts):
 def _plan(entries, begins, lengths, order, ranks, runs, active, row_start, schedule, lanes):
     """Rank runs by length, longest first; the entries of a round side by side in the schedule.
 
-    Round r is for the runs of rank below active[r]; its entries are schedule[row_start[r] …],
-    rounded up to whole groups, and valid also AHEAD groups beyond the last. Returns the number of
-    rounds.
+    Round r is for the runs of rank below active[r]; its entries are schedule[row_start[r] …], and
+    valid ones follow, to whole groups and, behind the last round, for AHEAD groups more. Returns
+    the number of rounds.
     """
     active[:] = 0
     for k in range(runs):
@@ -167,7 +169,7 @@ def _plan(entries, begins, lengths, order, ranks, runs, active, row_start, sched
     rounds, row = 0, 0
     while active[rounds]:
         row_start[rounds] = row
-        row += (active[rounds] + lanes - 1) // lanes * lanes
+        row += (active[rounds] + lanes - 1) // lanes * lanes + _GAP
         rounds += 1
     row_start[rounds] = row
     for rank in range(runs):
