@@ -44,6 +44,16 @@ class NodeTransactions:
         """Remember the block in which a search found a transaction."""
         self._blocks[txid_of(tx)] = block_hash
 
+    def mined_at(self, heights: dict[str, int]) -> None:
+        """Remember the blocks of transactions that the node says are at these heights.
+
+        Else each could cost a search of all recent blocks, and anybody can send coins.
+        """
+        unknown = [txid for txid in heights if txid not in self._blocks]
+        hashes = self._node.batch("getblockhash", [[heights[txid]] for txid in unknown])
+        found = ((t, str(h)) for t, h in zip(unknown, hashes, strict=True) if h)
+        self._blocks |= dict(found)
+
     def depth(self, block_hash: str) -> int:
         """Confirmations of a block; 0 when it is not in the active chain."""
         depth = self._node.ask(lambda h: int(h["confirmations"]), "getblockheader", block_hash)

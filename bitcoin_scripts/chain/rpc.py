@@ -155,7 +155,8 @@ class RpcChain(NodeWallet, Closing):
         script = bytes(script_pubkey)
 
         def look(tip: Tip) -> list[FoundOutput]:
-            mature = (o for o in self._unspent(script) if _mature(o, tip))
+            mature = [o for o in self._unspent(script) if _mature(o, tip)]
+            self._transactions.mined_at({o.txid: o.height or 0 for o in mature})
             return [o for o in mature if self._transactions.waiting_spend(o) is None]
 
         return self._tip.steadily(look)

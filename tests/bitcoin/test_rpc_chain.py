@@ -254,6 +254,19 @@ def test_without_an_index_an_unspent_output_says_which_block(node: FakeNode, wal
     assert "getblock" not in node.methods
 
 
+def test_without_an_index_a_coin_that_was_found_says_which_block(node: FakeNode):
+    """Of any output, however old: else whoever sends coins makes us read blocks for each."""
+    chain = connect(node)
+    coin = {"txid": KNOWN.txid, "vout": 9, "amount": 0.01, "height": 3, "coinbase": False}
+    node.answers |= {"scantxoutset": {"unspents": [coin]}, "gettxspendingprevout": [{}]}
+    node.answers |= {"getrawtransaction": missing_unless_named, "getindexinfo": {}}
+    node.answers |= {"getblockhash": lambda height: TIP if height == 3 else ELSEWHERE}
+    node.answers |= {"getblockheader": {"confirmations": 5}, "gettxout": None}
+    assert [found.vout for found in chain.find_spendable(BUYER_SCRIPT)] == [9]
+    assert chain.get_transaction(KNOWN.txid) == LOCK
+    assert "getblock" not in node.methods
+
+
 def test_a_failing_node_is_not_taken_for_one_that_knows_nothing(node: FakeNode):
     """Not found means: pay again, claim again. Another refusal must not look like it."""
     chain = connect(node)

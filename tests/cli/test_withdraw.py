@@ -21,6 +21,7 @@ from zkcmp import api
 from zkcmp.cli import passphrase
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.secret_files import SecretFiles
+from zkcmp.exchange.seller import Seller
 
 THEIRS = bytes(p2wpkh_script(public_key(b"\x09" * 32)))
 ADDRESS = bech32_address(THEIRS, "regtest")
@@ -343,6 +344,24 @@ def test_withdrawals_of_a_record_that_forgot_the_first_exclude_each_other(
     with chain_of(deal) as chain, pytest.raises(SettlementError):
         chain.broadcast(first)
     assert [coin.amount_sat for coin in received(deal)] == [20_000]
+
+
+def test_they_do_at_different_rates_as_well(sale: Callable[[str], Sale]) -> None:
+    """A stranger's few satoshi, older than all, are worth their fee at one rate only."""
+    deal = sale("redeemed")
+    txid_in(deal.run("seller", "withdraw", OTHER, "--all"))
+    earn(deal)
+    with Seller.opened(deal.root / "seller") as seller, chain_of(deal) as chain:
+        script = CScript(seller.wallet_script)
+        outputs = [CTxOut(amount, script) for amount in (300, 20 * COIN, 30 * COIN)]
+        chain.broadcast(signed(chain.find_spendable(FUNDING), outputs))
+        chain.mine(1, b"\x51")
+    first = interrupt(deal, "before", "seller", "withdraw", ADDRESS, *AMOUNT, "--fee", "2")
+    (deal.root / "seller" / "withdrawals").unlink()
+    txid_in(deal.run("seller", "withdraw", ADDRESS, *AMOUNT, "--fee", "7"))
+    mine(deal, 1)
+    with chain_of(deal) as chain, pytest.raises(SettlementError):
+        chain.broadcast(first)
 
 
 def test_what_others_pay_there_is_no_withdrawal(sale: Callable[[str], Sale]) -> None:

@@ -9,8 +9,7 @@ do themselves they do here too: a seller whose key is out watches its claim, so 
 out that its offer demands, and the claim is nowhere, it runs `redeem` without a fault. Otherwise an
 unmined claim can be forgotten by every node, and time passes. Whoever puts back an old copy of a
 directory does it when the chain has what was sent since, and runs the command that finds it before
-anything else happens; a buyer who asks another wallet for the coins has asked before the copy was
-made.
+anything else happens; a buyer who asks for a payment by address has asked before the copy was made.
 """
 
 import random
@@ -242,9 +241,10 @@ class Scenario:
         self.world.evict()
 
     def _copy(self) -> None:
-        """Of a buyer that asks others to pay, only once it has asked."""
+        """Of a buyer that asks for payments by address, only once it has asked."""
         party = self.rng.choice((_BUYER, _SELLER))
-        if party == _SELLER or not self.wallet or self._has_asked():
+        asks = self.wallet is not None and self.wallet.way == "external"
+        if party == _SELLER or not asks or self._has_asked():
             self.world.copy(party)
 
     def _put_back(self) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bitcoin_scripts import fees
 from bitcoin_scripts.chain import Chain, FoundOutput, Outpoint
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.fee_rates import REFUND_TARGET_BLOCKS, FeeChoice
@@ -110,7 +111,7 @@ def _withdraw(
     coins, rate = _free(party, chain, kept, spendable, again), _rate(chain, choice)
     if not coins:
         raise _nothing(party, chain, kept, spendable)
-    first = oldest(worth_spending(coins, rate) or coins)
+    first = _oldest(coins, rate)
     chosen = choose_coins(coins, order.destination, amount_sat, party.coin_secret, rate, first)
     signed = _sign(party, order, tuple(chosen), rate)
     chain.broadcast(signed.transaction)
@@ -180,6 +181,15 @@ def _free(
         if earlier.order.chain == chain.name and places <= set(spendable):
             taken |= places
     return [coin for place, coin in spendable.items() if place not in taken]
+
+
+def _oldest(coins: list[FoundOutput], rate: int) -> FoundOutput:
+    """The coin that every withdrawal spends, whatever its rate, as long as any is worth that.
+
+    Of few satoshi, which anybody can send, some are worth their fee at one rate and not at another.
+    """
+    always = worth_spending(coins, fees.CEILING_SAT_PER_VB)
+    return oldest(always or worth_spending(coins, rate) or coins)
 
 
 def _nothing(
