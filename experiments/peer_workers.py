@@ -72,6 +72,7 @@ def setup(place: Path, repeats: str) -> Result:
 
 
 def prove(place: Path, repeats: str) -> Result:
+    from zkcmp.bn254.body import BODY
     from zkcmp.errors import VerificationError
     from zkcmp.groth16 import ProvingKey, verify
     from zkcmp.groth16 import prove as make_proof
@@ -88,7 +89,7 @@ def prove(place: Path, repeats: str) -> Result:
     try:
         verify(key.verifying_key, inputs + 1, proof)
     except VerificationError:
-        return {"prove": times, "peak_memory_bytes": peak}
+        return {"prove": times, "lanes": BODY.name, "peak_memory_bytes": peak}
     raise RuntimeError("zkcmp accepts a false public input")
 
 

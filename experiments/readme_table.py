@@ -84,6 +84,8 @@ def _engine(rows: Rows) -> str:
     lines = []
     for row in rows:
         name = row["name"] + (f", {row['bits']}-bit scalars" if row["bits"] else "")
+        # files from before there were rows of both bodies do not say which
+        name += ", portable body" if row.get("lanes") == "portable" else ""
         memory = f"{float(row['peak_memory_bytes']) / 1e9:.1f} GB"
         lines.append((name, power(row["size"]), row["threads"], small(row["seconds"]), memory))
     return markdown(("what", "size", "threads", "time", "peak memory"), lines)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import aligned, bucket_tree, g1, g2, reference
+from zkcmp.bn254 import aligned, bucket_tree, g1, g2, reference, run_sums
 from zkcmp.bn254 import msm as engine
+from zkcmp.bn254.body import LANES
 from zkcmp.bn254.fixed_base import fixed_base_mul
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS as R
@@ -79,6 +80,11 @@ def test_random_shapes(seed: int, pools, monkeypatch: pytest.MonkeyPatch) -> Non
     if seed % 2:
         # one window to a task, or several, or all
         monkeypatch.setattr(engine, "_TASK_ENTRIES", rng.choice([1, 3000, 20_000]))
+    if seed % 5 == 0:
+        # runs for few entries, in small blocks, many to a bucket
+        monkeypatch.setattr(run_sums, "FEWEST_ENTRIES", rng.choice([16, 256]))
+        monkeypatch.setattr(run_sums, "BLOCK_BYTES", 128 * LANES * rng.choice([1, 2, 3, 16]))
+        monkeypatch.setattr(run_sums, "LONGEST_RUN", rng.choice([3, 8, 64]))
     if seed % 4 == 0:
         # buckets cut in many ranges
         monkeypatch.setattr(bucket_tree, "RANGE_BYTES", 128 * rng.choice([1, 2, 9, 100]))

@@ -1,8 +1,11 @@
 """Key files and verifying keys: one encoding each, and everything else is refused."""
 
+import errno
 import hashlib
+import io
 import struct
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from zkcmp.bn254.params import FQ_MODULUS, TWIST_B
 from zkcmp.bn254.reference import G2, fq2_add, fq2_mul, fq2_sqrt
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.groth16 import ProvingKey, VerifyingKey, prove, setup
-from zkcmp.groth16.key_file import KeyWriter
+from zkcmp.groth16.key_file import KeyFile, KeyWriter, Shape, create_key_file
 from zkcmp.groth16.keys import POWER_SECTIONS
 from zkcmp.groth16.keys import SECTIONS as PROVER_SECTIONS
 
@@ -318,3 +321,46 @@ def test_infinity_in_a_verifying_key(verifying_key: VerifyingKey) -> None:
     for at, size in ((48, 64), (112, 128), (240, 128), (368, 128), (496, 64), (560, 64)):
         with pytest.raises(DecodeError, match="not in its group"):
             VerifyingKey.from_bytes(_patched(data, at, bytes(size)))
+
+
+class FullDisk(io.BytesIO):
+    """Takes the header's place, and then no more than so many bytes."""
+
+    def __init__(self, room: int):
+        super().__init__()
+        self.room = room
+
+    def write(self, data: Any) -> int:
+        self.room -= len(data)
+        if self.room < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(data)
+
+
+@pytest.mark.parametrize("room", [1000, 1500, 5000])
+def test_an_error_of_the_writing_thread_is_raised(room: int) -> None:
+    """While the sections are given, or at the latest in the end."""
+    shape = Shape(bytes(32), 0, 1, 0, 1)
+    with ThreadPoolExecutor(1) as thread:
+        writer = KeyWriter(FullDisk(room), shape, 2, thread)
+
+        def write() -> None:
+            for name in ("first", "second"):
+                writer.section(name, [bytes(500)] * 10)
+            writer.finish()
+
+        with pytest.raises(OSError, match="No space left"):
+            write()
+
+
+def test_pieces_are_written_in_their_order(tmp_path: Path) -> None:
+    """More pieces than may wait; the caller goes on while they are written."""
+    pieces = [np.full(1 << 12, k, np.uint32) for k in range(40)]
+    path = tmp_path / "pieces"
+    with create_key_file(path, Shape(bytes(32), 0, 1, 0, 1), 2) as writer:
+        writer.section("first", iter(pieces))
+        writer.section("second", [b"abc"])
+    file = KeyFile(path, ("first", "second"))
+    file.check_digests()
+    assert np.array_equal(file.array("first", np.uint32, ()), np.concatenate(pieces))
+    assert file.bytes("second") == b"abc"

@@ -2,9 +2,13 @@
 
 Plain 64-bit integer kernels; nothing here touches the field.
 
-A scalar s ∈ [0, r) is taken as ±|s| with |s| ≤ r/2, so small negative numbers are small. |s| is cut
-into windows of c bits and recoded to signed digits d ∈ (−2^(c−1), 2^(c−1)]:  |s| = Σ_w d_w·2^(c·w).
-Point j goes to bucket |d| with the sign of d times the sign of s.
+A scalar s ∈ [0, r) stands for v = s, or s − r where that is closer to zero, so small negative
+numbers are small. v is cut into W windows of c bits, digits from −2^(c−1) to 2^(c−1):
+
+    v = Σ_w d_w·2^(c·w),     d_w = e_w − 2^(c−1) for w < W − 1, d_(W−1) = e_(W−1),
+
+where the e_w are the windows of v + Σ_(w<W−1) 2^(c·w + c−1) in two's complement: a digit needs no
+carry from the one before. Point j goes to bucket |d|, and is negated where d < 0.
 """
 
 import numpy as np
@@ -17,11 +21,18 @@ _HALF = np.array([((FR_MODULUS // 2) >> (64 * k)) & (2**64 - 1) for k in range(4
 SIGN = np.uint32(1 << 31)
 # groups of valid entries kept behind the last pair
 PAD_GROUPS = 16
+# scalars whose digits are cut together: their words stay in the first-level cache
+_BLOCK = 256
+
+
+def window_count(bits: int, window_bits: int) -> int:
+    """Windows for |v| < 2^bits; one bit more than digits need keeps the last one in an int16."""
+    return -(-(bits + 2) // window_bits)
 
 
 @kernel
-def to_sign_magnitude(words, negative, bit_lengths):
-    """Replace s by min(s, r − s) in place; negative[j] says which, bit_lengths[j] how long."""
+def to_signed(words, bit_lengths, counts):
+    """Replace s by v in place, in two's complement; bit_lengths[j] is that of |v|, and counted."""
     zero, one = np.uint64(0), np.uint64(1)
     for j in range(words.shape[0]):
         above = False
@@ -29,22 +40,27 @@ def to_sign_magnitude(words, negative, bit_lengths):
             if words[j, k] != _HALF[k]:
                 above = words[j, k] > _HALF[k]
                 break
-        negative[j] = above
+        length, borrow = 0, zero
+        for k in range(4):
+            w = words[j, k]
+            if above:
+                # r − s for the length, its negative to keep
+                d = _MODULUS[k] - w
+                under = one if _MODULUS[k] < w else zero
+                under |= one if d < borrow else zero
+                w = d - borrow
+                borrow = under
+                words[j, k] = w
+            if w != zero:
+                length = 64 * k + _bit_length(w)
+        bit_lengths[j] = length
+        counts[length] += 1
         if above:
-            borrow = zero
+            carry = one
             for k in range(4):
-                m, w = _MODULUS[k], words[j, k]
-                d = m - w
-                under = one if m < w else zero
-                e = d - borrow
-                under2 = one if d < borrow else zero
-                words[j, k] = e
-                borrow = under | under2
-        bit_lengths[j] = 0
-        for k in range(3, -1, -1):
-            if words[j, k] != zero:
-                bit_lengths[j] = 64 * k + _bit_length(words[j, k])
-                break
+                w = ~words[j, k] + carry
+                carry = carry if w == zero else zero
+                words[j, k] = w
 
 
 @inlined
@@ -60,38 +76,61 @@ def _bit_length(w):
 
 
 @kernel
-def signed_digits(words, index, start, stop, window_bits, digits):
-    """−d_w of words[index[j]] to digits[w, j − start]; window_bits ≤ 16.
-
-    Windows · window_bits must exceed the bit length. Negated, because 2^15 is no int16.
-    """
-    c = np.uint64(window_bits)
-    mask = (np.uint64(1) << c) - np.uint64(1)
-    half = np.int64(1) << np.int64(window_bits - 1)
-    full = half + half
-    low6 = np.uint64(63)
-    for j in range(start, stop):
-        s = index[j]
-        carry = np.int64(0)
-        for w in range(digits.shape[0]):
-            bit = np.uint64(w * window_bits)
-            k, shift = np.int64(bit >> np.uint64(6)), bit & low6
-            d = np.int64(carry)
-            if k < 4:
-                x = words[s, k] >> shift
-                if shift + c > np.uint64(64) and k < 3:
-                    x |= words[s, k + 1] << (np.uint64(64) - shift)
-                d += np.int64(x & mask)
-            carry = np.int64(0)
-            if d > half:
-                d -= full
-                carry = np.int64(1)
-            digits[w, j - start] = np.int16(-d)
+def part_by_length(bit_lengths, class_of_length, cursors, index, first):
+    """Write first + j to index[cursors[k]], which moves on, for every scalar j of a class k > 0."""
+    for j in range(len(bit_lengths)):
+        k = class_of_length[bit_lengths[j]]
+        if k > 0:
+            index[cursors[k]] = np.uint32(first + j)
+            cursors[k] += 1
 
 
 @kernel
-def sort_into_buckets(digits, index, start, negative, bucket_start, entries):
-    """Counting sort by |d| of one window's (negated) digits.
+def signed_digits(words, index, idle, window_bits, offset, digits):
+    """digits[w, j] = d_w of words[index[j]], all zero where idle[j].
+
+    words: v from `to_signed`; window_bits ≤ 16, `window_count` windows; offset: `digit_offset`.
+    """
+    windows = digits.shape[0]
+    one, top = np.uint64(1), np.uint64(63)
+    mask = (one << np.uint64(window_bits)) - one
+    half = np.int64(1) << np.int64(window_bits - 1)
+    planes = np.empty((5, _BLOCK), np.uint64)
+    for start in range(0, len(index), _BLOCK):
+        count = min(_BLOCK, len(index) - start)
+        for i in range(count):
+            carry = np.uint64(0)
+            for k in range(4):
+                w = words[index[start + i], k]
+                if idle[start + i]:
+                    w = np.uint64(0)
+                t = w + offset[k]
+                u = t + carry
+                carry = (one if t < w else np.uint64(0)) | (one if u < t else np.uint64(0))
+                planes[k, i] = u
+            planes[4, i] = np.uint64(np.int64(planes[3, i]) >> np.int64(63))
+        for w in range(windows - 1):
+            bit = np.uint64(w * window_bits)
+            low, shift = np.int64(bit >> np.uint64(6)), bit & top
+            for i in range(count):
+                x = (planes[low, i] >> shift) | (planes[low + 1, i] << one << (top - shift))
+                digits[w, start + i] = np.int16(np.int64(x & mask) - half)
+        bit = np.uint64((windows - 1) * window_bits)
+        low, shift = np.int64(bit >> np.uint64(6)), bit & top
+        for i in range(count):
+            x = (planes[low, i] >> shift) | (planes[low + 1, i] << one << (top - shift))
+            digits[windows - 1, start + i] = np.int16(np.int64(x))
+
+
+def digit_offset(windows: int, window_bits: int) -> np.ndarray:
+    """Σ_(w<W−1) 2^(c·w + c−1), four words."""
+    total = sum(1 << (window_bits * w + window_bits - 1) for w in range(windows - 1))
+    return np.array([(total >> (64 * k)) & (2**64 - 1) for k in range(4)], np.uint64)
+
+
+@kernel
+def sort_into_buckets(digits, places, bucket_start, entries):
+    """Counting sort by |d| of digits: entries are places[j], with SIGN where d < 0.
 
     Bucket b holds entries bucket_start[b] … bucket_start[b + 1] − 1; bucket 0 is left out. Returns
     the number of entries.
@@ -99,10 +138,8 @@ def sort_into_buckets(digits, index, start, negative, bucket_start, entries):
     bucket_start[:] = 0
     n = len(digits)
     for j in range(n):
-        d = np.int64(digits[j])
-        bucket_start[abs(d)] += 1
+        bucket_start[abs(np.int64(digits[j]))] += 1
     total = 0
-    bucket_start[0] = 0
     for b in range(1, len(bucket_start)):
         count = bucket_start[b]
         bucket_start[b] = total
@@ -112,9 +149,8 @@ def sort_into_buckets(digits, index, start, negative, bucket_start, entries):
         if d == 0:
             continue
         b = abs(d)
-        point = index[start + j]
-        entry = np.uint32(point)
-        if (d > 0) != negative[point]:
+        entry = np.uint32(places[j])
+        if d < 0:
             entry |= SIGN
         entries[bucket_start[b]] = entry
         bucket_start[b] += 1
@@ -123,6 +159,37 @@ def sort_into_buckets(digits, index, start, negative, bucket_start, entries):
     bucket_start[1] = 0
     bucket_start[0] = 0
     return total
+
+
+@kernel
+def rows_and_columns(table, columns, row_start, row_entries, column_start, column_entries):
+    """Sort the finite records of a table as rows of `columns` records, and as columns.
+
+    Record i = row·columns + column is in bucket `row` of the one sort, that is in none if row is 0,
+    and in bucket column + 1 of the other; starts as in `sort_into_buckets`.
+    """
+    flat = table.reshape(len(table), -1)
+    zero = np.uint64(0)
+    row_start[0] = row_start[1] = 0
+    total = 0
+    for i in range(columns, len(table)):
+        for k in range(flat.shape[1]):
+            if flat[i, k] != zero:
+                row_entries[total] = np.uint32(i)
+                total += 1
+                break
+        if (i + 1) % columns == 0:
+            row_start[i // columns + 1] = total
+    column_start[0] = column_start[1] = 0
+    total = 0
+    for column in range(columns):
+        for i in range(column, len(table), columns):
+            for k in range(flat.shape[1]):
+                if flat[i, k] != zero:
+                    column_entries[total] = np.uint32(i)
+                    total += 1
+                    break
+        column_start[column + 2] = total
 
 
 @kernel
@@ -196,24 +263,3 @@ def plan_merge(bucket_start, entries, occupied, left, right, singles, numbers, l
         _pad_pairs(left, right, q, whole + PAD_GROUPS * lanes)
     singles[s : s + lanes] = np.uint32(0)
     return q, whole, s
-
-
-@kernel
-def half_digit_entries(words, start, stop, window, window_bits, first, entries):
-    """entries[j − start] names ±(k + 1/2) = digit − (2^c − 1)/2: place first + k, with its sign.
-
-    The digit is that of words[j] in window `window` of c = window_bits bits.
-    """
-    c = np.uint64(window_bits)
-    mask = (np.uint64(1) << c) - np.uint64(1)
-    half = np.int64(1) << np.int64(window_bits - 1)
-    bit = window * window_bits
-    k, shift = bit >> 6, np.uint64(bit & 63)
-    for j in range(start, stop):
-        x = words[j, k] >> shift
-        if shift + c > np.uint64(64) and k < 3:
-            x |= words[j, k + 1] << (np.uint64(64) - shift)
-        d = np.int64(x & mask) - half
-        negative = d >> np.int64(63)
-        entry = np.uint32(first + (d ^ negative))
-        entries[j - start] = entry | (np.uint32(negative) & SIGN)

@@ -41,10 +41,15 @@ def scatter(records, numbers, count, table):
 
 
 @kernel
-def gather(records, numbers, out):
-    """out[k] = records[numbers[k]]."""
+def gather(records, numbers, out, infinite):
+    """out[k] = records[numbers[k]]; infinite[k]: whether it is infinity."""
+    words = out.reshape(len(out), -1)
     for k in range(len(numbers)):
         copy_record(records, np.int64(numbers[k]), out, k)
+        bits = np.uint64(0)
+        for word in range(words.shape[1]):
+            bits |= words[k, word]
+        infinite[k] = bits == np.uint64(0)
 
 
 @kernel

@@ -16,10 +16,9 @@ from typing import Any, Literal
 import numpy as np
 
 from zkcmp.bn254 import aligned, g1, g2, reference
-from zkcmp.bn254.body import LANES
-from zkcmp.bn254.bucket_plan import half_digit_entries
-from zkcmp.bn254.bucket_sums import copy_entries
+from zkcmp.bn254.body import BODY, LANES, LIMBS
 from zkcmp.bn254.bucket_tree import SLACK
+from zkcmp.bn254.fixed_base_kernels import AHEAD, KEPT, sum_entries
 from zkcmp.bn254.fr import FrVector, padded
 from zkcmp.bn254.pair_sums import add_pairs, new_scratch
 from zkcmp.bn254.params import FR_MODULUS
@@ -29,29 +28,19 @@ from zkcmp.bn254.threads import parallel_map
 Group = Literal["g1", "g2"]
 
 _SCALAR_BITS = 254
-# window bits for few scalars, and for many
-_SMALL = 8
-_LARGE = {"g1": 15, "g2": 14}
-_MANY = 1 << 14
-# points carried through all windows together, so that they stay in the second-level cache
-_BLOCK = 8192
+# window bits to choose from: up to tables of 63 MB and of 67 MB
+_WINDOW_BITS = {"g1": (8, 12, 15, 17), "g2": (8, 11, 14, 16)}
+# scalars carried through all windows together: what is kept of them fills half a second-level cache
+_BATCH = {"g1": 2048, "g2": 1024}
 
 
 def _windows(bits: int) -> int:
     return -(-_SCALAR_BITS // bits)
 
 
-def _add(
-    augends: np.ndarray, left: np.ndarray, addends: np.ndarray, right: np.ndarray
-) -> np.ndarray:
-    """augends[left] + addends[right] for index arrays of one length."""
-    n = len(left)
-    entries = np.zeros((2, padded(n) + SLACK), np.uint32)
-    entries[0, :n], entries[1, :n] = left, right
-    out = aligned.empty((padded(n), *augends.shape[1:]))
-    scratch = new_scratch(augends.shape[1:])
-    add_pairs(augends, entries[0], addends, entries[1], 0, padded(n) // LANES, out, scratch)
-    return out[:n]
+def _window_bits(group: Group, count: int) -> int:
+    """The c with the fewest additions for so many scalars, those of the table included."""
+    return min(_WINDOW_BITS[group], key=lambda c: _windows(c) * (count + (1 << (c - 1))))
 
 
 @cache
@@ -59,20 +48,27 @@ def _table(group: Group, bits: int) -> np.ndarray:
     """T as one array of windows·2^(bits − 1) points, window after window, in kernel form."""
     size, windows = 1 << (bits - 1), _windows(bits)
     doubles = to_kernel_form(_doubles_of_half(group, bits * windows))
-    shape = doubles.shape[1:]
-    table = aligned.empty((windows, size, *shape))
-    table[:, 0] = doubles[::bits]
-    filled = 1
-    flat = table.reshape(-1, *shape)
+    table = aligned.empty((windows, size, *doubles.shape[1:]))
+    parallel_map(
+        lambda w: _fill_window(table[w], doubles[bits * w : bits * (w + 1)]), range(windows)
+    )
+    return table.reshape(-1, *doubles.shape[1:])
+
+
+def _fill_window(window: np.ndarray, doubles: np.ndarray) -> None:
+    """(k + 1/2)·P for every k, from 2^i·P/2 at place i of `doubles`."""
+    window[0] = doubles[0]
+    size, filled = len(window), 1
+    scratch = new_scratch(window.shape[1:])
+    out = aligned.empty((padded(size), *window.shape[1:]))
+    left, right = np.zeros((2, padded(size) + SLACK), np.uint32)
     while filled < size:
-        # T_w[k + 2^i] = T_w[k] + 2^(c·w + i)·G
-        first = np.arange(windows)[:, None]
-        left = (size * first + np.arange(filled)[None, :]).ravel()
-        right = np.repeat(bits * first.ravel() + filled.bit_length(), filled)
-        sums = _add(flat, left, doubles, right)
-        table[:, filled : 2 * filled] = sums.reshape(windows, filled, *shape)
+        # T[k + 2^i] = T[k] + 2^i·P
+        left[:filled], left[filled:] = np.arange(filled), 0
+        right[:] = filled.bit_length()
+        add_pairs(window, left, doubles, right, 0, padded(filled) // LANES, out, scratch)
+        window[filled : 2 * filled] = out[:filled]
         filled *= 2
-    return flat
 
 
 def _doubles_of_half(group: Group, count: int) -> np.ndarray:
@@ -85,32 +81,36 @@ def _doubles_of_half(group: Group, count: int) -> np.ndarray:
     return encode(points)
 
 
-def fixed_base_mul(group: Group, scalars: FrVector) -> np.ndarray:
-    """s_j·G for every scalar, at rest: (n, 2, 4) for "g1", (n, 2, 2, 4) for "g2"."""
-    bits = _LARGE[group] if len(scalars) >= _MANY else _SMALL
-    table, windows, size = _table(group, bits), _windows(bits), 1 << (bits - 1)
+def fixed_base_mul(group: Group, scalars: FrVector, in_all: int = 0) -> np.ndarray:
+    """s_j·G for every scalar, at rest: (n, 2, 4) for "g1", (n, 2, 2, 4) for "g2".
+
+    in_all: how many scalars will come in this and further calls, if more than these.
+    """
+    bits = _window_bits(group, max(len(scalars), in_all))
+    table, windows = _table(group, bits), _windows(bits)
     middle = ((1 << (bits * windows)) - 1) * pow(2, -1, FR_MODULUS) % FR_MODULUS
-    words = np.ascontiguousarray((scalars + middle).to_words())
-    n, shape = len(words), table.shape[1:]
-    out = aligned.empty((padded(n), *shape))
-    identity = np.arange(_BLOCK + SLACK, dtype=np.uint32)
-    identity[_BLOCK:] = 0
+    # a row for each word, so that the digits of neighbours are side by side
+    words = np.ascontiguousarray((scalars + middle).to_words().T)
+    n, shape, batch = len(scalars), table.shape[1:], _BATCH[group]
+    out = aligned.empty((padded(n) + LANES, *shape))
     spaces: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def run(start: int) -> None:
         key = threading.get_ident()
         if key not in spaces:
-            spaces[key] = np.zeros(_BLOCK + SLACK, np.uint32), new_scratch(shape)
-        entries, scratch = spaces[key]
-        stop = min(start + _BLOCK, n)
-        block = out[start : start + padded(stop - start)]
-        groups = len(block) // LANES
-        for w in range(windows):
-            half_digit_entries(words, start, stop, w, bits, w * size, entries)
-            if w == 0:
-                copy_entries(table, entries, stop - start, block, 0)
-            else:
-                add_pairs(block, identity, table, entries, 0, groups, block, scratch)
+            spaces[key] = _workspace(shape, batch)
+        entries, space = spaces[key]
+        stop = min(start + batch, n)
+        sum_entries(table, words, start, stop, windows, bits, entries, space, out)
 
-    parallel_map(run, range(0, n, _BLOCK))
+    parallel_map(run, range(0, n, batch))
+    if BODY.radix_bits == 260:
+        return out[:n]
     return from_kernel_form(out)[:n]
+
+
+def _workspace(point_shape: tuple[int, ...], batch: int) -> tuple[np.ndarray, np.ndarray]:
+    """A thread's entries and what is kept of a batch."""
+    limbs = LIMBS * (len(point_shape) - 1)
+    entries = np.zeros(batch + AHEAD * LANES, np.uint32)
+    return entries, aligned.empty((batch // LANES * KEPT, limbs, LANES))

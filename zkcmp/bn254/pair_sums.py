@@ -73,7 +73,7 @@ def _doubling_opposite(p, q):
 
 
 @kernel
-def _any_denominator(p, q):
+def any_denominator(p, q):
     """x2 − x1; for a doubling 2y; 1 where the sum needs no division."""
     doubling, opposite = _doubling_opposite(p, q)
     d = select(doubling, double(p[1]), sub(q[0], p[0]))
@@ -82,8 +82,8 @@ def _any_denominator(p, q):
 
 
 @kernel
-def _any_sum(p, q, inverse):
-    """P + Q for every pair, from the inverse of `_any_denominator`."""
+def any_sum(p, q, inverse):
+    """P + Q for every pair, from the inverse of `any_denominator`."""
     doubling, opposite = _doubling_opposite(p, q)
     square = sqr(p[0])
     tangent = add(double(square), square)
@@ -106,14 +106,14 @@ def _add_any_batch(augends, left, addends, right, start, stop, out, scratch):
         p = load_entries(augends, left, i * LANES)
         q = load_entries(addends, right, i * LANES)
         store_scratch(scratch, i - start, running)
-        running = reduce(mul(running, _any_denominator(p, q)))
+        running = reduce(mul(running, any_denominator(p, q)))
     running = reduce(invert(running))
     for i in range(stop - 1, start - 1, -1):
         p = load_entries(augends, left, i * LANES)
         q = load_entries(addends, right, i * LANES)
         inverse = reduce(mul(running, load_scratch(scratch, i - start, running)))
-        running = reduce(mul(running, _any_denominator(p, q)))
-        x3, y3 = _any_sum(p, q, inverse)
+        running = reduce(mul(running, any_denominator(p, q)))
+        x3, y3 = any_sum(p, q, inverse)
         store_points(out, i, x3, y3)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from zkcmp.bn254 import aligned, bucket_plan, bucket_sums
 from zkcmp.bn254.body import LANES, LIMBS
-from zkcmp.bn254.bucket_tree import SLACK, TreeBuffers
+from zkcmp.bn254.bucket_tree import SLACK
 from zkcmp.bn254.curve import double_projective, invert, lift
 from zkcmp.bn254.fr import FrVector, padded
 from zkcmp.bn254.jit import kernel
@@ -26,10 +26,10 @@ from zkcmp.bn254.lane_points import load_points, store_points
 from zkcmp.bn254.lanes import mul, reduce, same_field_one
 from zkcmp.bn254.pair_sums import add_pairs, new_scratch
 from zkcmp.bn254.point_arrays import from_kernel_form, is_infinity, to_kernel_form
+from zkcmp.bn254.run_sums import RunBuffers
 from zkcmp.bn254.threads import parallel_map, parallel_ranges, thread_count
 
-# |s| ≤ r/2 has 253 bits; the carry of the signed digits needs one more
-_SCALAR_BITS = 254
+_SCALAR_BITS = 253
 # columns below which cutting a row in pieces costs more than it saves
 _PIECE_MINIMUM = 256
 
@@ -65,12 +65,15 @@ def _window_multiples(
 
 
 def window_bits(n: int) -> int:
-    """The c that minimises n·⌈254/c⌉ additions and two or three for each of 2^(c−1) buckets."""
-    return min(range(3, 15), key=lambda c: n * -(-_SCALAR_BITS // c) + 3 * 2 ** (c - 1))
+    """The c that minimises n additions a window and two or three for each of 2^(c−1) buckets."""
+    return min(
+        range(3, 15),
+        key=lambda c: n * bucket_plan.window_count(_SCALAR_BITS, c) + 3 * 2 ** (c - 1),
+    )
 
 
 class FixedBases:
-    """Points of G1 with their multiples 2^(c·w)·P; memory is 64·⌈254/c⌉ bytes a point."""
+    """Points of G1 with their multiples 2^(c·w)·P; memory is 64 bytes a point and window."""
 
     def __init__(self, points: np.ndarray):
         """points: (n, 2, 4) at rest, n > 0, none infinite; in the group, by the caller's check."""
@@ -80,7 +83,7 @@ class FixedBases:
             raise ValueError("a fixed base is infinity")
         self.n, self.stride = len(points), padded(len(points))
         self.window_bits = window_bits(self.n)
-        self.windows = -(-_SCALAR_BITS // self.window_bits)
+        self.windows = bucket_plan.window_count(_SCALAR_BITS, self.window_bits)
         whole = np.empty((self.stride, 2, 4), np.uint64)
         whole[: self.n], whole[self.n :] = points, points[0]
         whole = to_kernel_form(whole)
@@ -101,43 +104,40 @@ class _Space:
     def __init__(self, bases: FixedBases, columns: int):
         self.bases = bases
         entries, buckets = bases.windows * columns, 1 << (bases.window_bits - 1)
-        self.negative = np.empty(columns, np.bool_)
+        self.idle = np.zeros(columns, np.bool_)
         self.bit_lengths = np.empty(columns, np.uint8)
         self.digits = np.empty(entries, np.int16)
         self.places = np.empty(entries, np.uint32)
-        # by place in the table of multiples
-        self.signs = np.empty((bases.windows, bases.stride), np.bool_)
         self.entries = np.empty(entries + SLACK, np.uint32)
         self.buckets = aligned.empty((max(buckets, LANES), 2, 4))
-        self.tree = TreeBuffers((2, 4), entries)
+        self.runs = RunBuffers((2, 4), entries)
 
     def weighted_sum(self, words: np.ndarray, first: int) -> np.ndarray:
         """Σ_j words[j]·P_(first+j), (2, 4) in kernel form; `words` is overwritten."""
         bases, n = self.bases, len(words)
-        negative = self.negative[:n]
-        bucket_plan.to_sign_magnitude(words, negative, self.bit_lengths[:n])
-        bits = int(self.bit_lengths[:n].max(initial=0))
+        counts = np.zeros(256, np.int64)
+        bucket_plan.to_signed(words, self.bit_lengths[:n], counts)
+        bits = int(np.flatnonzero(counts).max(initial=0))
         if bits == 0:
             return np.zeros((2, 4), np.uint64)
-        windows = -(-(bits + 1) // bases.window_bits)
+        c = bases.window_bits
+        windows = bucket_plan.window_count(bits, c)
         digits = self.digits[: windows * n]
         columns = np.arange(n, dtype=np.uint32)
+        offset = bucket_plan.digit_offset(windows, c)
         bucket_plan.signed_digits(
-            words, columns, 0, n, bases.window_bits, digits.reshape(windows, n)
+            words, columns, self.idle[:n], c, offset, digits.reshape(windows, n)
         )
         starts = np.arange(windows, dtype=np.uint32) * np.uint32(bases.stride)
         places = self.places[: windows * n]
         places.reshape(windows, n)[:] = starts[:, None] + (columns + np.uint32(first))
-        self.signs[:windows, first : first + n] = negative
-        buckets = 1 << (min(bits + 1, bases.window_bits) - 1)
+        buckets = 1 << (min(bits + 1, c) - 1)
         bucket_start = np.empty(buckets + 2, np.int64)
-        bucket_plan.sort_into_buckets(
-            digits, places, 0, self.signs.reshape(-1), bucket_start, self.entries
-        )
+        bucket_plan.sort_into_buckets(digits, places, bucket_start, self.entries)
         table = self.buckets[: max(buckets, LANES)]
         table[:] = 0
         occupied = np.zeros(buckets, np.bool_)
-        self.tree.add(bases.table, bucket_start, self.entries, table, occupied)
+        self.runs.add(bases.table, bucket_start, self.entries, table, occupied)
         out = np.zeros((LANES, 2, 4), np.uint64)
         bucket_sums.weighted_bucket_sum(table, out)
         return out[0]

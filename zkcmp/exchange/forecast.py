@@ -4,12 +4,14 @@ Rows and wires come from circuits/, in closed form; where they depend on the pix
 as what they do not exceed. How many wires are in A, B and C, and how many are full-size, is counted
 in small circuits with random pixels:
 
-    full                  affine in the number of images; full-size wires are the cipher's
-    freivalds, sampled    the same share of the wires as with a few images; full-size wires are the
-                          cipher's and those of the second round
+    full, sampled    affine in the number of images; full-size wires are the cipher's
+    freivalds        the same share of the wires as with a few images; full-size wires are the
+                     cipher's and those of the second round
 """
 
 from dataclasses import fields, replace
+from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -33,13 +35,18 @@ from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet
 from zkcmp.seal import n_blocks
 
-_FEW_IMAGES = 32
+_FEW_IMAGES = 128
+# from which others follow, for a circuit that is affine in the images, or almost
+_FULL_FROM, _SAMPLED_FROM = (1, 2), (16, 32)
+# what a sample of few images may differ from that of many
+_SAMPLED_MARGIN = Fraction(102, 100)
 # of libra's prover, for each entry of the layers' outputs, and for each committed value
 _ENTRY_BYTES, _VALUE_BYTES = 16, 300
 # of zkvpd's parameters, for each committed value: while they are made, and as they are mapped
 _MADE_BYTES, _MAPPED_BYTES = 600, 128
 
 
+@lru_cache(maxsize=16)
 def statement_size(
     architecture: Architecture, n_images: int, method: Method = FREIVALDS
 ) -> CircuitSize:
@@ -49,14 +56,24 @@ def statement_size(
     """
     size = check_circuit_size(architecture, n_images, method)
     if method == FULL:
-        one, two = (_built(architecture, n, method) for n in (1, 2))
-        values = {
-            field.name: getattr(one, field.name)
-            + (n_images - 1) * (getattr(two, field.name) - getattr(one, field.name))
-            for field in fields(CircuitSize)
-        }
-        return CircuitSize(**values)
+        return _affine(architecture, n_images, method, _FULL_FROM)
+    if method.mode == "sampled" and n_images > _SAMPLED_FROM[1]:
+        line = _affine(architecture, n_images, method, _SAMPLED_FROM)
+        n_wires = min(size.n_wires, int(line.n_wires * _SAMPLED_MARGIN))
+        return replace(line, n_constraints=size.n_constraints, n_wires=n_wires)
     return _scaled(_built(architecture, min(n_images, _FEW_IMAGES), method), size)
+
+
+def _affine(
+    architecture: Architecture, n_images: int, method: Method, numbers: tuple[int, int]
+) -> CircuitSize:
+    """The line through the sizes for two other numbers of images."""
+    few, more = (_built(architecture, n, method) for n in numbers)
+    values = {}
+    for name in (field.name for field in fields(CircuitSize)):
+        first, step = getattr(few, name), getattr(more, name) - getattr(few, name)
+        values[name] = first + (n_images - numbers[0]) * step // (numbers[1] - numbers[0])
+    return CircuitSize(**values)
 
 
 def forecast(architecture: Architecture, n_images: int, method: Method = FREIVALDS) -> Estimate:
@@ -76,8 +93,8 @@ def require_setup_memory(
     if method.backend == "libra":
         require_memory(libra_setup_memory_bytes(architecture, n_images), "setup", force)
         return
-    size = check_circuit_size(architecture, n_images, method)
-    require_memory(setup_memory_bytes(size.domain_size, size.n_wires), "setup", force)
+    size = statement_size(architecture, n_images, method)
+    require_memory(setup_memory_bytes(size), "setup", force)
 
 
 def require_prove_memory(
@@ -87,8 +104,8 @@ def require_prove_memory(
     if method.backend == "libra":
         require_memory(libra_memory_bytes(architecture, n_images, method), "the proof", force)
         return
-    size = check_circuit_size(architecture, n_images, method)
-    require_memory(prove_memory_bytes(size.domain_size, size.n_wires), "the proof", force)
+    size = statement_size(architecture, n_images, method)
+    require_memory(prove_memory_bytes(size), "the proof", force)
 
 
 def libra_memory_bytes(architecture: Architecture, n_images: int, method: Method = HYRAX) -> int:
@@ -135,4 +152,5 @@ def _scaled(few: CircuitSize, size: Size) -> CircuitSize:
         share(few.l_wires),
         share(few.full_wires) if few.n_rounds == 2 else few.full_wires,
         few.n_rounds,
+        size.n_entries,
     )

@@ -4,13 +4,15 @@
     setup      SETUP·(points of the key, one of G2 for three), in products of the field
     audit      AUDIT·setup: both go over every point of the key
     prove      ROW·N + POINT·(points of the wires, weighted)
-    memory     BASE + so many bytes for each of max(N, wires)
+    memory     BASE + so many bytes for each of N, of the wires, and of the matrix entries; of a
+               prover besides the key, which is mapped, and buffers up to a limit
 
 A product of the field is measured here and now (milliseconds); the weights are products, fitted to
 dense circuits of 2^14 … 2^20 rows and to statements in mode full on one core with IFMA, where they
 are within 20 %. A wire with a small value costs about SMALL of a full-size one; how many are
 full-size is the caller's to say. Threads are taken to share the work with EFFICIENCY. The memory
-figures are upper bounds of the resident set, pages of the mapped key included.
+figures are upper bounds of the resident set, pages of the mapped key included: of 2^16 … 2^20 dense
+rows, and of statements about hundreds and thousands of images, they exceed the peaks by 1 … 32 %.
 """
 
 import os
@@ -36,8 +38,15 @@ POINT = 310
 SMALL = 0.08
 EFFICIENCY = 0.9
 BASE_BYTES = 230_000_000
-SETUP_BYTES = 700
-PROVE_BYTES = 1000
+ENTRY_BYTES = 8
+# for each row of the domain, and for each wire
+SETUP_BYTES = 410, 150
+# a prover audits the key in the same process
+PROVE_BYTES = 450, 60
+# tables of multiples of the generators
+TABLE_BYTES = 130_000_000
+# what a sum needs for each point, and at most; tables are smaller too for few points
+BUFFER_BYTES, BUFFER_LIMIT = 800, 300_000_000
 
 _ROUNDS = 10_000
 
@@ -47,6 +56,7 @@ class CircuitSize:
     """What a cost depends on; `full_wires` of the wires have values of full size.
 
     l_wires: those of l_query, and of commitment_query in a circuit of two rounds (n_rounds 2).
+    n_entries: of the three matrices.
     """
 
     n_constraints: int
@@ -57,6 +67,7 @@ class CircuitSize:
     l_wires: int
     full_wires: int
     n_rounds: int = 1
+    n_entries: int = 0
 
     @classmethod
     def of(cls, r1cs: R1CS, full_wires: int | None = None) -> "CircuitSize":
@@ -75,6 +86,7 @@ class CircuitSize:
             int(used[:, public:].any(axis=0).sum()),
             r1cs.n_wires if full_wires is None else min(full_wires, r1cs.n_wires),
             2 if r1cs.n_challenges else 1,
+            sum(matrix.n_entries for matrix in r1cs.matrices),
         )
 
     @property
@@ -112,19 +124,29 @@ def estimate(size: CircuitSize) -> Estimate:
         key_bytes(size),
         second * SETUP * setup_points,
         second * (ROW * n + POINT * weight * wire_points),
-        setup_memory_bytes(n, size.n_wires),
-        prove_memory_bytes(n, size.n_wires),
+        setup_memory_bytes(size),
+        prove_memory_bytes(size),
     )
 
 
-def setup_memory_bytes(domain_size: int, n_wires: int) -> int:
+def setup_memory_bytes(size: CircuitSize) -> int:
     """What the process of a setup needs at most."""
-    return BASE_BYTES + SETUP_BYTES * max(domain_size, n_wires)
+    points = max(size.domain_size, size.n_wires)
+    tables = min(BUFFER_BYTES * points, TABLE_BYTES)
+    return BASE_BYTES + tables + _vector_bytes(size, SETUP_BYTES)
 
 
-def prove_memory_bytes(domain_size: int, n_wires: int) -> int:
-    """What the process of a prover needs at most."""
-    return BASE_BYTES + PROVE_BYTES * max(domain_size, n_wires)
+def prove_memory_bytes(size: CircuitSize) -> int:
+    """What the process of a prover needs at most, whether it audits the key or not."""
+    points = max(size.domain_size, size.n_wires)
+    buffers = min(BUFFER_BYTES * points, BUFFER_LIMIT)
+    fixed = BASE_BYTES + TABLE_BYTES + buffers + key_bytes(size)
+    return fixed + _vector_bytes(size, PROVE_BYTES)
+
+
+def _vector_bytes(size: CircuitSize, weights: tuple[int, int]) -> int:
+    a_row, a_wire = weights
+    return a_row * size.domain_size + a_wire * size.n_wires + ENTRY_BYTES * size.n_entries
 
 
 def key_bytes(size: CircuitSize) -> int:

@@ -16,11 +16,13 @@ exactly one of the layouts that its reader knows.
 import hashlib
 import os
 import struct
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -36,6 +38,10 @@ _FIXED = struct.Struct("<8sII32sQQQQ")
 _ROUNDS = struct.Struct("<QQ")
 _ENTRY = struct.Struct("<24sQQ32s")
 _ADVICE = "get the key again from whoever made it"
+# pieces of a key that wait to be written
+_WAITING = 4
+
+Digest = Any  # of hashlib
 
 
 @dataclass(frozen=True)
@@ -81,29 +87,47 @@ def _aligned(offset: int) -> int:
 
 
 class KeyWriter:
-    """Writes sections one after the other; the header comes last, so a torn file is no key."""
+    """Writes sections one after the other; the header comes last, so a torn file is no key.
 
-    def __init__(self, file: IO[bytes], shape: Shape, n_sections: int):
+    A thread of its own hashes and writes, while its caller computes what comes next; what the
+    caller gave, it must not change. An error of the thread is raised by a later call.
+    """
+
+    def __init__(self, file: IO[bytes], shape: Shape, n_sections: int, thread: ThreadPoolExecutor):
         self._file, self._shape, self._n_sections = file, shape, n_sections
-        self._table: list[tuple[str, Section]] = []
+        self._table: list[tuple[str, int, int, Digest]] = []
         self._end = _header_size(n_sections, shape.n_challenges > 0)
+        self._thread, self._waiting = thread, deque[Future[None]]()
         file.write(bytes(self._end))
 
     def section(self, name: str, chunks: Iterable[np.ndarray | bytes]) -> None:
         """Append a section made of arrays or bytes, which are written as they come."""
         start = _aligned(self._end)
-        self._file.write(bytes(start - self._end))
-        digest, length = hashlib.sha256(), 0
+        padding, digest, length = bytes(start - self._end), hashlib.sha256(), 0
+        self._append(padding, hashlib.sha256())
         for chunk in chunks:
             # flat, as an array of no rows has no view as bytes
             data = chunk if isinstance(chunk, bytes) else np.ravel(chunk).data.cast("B")
-            digest.update(data)
-            self._file.write(data)
+            self._append(data, digest)
             length += len(data)
         self._end = start + length
-        self._table.append((name, Section(start, length, digest.digest())))
+        self._table.append((name, start, length, digest))
+
+    def _append(self, data: bytes | memoryview, digest: Digest) -> None:
+        def run() -> None:
+            digest.update(data)
+            self._file.write(data)
+
+        self._wait(_WAITING - 1)
+        self._waiting.append(self._thread.submit(run))
+
+    def _wait(self, at_most: int) -> None:
+        """Until so many pieces, or fewer, are not written yet."""
+        while len(self._waiting) > at_most:
+            self._waiting.popleft().result()
 
     def finish(self) -> None:
+        self._wait(0)
         s = self._shape
         two_rounds = s.n_challenges > 0
         parts = [
@@ -120,8 +144,8 @@ class KeyWriter:
         ]
         if two_rounds:
             parts.append(_ROUNDS.pack(s.n_challenges, s.n_committed))
-        for name, section in self._table:
-            parts.append(_ENTRY.pack(name.encode(), section.offset, section.length, section.digest))
+        for name, offset, length, digest in self._table:
+            parts.append(_ENTRY.pack(name.encode(), offset, length, digest.digest()))
         header = b"".join(parts)
         self._file.seek(0)
         self._file.write(header + hashlib.sha256(header).digest())
@@ -132,8 +156,8 @@ def create_key_file(path: Path, shape: Shape, n_sections: int) -> Iterator[KeyWr
     """A writer to `path`; the file appears there only when everything was written."""
     partial = path.with_name(path.name + ".part")
     try:
-        with open(partial, "wb") as file:
-            writer = KeyWriter(file, shape, n_sections)
+        with open(partial, "wb") as file, ThreadPoolExecutor(1) as thread:
+            writer = KeyWriter(file, shape, n_sections, thread)
             yield writer
             writer.finish()
             file.flush()

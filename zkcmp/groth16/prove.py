@@ -14,8 +14,9 @@ that a key is honest. `prove` verifies its proof before it returns it.
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from zkcmp.bn254.reference import G1, G2
 from zkcmp.errors import VerificationError
 from zkcmp.groth16.first_round import FirstRound
 from zkcmp.groth16.keys import ProvingKey
+from zkcmp.groth16.overlap import overlapped
 from zkcmp.groth16.proof import Proof
 from zkcmp.groth16.quotient import consistency_rows, quotient
 from zkcmp.groth16.verify import verify
@@ -69,17 +71,11 @@ def prove(
     h = quotient(a, bz, cz)
     del a, bz, cz
     done()
-    a_sum = g1.to_affine_ints(_partial_sum(key.a_query, key.a_wires, witness))[0]
-    done()
-    b_g1_sum = g1.to_affine_ints(_partial_sum(key.b_g1_query, key.b_wires, witness))[0]
-    done()
-    b_g2_sum = g2.to_affine_ints(_partial_sum(key.b_g2_query, key.b_wires, witness))[0]
-    done()
-    l_sum = g1.to_affine_ints(_partial_sum(key.l_query, key.l_wires, witness))[0]
-    done()
-    # the coefficient of X^(N−1) is zero, at the last place in either order, and has no base
-    h_sum = g1.to_affine_ints(msm(key.h_query, FrVector(h.data, len(h) - 1)))[0]
-    done()
+    sums: list[Any] = []
+    for group, point in overlapped(lambda job: (job[0], job[1]()), _sums(key, witness, h)):
+        sums += group.to_affine_ints(point)
+        done()
+    a_sum, b_g1_sum, b_g2_sum, l_sum, h_sum = sums
     c_sum = G1.add(l_sum, h_sum)
     if first_round is not None:
         c_sum = G1.add(c_sum, first_round.compensation)
@@ -114,12 +110,27 @@ def _evaluations(
     key: ProvingKey, r1cs: R1CS, witness: FrVector
 ) -> tuple[FrVector, FrVector, FrVector]:
     """Az with the consistency rows, Bz, Cz; refuses a witness that is none."""
-    az, bz, cz = r1cs.products(witness)
+    table = r1cs.coefficient_vector
+    az, bz, cz = overlapped(lambda matrix: matrix.multiply(table, witness), r1cs.matrices)
     if (az * bz - cz).to_words().any():
         r1cs.check(witness)
         raise VerificationError("witness", "all constraints to hold", "a violated one")
     public_wires = witness.slice(0, r1cs.n_public + 1)
     return consistency_rows(az, public_wires, key.shape.domain_size), bz, cz
+
+
+def _sums(
+    key: ProvingKey, witness: FrVector, h: FrVector
+) -> list[tuple[Any, Callable[[], np.ndarray]]]:
+    """The five sums of a proof in the order of _STAGES, each with its group, none computed yet."""
+    return [
+        (g1, lambda: _partial_sum(key.a_query, key.a_wires, witness)),
+        (g1, lambda: _partial_sum(key.b_g1_query, key.b_wires, witness)),
+        (g2, lambda: _partial_sum(key.b_g2_query, key.b_wires, witness)),
+        (g1, lambda: _partial_sum(key.l_query, key.l_wires, witness)),
+        # the coefficient of X^(N−1) is zero, at the last place in either order, and has no base
+        (g1, lambda: msm(key.h_query, FrVector(h.data, len(h) - 1))),
+    ]
 
 
 def _partial_sum(query: np.ndarray, wires: np.ndarray, witness: FrVector) -> np.ndarray:

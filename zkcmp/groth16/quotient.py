@@ -12,6 +12,7 @@ and C is never evaluated on the coset: six transforms. All coefficients stay in 
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.ntt import COSET_SHIFT, from_reversed, scale_reversed, to_reversed
 from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.groth16.overlap import overlapped
 
 
 def consistency_rows(az: FrVector, public_wires: FrVector, n: int) -> FrVector:
@@ -35,24 +36,31 @@ def quotient(a: FrVector, bz: FrVector, cz: FrVector) -> FrVector:
     Memory: four vectors of N beside the inputs.
     """
     n = len(a)
-    to_coset(a)
-    b = FrVector.zeros(n)
-    b.assign(0, bz)
-    to_coset(b)
-    product = a * b
-    del b
     # 1/(g^N − 1), and the factor 1/N that the transforms leave out
     scale = pow((pow(COSET_SHIFT, n, FR_MODULUS) - 1) * n, -1, FR_MODULUS)
+
+    def coefficients_of_c() -> FrVector:
+        return to_reversed(_filled(cz, n), inverse=True)
+
+    parts = overlapped(
+        lambda job: job(),
+        (lambda: to_coset(a), lambda: to_coset(_filled(bz, n)), coefficients_of_c),
+    )
+    product = next(parts) * next(parts)
     to_reversed(product, inverse=True)
     scale_reversed(product, pow(COSET_SHIFT, -1, FR_MODULUS), scale)
-    c = FrVector.zeros(n)
-    c.assign(0, cz)
-    to_reversed(c, inverse=True)
-    return product - c * scale
+    return product - next(parts) * scale
 
 
-def to_coset(v: FrVector, shift: int = COSET_SHIFT) -> None:
-    """Values on the roots of unity to values on the coset shift·⟨w⟩, in place."""
+def _filled(values: FrVector, n: int) -> FrVector:
+    """The values and zeros after them, n in all."""
+    out = FrVector.zeros(n)
+    out.assign(0, values)
+    return out
+
+
+def to_coset(v: FrVector, shift: int = COSET_SHIFT) -> FrVector:
+    """Values on the roots of unity to values on the coset shift·⟨w⟩, in place; returns v."""
     to_reversed(v, inverse=True)
     scale_reversed(v, shift, pow(len(v), -1, FR_MODULUS))
-    from_reversed(v)
+    return from_reversed(v)

@@ -34,6 +34,7 @@ from zkcmp.groth16.keys import (
     domain_size,
     section_names,
 )
+from zkcmp.groth16.overlap import overlapped
 from zkcmp.groth16.verifying_key import VerifyingKey
 from zkcmp.progress import Progress, silent
 from zkcmp.r1cs import R1CS
@@ -115,7 +116,9 @@ def evaluate_qap(r1cs: R1CS, n: int, tau: int) -> QapAtTau:
     basis, z = lagrange_basis(n, tau)
     m, table = r1cs.n_constraints, r1cs.coefficient_vector
     rows = basis.slice(0, m)
-    a, b, c = (column_sums(matrix, table, rows, r1cs.n_wires) for matrix in r1cs.matrices)
+    a, b, c = overlapped(
+        lambda matrix: column_sums(matrix, table, rows, r1cs.n_wires), r1cs.matrices
+    )
     stop = r1cs.n_public + 1
     a.assign(0, a.slice(0, stop) + basis.slice(m, m + stop))
     return QapAtTau(a, b, c, z)
@@ -140,35 +143,46 @@ def _write_sections(
         shape.n_challenges,
         elements_g2[2:-1],
     )
-    a_wires, b_wires, k_wires = _nonzero(qap.a), _nonzero(qap.b), _nonzero(k)
+    a_wires, b_wires, k_wires = overlapped(_nonzero, (qap.a, qap.b, k))
     committed, other = np.searchsorted(k_wires, [stop, shape.first_other])
-    # a point in G2 costs about three in G1
     h_count = shape.domain_size - 1
-    total = len(a_wires) + 4 * len(b_wires) + len(k_wires) - committed
-    total += h_count + shape.domain_size + 4
-    done = 0
+    points_g1 = len(a_wires) + len(b_wires) + len(k_wires) - committed
+    points_g1 += h_count + shape.domain_size + 1
+    in_all = {"g1": int(points_g1), "g2": len(b_wires)}
+    # a point in G2 costs about three in G1
+    total, done = in_all["g1"] + 3 * in_all["g2"] + 3, 0
 
-    def multiples(group: Group, scalars: FrVector) -> Iterator[np.ndarray]:
+    def multiples(
+        group: Group, scalars: FrVector, wires: np.ndarray | None = None, over: int = 1
+    ) -> Iterator[np.ndarray]:
+        """Multiples by the scalars of those wires, or by all, divided by `over`."""
         nonlocal done
-        for start in range(0, len(scalars), _CHUNK):
-            end = min(start + _CHUNK, len(scalars))
-            yield fixed_base_mul(group, scalars.slice(start, end))
-            done += (end - start) * (3 if group == "g2" else 1)
+
+        def points(start: int) -> np.ndarray:
+            if wires is None:
+                part = scalars.slice(start, min(start + _CHUNK, len(scalars)))
+            else:
+                part = scalars.take(wires[start : start + _CHUNK])
+            part = part if over == 1 else part.scale(over)
+            return fixed_base_mul(group, part, in_all[group])
+
+        for piece in overlapped(points, range(0, len(scalars if wires is None else wires), _CHUNK)):
+            yield piece
+            done += len(piece) * (3 if group == "g2" else 1)
             progress("setup: points", done, total)
 
     def listed(name: str, wires: np.ndarray, over_delta: int) -> None:
         writer.section(f"{name}_wires", [wires])
-        writer.section(f"{name}_query", multiples("g1", k.take(wires).scale(over_delta)))
+        writer.section(f"{name}_query", multiples("g1", k, wires, over_delta))
 
     writer.section("verifying_key", [verifying_key.to_bytes()])
     writer.section("elements_g1", [elements_g1])
     writer.section("elements_g2", [elements_g2[:-1]])
     writer.section("a_wires", [a_wires])
-    writer.section("a_query", multiples("g1", qap.a.take(a_wires)))
-    b = qap.b.take(b_wires)
+    writer.section("a_query", multiples("g1", qap.a, a_wires))
     writer.section("b_wires", [b_wires])
-    writer.section("b_g1_query", multiples("g1", b))
-    writer.section("b_g2_query", multiples("g2", b))
+    writer.section("b_g1_query", multiples("g1", qap.b, b_wires))
+    writer.section("b_g2_query", multiples("g2", qap.b, b_wires))
     listed("l", k_wires[other:], over_deltas[0])
     powers = FrVector.powers(t.tau, shape.domain_size + 1)
     quotients = powers.slice(0, shape.domain_size).scale(qap.z * over_deltas[0])
