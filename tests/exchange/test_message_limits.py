@@ -199,6 +199,17 @@ class TestBelonging:
                 sample.request.digest,
             )
 
+    def test_a_delivery_for_another_reader(self, sample: Sample) -> None:
+        with pytest.raises(VerificationError, match="meant for somebody else"):
+            messages.read_delivery(
+                sample.folder / "delivery",
+                sample.offer,
+                sample.seller.public_key,
+                sample.request.digest,
+                sample.key_material.digest,
+                sample.buyer_reading,
+            )
+
     def test_a_delivery_for_another_request(self, sample: Sample) -> None:
         with pytest.raises(VerificationError, match="answers another request"):
             messages.read_delivery(

@@ -55,8 +55,8 @@ _NAME = b"zkcmp hyrax 1"
 _DOMAINS = b"zkcmp/hyrax/value", b"zkcmp/hyrax/columns", b"zkcmp/hyrax/tail"
 _MU = b"hyrax/mu"
 _HEADER_BYTES = 3
-# where h, then the columns, then the tail stand among the bases; Q comes first
-_BLINDER, _COLUMNS = 1, 2
+# where the columns, then the tail, stand among the bases; Q and h come first
+_COLUMNS = 2
 # a row fills whole groups of lanes, and one set of window tables stays small enough for a cache
 _COLUMN_BITS = range(3, 14)
 _MAX_VARS = 40
