@@ -19,6 +19,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,9 +48,17 @@ class ToolError(Exception):
 class Runner:
     """Runs the tools on circuits in a directory."""
 
-    def __init__(self, place: Path, repeats: int, setups: int, threads: int, snarkjs: Path | None):
+    def __init__(
+        self,
+        place: Path,
+        repeats: int,
+        setups: int,
+        threads: int,
+        snarkjs: Path | None,
+        limit_s: float | None = None,
+    ):
         self.place, self.repeats, self.setups, self.threads = place, repeats, setups, threads
-        self.snarkjs_root = snarkjs
+        self.snarkjs_root, self.limit_s = snarkjs, limit_s
         self.environment = {
             **os.environ,
             "ZKCMP_THREADS": str(threads),
@@ -60,11 +69,27 @@ class Runner:
     def process(self, *command: str | Path) -> Json:
         """The JSON object on the last line that a command prints. Raises ToolError."""
         words = [str(word) for word in command]
-        done = subprocess.run(words, env=self.environment, capture_output=True, text=True)
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or ["no message; out of memory?"]
-            raise ToolError(f"failed with code {done.returncode}: {lines[-1]}")
-        result: Json = json.loads(done.stdout.strip().splitlines()[-1])
+        # a session of its own, for tools whose helper processes outlive them
+        with subprocess.Popen(
+            words,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as running:
+            try:
+                out, errors = running.communicate(timeout=self.limit_s)
+            except subprocess.TimeoutExpired:
+                os.killpg(running.pid, signal.SIGKILL)
+                raise ToolError(f"stopped after {self.limit_s:g} s") from None
+            except BaseException:
+                os.killpg(running.pid, signal.SIGKILL)
+                raise
+        if running.returncode:
+            lines = errors.strip().splitlines() or ["no message; out of memory?"]
+            raise ToolError(f"failed with code {running.returncode}: {lines[-1]}")
+        result: Json = json.loads(out.strip().splitlines()[-1])
         return result
 
     def worker(self, task: str, *arguments: str | int) -> Json:
@@ -172,6 +197,7 @@ def compare(arguments: argparse.Namespace, place: Path, about: Json) -> list[Row
                     arguments.setup_repeats,
                     arguments.threads,
                     snarkjs,
+                    arguments.time_limit,
                 )
                 runner.worker("make", kind, size)
                 for tool in arguments.tools:
@@ -215,6 +241,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("--setup-repeats", type=_positive, default=1, help="measured setups (default: 1)")
     add("--threads", type=_positive, default=2, help="threads of every tool (default: 2)")
     add("--snarkjs", type=Path, help="folder of the npm package, or the one above node_modules")
+    add("--time-limit", type=float, help="seconds for one process (default: none)")
     add("--work", type=Path, help="directory for keys, 2 GB at 2^20 (default: the system's)")
     add("--out", type=Path, help="records with the machine and versions: .jsonl or .csv")
     arguments = parser.parse_args(argv)

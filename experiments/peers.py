@@ -60,6 +60,7 @@ def main() -> None:
     parser.add_argument("--tools", choices=TOOLS, nargs="+", default=list(TOOLS))
     parser.add_argument("--snarkjs", type=Path, help="folder of the npm package")
     parser.add_argument("--ezkl-python", default=sys.executable, help="a Python that has ezkl")
+    parser.add_argument("--time-limit", type=float, help="seconds for zksnake and for snarkjs")
     parser.add_argument("--out", type=Path, default=RESULTS / "peers.csv")
     options = parser.parse_args()
     if options.model is None:
@@ -86,9 +87,8 @@ def measure(tool: str, options: Namespace) -> Peer:
             return _ezkl(place, options)
         if tool in ("zksnake", "snarkjs"):
             write_statement(options, place)
-            runner = Runner(
-                place, options.repeats, 1, thread_count(), find_snarkjs(options.snarkjs)
-            )
+            snarkjs, limit = find_snarkjs(options.snarkjs), options.time_limit
+            runner = Runner(place, options.repeats, 1, thread_count(), snarkjs, limit)
             row = runner.run(tool, "statement", 0)
             if row.prove_s is None:
                 raise ToolError(row.note)

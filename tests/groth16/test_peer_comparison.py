@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +149,12 @@ def test_a_failing_peer_is_a_row_and_our_failure_an_error(
     words = (sys.executable, "-c", "raise SystemExit('out of luck')")
     monkeypatch.setattr(runner, "worker", lambda *arguments: runner.process(*words))
     assert "out of luck" in runner.run("zksnake", "dense", 5).note
+
+
+def test_a_peer_is_stopped_with_its_helpers_after_the_time_limit(tmp_path: Path) -> None:
+    """The helper keeps the output open, so who waits for its end waits too long."""
+    runner = groth16_peers.Runner(tmp_path, 1, 1, 2, None, limit_s=0.5)
+    start = time.monotonic()
+    with pytest.raises(groth16_peers.ToolError, match=r"stopped after 0\.5 s"):
+        runner.process("sh", "-c", "sleep 60 & sleep 60")
+    assert time.monotonic() - start < 30
