@@ -24,7 +24,7 @@ TITLES = {
 STATEMENTS = (
     *(("table1", method, n) for method in ("full", "sampled", "freivalds") for n in (5, 30)),
     *(("table2", "freivalds", n) for n in (0, 2000, 10000)),
-    *(("table2", "sampled", n) for n in (1000,)),
+    *(("table2", "sampled", n) for n in (1000, 2000, 4000)),
     *(("table2", method, n) for method in ("libra-hyrax", "libra-zkvpd") for n in (0, 2000, 10000)),
 )
 Rows = list[dict[str, str]]
@@ -37,10 +37,17 @@ def section(results: Path) -> str:
         "The engine, on the same machine (`experiments/engine.py`):",
         _engine(read_csv(results / "engine.csv")),
     ]
+    if (results / "groth16_peers.csv").exists():
+        parts += [
+            "Groth16 beside others in one run, the same circuits and witnesses: every wire of full "
+            "size (dense) or a bit (`experiments/groth16_peers.py`; snarkjs proves from our key):",
+            _groth16_peers(read_csv(results / "groth16_peers.csv")),
+        ]
     if (results / "peers.csv").exists():
         parts += [
-            "One image of CryptoNets (`experiments/peers.py`). snarkjs gets our circuit; ezkl "
-            "proves one inference with private weights: no seal, no accuracy, no payment:",
+            "One image of CryptoNets (`experiments/peers.py`). snarkjs and zksnake get our "
+            "circuit; ezkl proves one inference with private weights: no seal, no accuracy, no "
+            "payment:",
             _peers(read_csv(results / "peers.csv")),
         ]
     return "\n\n".join(parts)
@@ -91,13 +98,31 @@ def _engine(rows: Rows) -> str:
     return markdown(("what", "size", "threads", "time", "peak memory"), lines)
 
 
+def _groth16_peers(rows: Rows) -> str:
+    ours = {(row["kind"], row["size"]): row for row in rows if row["tool"] == "zkcmp"}
+    lines = []
+    for row in rows:
+        base = ours[row["kind"], row["size"]]
+        cells: list[str] = []
+        for column in ("setup_s", "prove_s"):
+            value = row[column]
+            cells.append(seconds(value))
+            cells.append(f"{float(value) / float(base[column]):.1f}" if value else "–")
+        peak = row["prove_peak_bytes"]
+        cells.append(f"{int(peak) / 1e9:.1f} GB" if peak else "–")
+        lines.append((f"{row['kind']} 2^{row['size']}", f"{row['tool']} {row['version']}", *cells))
+    head = ("circuit", "tool", "setup", "÷ ours", "prove", "÷ ours", "peak memory")
+    return markdown(head, lines)
+
+
 def _peers(rows: Rows) -> str:
     lines = []
     for row in rows:
         peak = f"{int(row['peak_mb']) / 1000:.1f} GB" if row["peak_mb"] else "–"
         times = (seconds(row[name]) for name in ("setup_s", "prove_s", "verify_s"))
-        lines.append((row["tool"], *times, size(row["proof_bytes"]), peak))
-    return markdown(("tool", "setup", "prove", "verify", "proof", "peak memory"), lines)
+        remark = "" if row["prove_s"] else row["proves"]
+        lines.append((row["tool"], *times, size(row["proof_bytes"]), peak, remark))
+    return markdown(("tool", "setup", "prove", "verify", "proof", "peak memory", ""), lines)
 
 
 def seconds(text: str) -> str:
