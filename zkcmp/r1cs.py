@@ -33,6 +33,7 @@ import numpy.typing as npt
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.spmv import rows_by_length, sparse_multiply
 from zkcmp.errors import VerificationError
+from zkcmp.overlap import overlapped
 
 Index = npt.NDArray[np.int64]
 Index32 = npt.NDArray[np.uint32]
@@ -177,11 +178,8 @@ class R1CS:
     def products(self, witness: FrVector) -> tuple[FrVector, FrVector, FrVector]:
         """(A z, B z, C z)."""
         table = self.coefficient_vector
-        return (
-            self.a.multiply(table, witness),
-            self.b.multiply(table, witness),
-            self.c.multiply(table, witness),
-        )
+        az, bz, cz = overlapped(lambda matrix: matrix.multiply(table, witness), self.matrices)
+        return az, bz, cz
 
     def violated_rows(self, witness: FrVector) -> Index:
         """All rows that the witness breaks, increasing."""

@@ -84,7 +84,7 @@ def test_refusal_and_force(
     arguments = ["estimate", str(CIRCUIT)]
     assert run(arguments) == 2
     captured = capsys.readouterr()
-    assert "0.2 GB of memory and 0.1 GB are free" in captured.err
+    assert "0.4 GB of memory and 0.1 GB are free" in captured.err
     assert "free       100.0 MB of memory" in captured.out
     assert run([*arguments, "--force"]) == 0
 
@@ -93,8 +93,8 @@ def test_refusal_and_force(
     ("stage", "party", "verb", "said"),
     [
         ("requested", "buyer", "setup", "setup will need about 0.3 GB"),
-        ("set_up", "seller", "prove", "the proof will need about 0.3 GB"),
-        ("set_up", "seller", "audit", "the proof will need about 0.3 GB"),
+        ("set_up", "seller", "prove", "the proof will need about 0.4 GB"),
+        ("set_up", "seller", "audit", "the proof will need about 0.4 GB"),
     ],
 )
 def test_deal_steps_that_will_not_fit(

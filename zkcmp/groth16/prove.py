@@ -28,10 +28,10 @@ from zkcmp.bn254.reference import G1, G2
 from zkcmp.errors import VerificationError
 from zkcmp.groth16.first_round import FirstRound
 from zkcmp.groth16.keys import ProvingKey
-from zkcmp.groth16.overlap import overlapped
 from zkcmp.groth16.proof import Proof
 from zkcmp.groth16.quotient import consistency_rows, quotient
 from zkcmp.groth16.verify import verify
+from zkcmp.overlap import overlapped
 from zkcmp.progress import Progress, silent
 from zkcmp.r1cs import R1CS
 
@@ -110,8 +110,7 @@ def _evaluations(
     key: ProvingKey, r1cs: R1CS, witness: FrVector
 ) -> tuple[FrVector, FrVector, FrVector]:
     """Az with the consistency rows, Bz, Cz; refuses a witness that is none."""
-    table = r1cs.coefficient_vector
-    az, bz, cz = overlapped(lambda matrix: matrix.multiply(table, witness), r1cs.matrices)
+    az, bz, cz = r1cs.products(witness)
     if (az * bz - cz).to_words().any():
         r1cs.check(witness)
         raise VerificationError("witness", "all constraints to hold", "a violated one")

@@ -12,7 +12,7 @@ and C is never evaluated on the coset: six transforms. All coefficients stay in 
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.ntt import COSET_SHIFT, from_reversed, scale_reversed, to_reversed
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.groth16.overlap import overlapped
+from zkcmp.overlap import overlapped
 
 
 def consistency_rows(az: FrVector, public_wires: FrVector, n: int) -> FrVector:

@@ -34,8 +34,8 @@ from zkcmp.groth16.keys import (
     domain_size,
     section_names,
 )
-from zkcmp.groth16.overlap import overlapped
 from zkcmp.groth16.verifying_key import VerifyingKey
+from zkcmp.overlap import overlapped
 from zkcmp.progress import Progress, silent
 from zkcmp.r1cs import R1CS
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from zkcmp.groth16.overlap import overlapped
+from zkcmp.overlap import overlapped
 
 
 @pytest.mark.parametrize("threads", ["1", "2", "3"])
