@@ -28,10 +28,11 @@ from zkcmp.bn254.threads import parallel_map
 Group = Literal["g1", "g2"]
 
 _SCALAR_BITS = 254
-# window bits to choose from: up to tables of 63 MB and of 67 MB
-_WINDOW_BITS = {"g1": (8, 12, 15, 17), "g2": (8, 11, 14, 16)}
-# scalars carried through all windows together: what is kept of them fills half a second-level cache
-_BATCH = {"g1": 2048, "g2": 1024}
+# window bits to choose from: up to tables of 18 and 20 MB, a window of which stays in the caches;
+# larger ones save additions, and lose as much to the memory
+_WINDOW_BITS = {"g1": (8, 12, 15), "g2": (8, 11, 14)}
+# scalars carried through all windows together: they share inversions, and stay in the caches
+_BATCH = {"g1": 4096, "g2": 1024}
 
 
 def _windows(bits: int) -> int:
