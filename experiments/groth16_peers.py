@@ -81,11 +81,10 @@ class Runner:
             try:
                 out, errors = running.communicate(timeout=self.limit_s)
             except subprocess.TimeoutExpired:
-                os.killpg(running.pid, signal.SIGKILL)
                 raise ToolError(f"stopped after {self.limit_s:g} s") from None
-            except BaseException:
-                os.killpg(running.pid, signal.SIGKILL)
-                raise
+            finally:
+                if running.poll() is None:
+                    os.killpg(running.pid, signal.SIGKILL)
         if running.returncode:
             lines = errors.strip().splitlines() or ["no message; out of memory?"]
             raise ToolError(f"failed with code {running.returncode}: {lines[-1]}")
