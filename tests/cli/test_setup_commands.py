@@ -146,7 +146,7 @@ def test_cheating_contributor(
         return out
 
     with monkeypatch.context() as patch:
-        patch.setattr("zkcmp.groth16.powers.multiples", forged)
+        patch.setattr("zkcmp.groth16.ceremony.powers.multiples", forged)
         assert _zkcmp(capsys, "setup", "contribute", place)[0] == 0
     before = sorted(path.name for path in place.iterdir())
     code, out, err = _zkcmp(capsys, "setup", "contribute", place)

@@ -33,7 +33,7 @@ from zkcmp.exchange.identity import Identity, ReadingKey
 from zkcmp.exchange.method import Method
 from zkcmp.exchange.statement import ciphertext_words, parse_threshold
 from zkcmp.groth16 import Proof, ProvingKey, VerifyingKey, prove, setup, snarkjs
-from zkcmp.groth16.contribution import Record, make_factor
+from zkcmp.groth16.ceremony.contribution import Record, make_factor
 from zkcmp.groth16.keys import KEY_NAME
 from zkcmp.libra.prove import prove as libra_prove
 from zkcmp.libra.prove import verify as libra_verify

@@ -10,16 +10,16 @@ from forged_keys import element, forge, plus, small_order_point, with_entry
 from zkcmp.bn254 import g1, g2
 from zkcmp.bn254.reference import G1, G2
 from zkcmp.groth16 import ProvingKey
-from zkcmp.groth16 import powers as phase1
 from zkcmp.groth16.ceremony import Ceremony
+from zkcmp.groth16.ceremony import powers as phase1
 from zkcmp.groth16.ceremony.circuit_phase import multiply_deltas
+from zkcmp.groth16.ceremony.contribution import Record, make_factor
 from zkcmp.groth16.ceremony.files import Copies
+from zkcmp.groth16.ceremony.powers import Powers, multiply_powers
 from zkcmp.groth16.ceremony.private_files import private_directory
 from zkcmp.groth16.ceremony.steps import transcript
-from zkcmp.groth16.contribution import Record, make_factor
 from zkcmp.groth16.key_file import KeyFile, create_key_file
 from zkcmp.groth16.keys import COMMITMENT_SECTIONS, POWER_SECTIONS, SECTIONS
-from zkcmp.groth16.powers import Powers, multiply_powers
 
 LAYOUTS = (
     phase1.SECTIONS,

@@ -28,9 +28,15 @@ from zkcmp.groth16 import prove, verify
 from zkcmp.groth16.audit import audit
 from zkcmp.groth16.ceremony import Ceremony, CeremonyError
 from zkcmp.groth16.ceremony.circuit_phase import derive_key, multiply_deltas
-from zkcmp.groth16.column_points import column_points, segment_sums
-from zkcmp.groth16.contribution import Factor, Record, hash_to_g2, make_factor, random_factor
-from zkcmp.groth16.powers import Powers, first_powers, multiply_powers
+from zkcmp.groth16.ceremony.column_points import column_points, segment_sums
+from zkcmp.groth16.ceremony.contribution import (
+    Factor,
+    Record,
+    hash_to_g2,
+    make_factor,
+    random_factor,
+)
+from zkcmp.groth16.ceremony.powers import Powers, first_powers, multiply_powers
 from zkcmp.groth16.setup import Trapdoor, setup_with
 from zkcmp.groth16.snarkjs import Ptau
 from zkcmp.r1cs import R1CS, SparseMatrix
@@ -86,7 +92,7 @@ def test_segment_sums(lengths: list[int]) -> None:
 
 
 def test_columns_of_several_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zkcmp.groth16.column_points._PIECE", 3)
+    monkeypatch.setattr("zkcmp.groth16.ceremony.column_points._PIECE", 3)
     dense = np.arange(5 * 6).reshape(5, 6) % 4
     rows, columns = np.nonzero(dense)
     matrix = SparseMatrix(
@@ -138,9 +144,9 @@ def test_factors_that_contribute_nothing(x: int, said: str) -> None:
 
 
 def test_random_factors_are_neither_zero_nor_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zkcmp.groth16.contribution.secrets.randbelow", lambda n: 0)
+    monkeypatch.setattr("zkcmp.groth16.ceremony.contribution.secrets.randbelow", lambda n: 0)
     assert random_factor() == 2
-    monkeypatch.setattr("zkcmp.groth16.contribution.secrets.randbelow", lambda n: n - 1)
+    monkeypatch.setattr("zkcmp.groth16.ceremony.contribution.secrets.randbelow", lambda n: n - 1)
     assert random_factor() == FR_MODULUS - 1
 
 

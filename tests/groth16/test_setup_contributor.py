@@ -29,10 +29,10 @@ from zkcmp.bn254.reference import G2
 from zkcmp.errors import DecodeError, ZkcmpError
 from zkcmp.groth16 import ProvingKey, setup
 from zkcmp.groth16.ceremony import Ceremony, CeremonyError
+from zkcmp.groth16.ceremony.powers import Powers, multiply_powers
 from zkcmp.groth16.ceremony.private_files import private_directory, publish, read_small, take_copy
 from zkcmp.groth16.key_file import create_key_file
 from zkcmp.groth16.keys import SECTIONS
-from zkcmp.groth16.powers import Powers, multiply_powers
 from zkcmp.r1cs import R1CS
 
 

@@ -16,8 +16,8 @@ from zkcmp.errors import ZkcmpError
 from zkcmp.groth16 import ProvingKey
 from zkcmp.groth16.ceremony import Ceremony, CeremonyError
 from zkcmp.groth16.ceremony.circuit_phase import derive_key, multiply_deltas
+from zkcmp.groth16.ceremony.powers import Powers, multiply_powers
 from zkcmp.groth16.ceremony.private_files import publish
-from zkcmp.groth16.powers import Powers, multiply_powers
 from zkcmp.groth16.snarkjs import Ptau
 from zkcmp.r1cs import R1CS
 

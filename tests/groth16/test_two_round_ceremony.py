@@ -17,8 +17,8 @@ from zkcmp.groth16 import FirstRound, ProvingKey, prove, verify
 from zkcmp.groth16.audit import audit
 from zkcmp.groth16.ceremony import Ceremony, CeremonyError
 from zkcmp.groth16.ceremony.circuit_phase import derive_key, multiply_deltas
-from zkcmp.groth16.contribution import FACTOR_BYTES, Record
-from zkcmp.groth16.powers import first_powers, multiply_powers
+from zkcmp.groth16.ceremony.contribution import FACTOR_BYTES, Record
+from zkcmp.groth16.ceremony.powers import first_powers, multiply_powers
 from zkcmp.groth16.setup import Trapdoor, setup_with
 from zkcmp.r1cs import R1CS
 

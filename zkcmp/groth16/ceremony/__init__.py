@@ -27,6 +27,7 @@ from pathlib import Path
 
 from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.groth16.ceremony.circuit_phase import check_multiplied, derive_key, multiply_deltas
+from zkcmp.groth16.ceremony.contribution import PHASES, Phase, Record, make_factor, random_factor
 from zkcmp.groth16.ceremony.files import (
     MAX_CONTRIBUTIONS,
     CeremonyDirectory,
@@ -34,11 +35,10 @@ from zkcmp.groth16.ceremony.files import (
     Copies,
     blaming,
 )
+from zkcmp.groth16.ceremony.powers import first_powers, multiply_powers
 from zkcmp.groth16.ceremony.private_files import private_directory, publish, take_copy
 from zkcmp.groth16.ceremony.steps import Verification, transcript
-from zkcmp.groth16.contribution import PHASES, Phase, Record, make_factor, random_factor
 from zkcmp.groth16.keys import ProvingKey, domain_size
-from zkcmp.groth16.powers import first_powers, multiply_powers
 from zkcmp.groth16.snarkjs.ptau import Ptau
 from zkcmp.progress import Progress, silent
 from zkcmp.r1cs import R1CS

@@ -25,12 +25,12 @@ from zkcmp.bn254.ntt import bit_reversed
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.point_arrays import is_infinity
 from zkcmp.errors import DecodeError
-from zkcmp.groth16.column_points import column_points
+from zkcmp.groth16.ceremony.column_points import column_points
+from zkcmp.groth16.ceremony.membership import check_membership
+from zkcmp.groth16.ceremony.powers import Powers
 from zkcmp.groth16.key_file import Shape, create_key_file
 from zkcmp.groth16.keys import POWER_SECTIONS, ProvingKey, circuit_shape, section_names
-from zkcmp.groth16.membership import check_membership
 from zkcmp.groth16.point_multiples import multiples, sums, transform
-from zkcmp.groth16.powers import Powers
 from zkcmp.groth16.verifying_key import VerifyingKey
 from zkcmp.progress import Progress, silent
 from zkcmp.r1cs import R1CS, SparseMatrix

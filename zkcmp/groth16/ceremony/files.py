@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zkcmp.errors import DecodeError, VerificationError
+from zkcmp.groth16.ceremony.contribution import DELTA_LABELS, PHASES, POWER_LABELS, Phase, Record
+from zkcmp.groth16.ceremony.powers import Powers
 from zkcmp.groth16.ceremony.private_files import read_small, take_copy
-from zkcmp.groth16.contribution import DELTA_LABELS, PHASES, POWER_LABELS, Phase, Record
 from zkcmp.groth16.key_file import Shape
 from zkcmp.groth16.keys import ProvingKey
-from zkcmp.groth16.powers import Powers
 
 MAX_CONTRIBUTIONS = 999
 

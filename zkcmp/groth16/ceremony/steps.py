@@ -23,10 +23,10 @@ import numpy as np
 from zkcmp.bn254 import g1, g2
 from zkcmp.errors import VerificationError
 from zkcmp.groth16.audit import audit
+from zkcmp.groth16.ceremony.contribution import POWER_LABELS, Phase, Record
 from zkcmp.groth16.ceremony.files import CeremonyError, Copies, blaming
-from zkcmp.groth16.contribution import POWER_LABELS, Phase, Record
+from zkcmp.groth16.ceremony.powers import Powers, beginning
 from zkcmp.groth16.keys import ProvingKey, domain_size
-from zkcmp.groth16.powers import Powers, beginning
 from zkcmp.groth16.snarkjs.ptau import Ptau
 from zkcmp.progress import Progress
 from zkcmp.r1cs import R1CS

@@ -1,7 +1,7 @@
 """Column sums of a sparse matrix over points: out_i = Σ_j M[j, i]·P_j, in the group only.
 
-The counterpart of columns.py for when τ is not known. An entry's term is a multiple of a point
-(almost always by 1, which costs nothing); then the terms of a column are added in a tree, all
+The counterpart of groth16/columns.py for when τ is not known. An entry's term is a multiple of a
+point (almost always by 1, which costs nothing); then the terms of a column are added in a tree, all
 columns of a piece together.
 """
 

@@ -8,10 +8,10 @@
 
 It begins with τ = α = β = 1, or with a .ptau file, and each contributor multiplies the three by
 secret factors of its own, element by element. N ≥ 2 is the domain of the circuit of phase 2
-(ceremony/circuit_phase.py).
+(circuit_phase.py).
 
 `check` shows that all elements come from one (τ, α, β). Who knows those three, the records of the
-contributions tell (ceremony/).
+contributions tell (steps.py).
 """
 
 import hashlib
@@ -27,10 +27,10 @@ from zkcmp.bn254.msm import msm
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.groth16.audit.equations import random_weights
-from zkcmp.groth16.contribution import same_ratio
+from zkcmp.groth16.ceremony.contribution import same_ratio
+from zkcmp.groth16.ceremony.membership import check_membership
 from zkcmp.groth16.key_file import KeyFile, Shape, create_key_file
 from zkcmp.groth16.keys import MAX_DOMAIN
-from zkcmp.groth16.membership import check_membership
 from zkcmp.groth16.point_multiples import multiples
 from zkcmp.groth16.snarkjs.ptau import (
     ALPHA_TAU_G1,
