@@ -32,14 +32,18 @@ from zkcmp.bn254.pairing import pairing as compute_pairing
 from zkcmp.bn254.pairing import pairing_product_is_one
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.threads import thread_count
+from zkcmp.cli.listing import Listing
 from zkcmp.groth16 import prove, setup, verify
 from zkcmp.groth16.audit import audit
 from zkcmp.groth16.keys import KEY_NAME, ProvingKey
 from zkcmp.r1cs import R1CS, Span, SparseMatrix
 
 app = typer.Typer(
+    cls=Listing,
     help="Measure products, MSM, NTT, pairings and whole proofs on this machine.",
-    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 
 Record = dict[str, Any]

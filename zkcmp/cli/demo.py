@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +21,7 @@ from zkcmp.cli.options import (
     Backend,
     BackendOption,
     CommitmentOption,
-    ModeOption,
+    Mode,
     chosen_method,
     open_embedded_chain,
 )
@@ -36,6 +37,13 @@ if TYPE_CHECKING:
 PRICE_SAT = 250_000
 ACCURACY = "0.8"
 _FUNDING_BLOCKS = 101  # a mined coin can be spent 100 blocks later
+
+
+class SoundMode(StrEnum):
+    """What the demo can sell by: modes that show the accuracy."""
+
+    FREIVALDS = "freivalds"
+    FULL = "full"
 
 
 @dataclass
@@ -69,7 +77,14 @@ def demo(
     ] = None,
     backend: BackendOption = Backend.GROTH16,
     commitment: CommitmentOption = None,
-    mode: ModeOption = None,
+    mode: Annotated[
+        SoundMode | None,
+        typer.Option(
+            "--mode",
+            help="Groth16: freivalds (two rounds), or full (every product a constraint).",
+            show_default="freivalds",
+        ),
+    ] = None,
 ) -> None:
     """Sell a small digits network from one folder to another, on an embedded regtest chain."""
     from zkcmp.errors import DealError
@@ -77,7 +92,7 @@ def demo(
     from zkcmp.model.onnx import read_onnx
     from zkcmp.model.quantize import quantize
 
-    method = chosen_method(backend, commitment, mode, "")
+    method = chosen_method(backend, commitment, None if mode is None else Mode(mode.value), "")
     if keep is not None and keep.exists():
         raise DealError(f"{keep} exists; name a directory that does not, or remove it")
     network = quantize(read_onnx(digits_onnx()))

@@ -86,7 +86,9 @@ def audit(key: OurKey, circuit: Circuit) -> None:
 @app.command()
 def prove(
     key: Key,
-    witness: Annotated[Path, typer.Argument(metavar="WITNESS.wtns")],
+    witness: Annotated[
+        Path, typer.Argument(metavar="WITNESS.wtns", help="The witness, as circom computes it.")
+    ],
     proof: Annotated[Path, typer.Argument(metavar="PROOF.json", help="Written.")],
     public: Annotated[Path, typer.Argument(metavar="PUBLIC.json", help="Written.")],
     circuit: Annotated[
@@ -133,7 +135,13 @@ def prove(
 
 @app.command()
 def verify(
-    verification_key: Annotated[Path, typer.Argument(metavar="VERIFICATION_KEY.json")],
+    verification_key: Annotated[
+        Path,
+        typer.Argument(
+            metavar="VERIFICATION_KEY.json",
+            help="From a source of your own: `zkcmp groth16 export verificationkey` writes it.",
+        ),
+    ],
     files: Annotated[
         list[Path],
         typer.Argument(metavar="PUBLIC.json PROOF.json", help="Several pairs are checked at once."),
@@ -153,7 +161,10 @@ def verify(
 
 @export.command("verificationkey")
 def export_verification_key(
-    key: Key, verification_key: Annotated[Path, typer.Argument(metavar="VERIFICATION_KEY.json")]
+    key: Key,
+    verification_key: Annotated[
+        Path, typer.Argument(metavar="VERIFICATION_KEY.json", help="Written.")
+    ],
 ) -> None:
     """Write the verification key of a proving key."""
     from zkcmp.groth16.snarkjs import write_verification_key

@@ -39,13 +39,13 @@ _GROUPS: list[list[str]] = [
     ["groth16", "import"],
     ["setup"],
     ["model"],
+    ["bench"],
 ]
 
 app = ChainTyper(
     help="Sell a trained network, or buy one, with a proof of its accuracy before payment and "
     "payment only against the key. Experimental: do not use it with money. Begin with "
     "`zkcmp demo`.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["--help", "-h"]},
