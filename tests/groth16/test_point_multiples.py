@@ -13,6 +13,8 @@ from zkcmp.bn254.fixed_base import fixed_base_mul
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.ntt import COSET_SHIFT, bit_reversed, coset_ntt, intt, ntt
 from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.bn254.point_arrays import from_kernel_form, is_infinity, to_kernel_form
+from zkcmp.groth16 import point_multiples
 from zkcmp.groth16.point_multiples import multiples, sums, transform
 
 EDGES = [0, 1, 2, 15, 16, 17, FR_MODULUS - 1, FR_MODULUS - 16, 1 << 253, 7**90]
@@ -39,6 +41,16 @@ def test_sums(group: Literal["g1", "g2"]) -> None:
         sums(points[0], points[1][:6])
 
 
+@pytest.mark.parametrize("group", ["g1", "g2"])
+def test_differences_leave_infinity_all_zero(group: Literal["g1", "g2"]) -> None:
+    """Its negative would have y = 2p, and would count as a finite point in the next level."""
+    left, right = FrVector.from_ints([0, 0, 3, 5]), FrVector.from_ints([0, 2, 0, 5])
+    ours, theirs = (to_kernel_form(fixed_base_mul(group, logs)) for logs in (left, right))
+    found = point_multiples._sums(ours, theirs, negate=True)
+    assert is_infinity(found).tolist() == [True, False, False, True]
+    assert np.array_equal(from_kernel_form(found), fixed_base_mul(group, left - right))
+
+
 def test_more_than_a_block() -> None:
     logs, factors = FrVector.powers(3, 1500), FrVector.powers(5, 1500)
     points = fixed_base_mul("g1", logs)
@@ -48,6 +60,13 @@ def test_more_than_a_block() -> None:
 def test_lengths_must_agree() -> None:
     with pytest.raises(ValueError, match="3 points and 2 scalars"):
         multiples(fixed_base_mul("g1", FrVector.zeros(3)), FrVector.zeros(2))
+
+
+@pytest.mark.parametrize("logs", [[0, 0], [1] * 8, [1, -1] * 4, [0] * 7 + [1], [1, 0] * 16])
+def test_transforms_that_meet_infinity(logs: list[int]) -> None:
+    """In every place of some level: P + P, P − P, O ± O and O ± P."""
+    points = fixed_base_mul("g1", FrVector.from_ints(logs))
+    assert np.array_equal(transform(points), fixed_base_mul("g1", ntt(FrVector.from_ints(logs))))
 
 
 @pytest.mark.parametrize("n", [1, 2, 4, 8, 64])
@@ -77,4 +96,4 @@ def test_the_portable_body_agrees() -> None:
         text=True,
     )
     assert run.returncode == 0, run.stdout[-2000:]
-    assert "10 passed" in run.stdout
+    assert "15 passed" in run.stdout

@@ -106,7 +106,10 @@ def _block_sums(left: np.ndarray, right: np.ndarray, negate: bool) -> np.ndarray
     n = len(left)
     ours = np.zeros(padded(n) + _SLACK, np.uint32)
     ours[:n] = np.arange(n)
-    theirs = ours | _NEGATED if negate else ours
+    theirs = ours.copy()
+    if negate:
+        # no entry may negate infinity
+        theirs[:n][~is_infinity(right)] |= _NEGATED
     out = np.empty((padded(n), *left.shape[1:]), np.uint64)
     scratch = new_scratch(left.shape[1:])
     add_pairs(left, ours, right, theirs, 0, padded(n) // LANES, out, scratch)
