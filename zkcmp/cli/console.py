@@ -13,6 +13,7 @@ from typing import NoReturn
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from zkcmp.cli.compiling import announce_compiling, leave_it_to_the_bar
 from zkcmp.progress import Progress as Callback
 from zkcmp.progress import silent
 
@@ -50,8 +51,10 @@ def progress_bars() -> Iterator[Callback]:
     """
     console = Console(stderr=True)
     if not console.is_terminal:
+        announce_compiling()
         yield silent
         return
+    leave_it_to_the_bar()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     bars = Progress(
         *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False

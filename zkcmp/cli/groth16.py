@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zkcmp.cli.compiling import announce_compiling
 from zkcmp.cli.console import progress_bars, say
 from zkcmp.cli.listing import Listing
 from zkcmp.cli.options import BUYER_HOME, BuyerHome, DealFolder
@@ -153,6 +154,7 @@ def verify(
 
     if len(files) % 2:
         raise typer.BadParameter("give PUBLIC.json and PROOF.json in pairs")
+    announce_compiling()
     key = read_verification_key(verification_key)
     pairs = zip(files[::2], files[1::2], strict=True)
     verify_batch(key, [(read_public(public), read_proof(proof)) for public, proof in pairs])

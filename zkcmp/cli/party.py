@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zkcmp.cli import passphrase
+from zkcmp.cli.compiling import announce_compiling
 from zkcmp.cli.console import say
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ P = TypeVar("P", bound="Party[Any]")
 @contextlib.contextmanager
 def opened(kind: type[P], home: Path, ask: "AskPassphrase | None" = None) -> Iterator[P]:
     """The party in `home`; says what it removed of a command that was killed."""
+    announce_compiling()
     with kind.opened(home, ask or passphrase.ask) as party:
         for path in party.home.remove_unfinished():
             say(f"cleaned    {path}: a command was killed before it had begun this deal;")
