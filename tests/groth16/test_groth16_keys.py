@@ -3,6 +3,8 @@
 import errno
 import hashlib
 import io
+import os
+import resource
 import struct
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -232,6 +234,51 @@ def test_interrupted_setup_leaves_no_key(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(KeyboardInterrupt):
         setup(cubic()[0], tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def _limit_files(size: int) -> None:
+    """Writing beyond so many bytes fails in this process from now on, as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+@pytest.mark.parametrize("part", [0, 0.02, 0.3, 0.7, 0.999])
+def test_a_full_disk_leaves_the_key_that_was_there(part: float, tmp_path: Path) -> None:
+    """Wherever the writing thread meets it: in the header's place, a section, or the last flush."""
+    circuit = bits(250, 9)[0]
+    before = setup(circuit, tmp_path).file.path.read_bytes()
+    soft = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    _limit_files(int(part * len(before)))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            setup(circuit, tmp_path)
+    finally:
+        _limit_files(soft)
+    assert [file.name for file in tmp_path.iterdir()] == ["proving_key.bin"]
+    assert (tmp_path / "proving_key.bin").read_bytes() == before
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_an_error_after_the_last_byte_leaves_no_key(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(OSError, match="Input/output"):
+        setup(cubic()[0], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_in_the_place_of_the_unfinished_key_is_not_followed(tmp_path: Path) -> None:
+    """In a folder that others can write to it would be another file of ours that is lost."""
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"mine")
+    (tmp_path / "proving_key.bin.part").symlink_to(mine)
+    key = setup(cubic()[0], tmp_path)
+    assert not key.file.path.is_symlink()
+    key.file.check_digests()
+    assert mine.read_bytes() == b"mine"
 
 
 def test_key_without_consistency_rows_is_refused(

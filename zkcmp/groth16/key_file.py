@@ -155,8 +155,10 @@ class KeyWriter:
 def create_key_file(path: Path, shape: Shape, n_sections: int) -> Iterator[KeyWriter]:
     """A writer to `path`; the file appears there only when everything was written."""
     partial = path.with_name(path.name + ".part")
+    # whatever lies there, a link too, is replaced and not written through
+    partial.unlink(missing_ok=True)
     try:
-        with open(partial, "wb") as file, ThreadPoolExecutor(1) as thread:
+        with open(partial, "xb") as file, ThreadPoolExecutor(1) as thread:
             writer = KeyWriter(file, shape, n_sections, thread)
             yield writer
             writer.finish()
