@@ -1,16 +1,12 @@
 """Challenges answer every message, and a combination of requirements is of independent ones."""
 
-import numpy as np
 import pytest
-from test_libra_tensors import merged
 
 from zkcmp.bn254.fr import FrVector
-from zkcmp.errors import VerificationError
 from zkcmp.libra.channel import VerifierChannel
 from zkcmp.libra.forms import Form
 from zkcmp.libra.layout import Layout
 from zkcmp.libra.opening import PADS, Batch, TableWeights
-from zkcmp.libra.tensors import Tensor
 from zkcmp.transcript import Transcript
 
 
@@ -35,13 +31,3 @@ def test_requirements_that_are_wrong_do_not_cancel(kind: str) -> None:
         else:
             channel.require_opening("v", TableWeights(FrVector.zeros(2)), Form.public(wrong))
     assert Batch(channel, Layout({"v": 2, PADS: 2})).value != 0
-
-
-@pytest.mark.parametrize("wrong", [0, 1])
-def test_either_of_two_claims_counts(wrong: int) -> None:
-    values = np.arange(8).reshape(4, 2)
-    points = [FrVector.random(3).to_ints() for _ in range(2)]
-    claimed = [Tensor.from_ints(values).evaluate(point) for point in points]
-    claimed[wrong] += 1
-    with pytest.raises(VerificationError):
-        merged((4, 2), points, values, claimed)

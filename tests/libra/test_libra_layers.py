@@ -2,23 +2,16 @@
 
 import numpy as np
 import pytest
-from clear_scheme import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_cases import Case, conv_case, dense_case, square_case
 
 from zkcmp.bn254.fr import FrVector
 from zkcmp.errors import VerificationError
-from zkcmp.libra.claims import TensorClaim, merge_claims
-from zkcmp.libra.forms import Form
-from zkcmp.libra.layers.residual import reduce_add
-from zkcmp.libra.layers.square import reduce_square
-from zkcmp.libra.layers.step import Step
 from zkcmp.libra.layers.weights import EqOuterWeights
-from zkcmp.libra.opening import EqWeights, TableWeights
+from zkcmp.libra.opening import TableWeights
 from zkcmp.libra.tables import eq_table, evaluate
-from zkcmp.libra.tensors import Tensor
-from zkcmp.model.layers import Conv, Square, SumPool
+from zkcmp.model.layers import Conv, SumPool
 
 CONVS = [
     (Conv(1, 5, (5, 5), (2, 2), (1, 1, 1, 1), 8, 8), 3, 9, 9),
@@ -155,44 +148,6 @@ def test_every_changed_element_of_a_layer_is_rejected():
 
             with pytest.raises(VerificationError):
                 case.attempt(tamper=change)
-
-
-# --- a residual block: x² + x, so that x is read twice ---------------------------------
-
-
-def residual(x: np.ndarray, claimed: np.ndarray, skip: np.ndarray | None = None) -> None:
-    """claimed = x² + x over a committed x; `skip` is what the prover adds instead of x."""
-    tensor, outputs = Tensor.from_ints(x), Tensor.from_ints(claimed)
-    added = tensor if skip is None else Tensor.from_ints(skip)
-    shape = x.shape[1:]
-
-    def prove(channel, tensors):
-        honest = tensors is not None
-        squares = Tensor.from_ints(x * x) if honest else None
-        point = channel.challenges(b"output", outputs.n_vars)
-        claim = TensorClaim(point, Form.public(outputs.evaluate(point)))
-        step = Step("add2", len(x), shape, shape, False, squares, None)
-        of_square, of_skip = reduce_add(channel, step, claim)
-        step = Step("square1", len(x), shape, shape, False, tensor if honest else None, None)
-        of_input = reduce_square(channel, Square(), step, of_square)
-        claims = [of_skip, of_input]
-        merged = merge_claims(channel, b"input", claims, x.shape, added if honest else None)
-        channel.require_opening("x", EqWeights(merged.point), merged.form)
-
-    table = tensor.table()
-    run(prove, {"x": len(table)}, {"x": table})
-
-
-@pytest.mark.parametrize("shape", [(1, 3), (3, 2, 3, 3), (5, 1), (4, 8)])
-def test_a_residual_block(shape):
-    x = np.random.default_rng(2).integers(-99, 99, shape)
-    residual(x, x * x + x)
-    wrong = x * x + x
-    wrong.reshape(-1)[-1] += 1
-    with pytest.raises(VerificationError):
-        residual(x, wrong)
-    with pytest.raises(VerificationError):
-        residual(x, x * x + x, skip=x + 1)
 
 
 def test_weights_of_openings_are_their_tables():

@@ -1,15 +1,10 @@
-"""Tensors with padded axes, and several claims on one of them made one."""
+"""Tensors with padded axes."""
 
 import numpy as np
 import pytest
-from clear_scheme import run
 
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.errors import VerificationError
-from zkcmp.libra.claims import TensorClaim, merge_claims
-from zkcmp.libra.forms import Form
-from zkcmp.libra.opening import EqWeights
 from zkcmp.libra.sealed_tensor import SealedTensor
 from zkcmp.libra.sumcheck import ProductProver, TableProver
 from zkcmp.libra.tables import eq_table, evaluate, halves, outer
@@ -51,10 +46,6 @@ def test_sums_over_one_axis(shape):
         expected = sum(w[j] * table[j] for j in range(len(table)))
         bound = tensor.bind_first_axis(weights).to_ints()
         assert bound == [int(x) % FR_MODULUS for x in np.array(expected, object).reshape(-1)]
-        features = FrVector.random(len(bound))
-        f = np.array(features.to_ints(), object)
-        sums = [int((f * row.reshape(-1)).sum()) % FR_MODULUS for row in table[: shape[0]]]
-        assert tensor.dot_rows(features).to_ints() == sums
 
 
 def test_places_are_those_of_sealed_tensors():
@@ -80,46 +71,6 @@ def test_product_prover_is_the_plain_prover(n_vars):
         plain.bind(r)
     assert fused.finals == plain.finals
     assert a.to_ints() == kept
-
-
-def merged(shape, points, values, claimed):
-    """Claims on a committed tensor, all made one, which is opened."""
-
-    def reduction(channel, tensors):
-        tensor = None if tensors is None else Tensor.from_ints(values)
-        claims = [TensorClaim(p, Form.public(v)) for p, v in zip(points, claimed, strict=True)]
-        claim = merge_claims(channel, b"merge", claims, shape, tensor)
-        channel.require_opening("v", EqWeights(claim.point), claim.form)
-
-    table = Tensor.from_ints(values).table()
-    run(reduction, {"v": len(table)}, {"v": table})
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_merged_claims(shape):
-    rng = np.random.default_rng(7)
-    values = rng.integers(-1000, 1000, shape)
-    tensor = Tensor.from_ints(values)
-    points = [FrVector.random(tensor.n_vars + 1).to_ints()[:-1] for _ in range(3)]
-    points.append(points[0])
-    true = [tensor.evaluate(p) for p in points]
-    for count in (1, 2, 4):
-        merged(shape, points[:count], values, true[:count])
-    for wrong in range(3):
-        claimed = [v + (t == wrong) for t, v in enumerate(true[:3])]
-        with pytest.raises(VerificationError) as caught:
-            merged(shape, points[:3], values, claimed)
-        assert caught.value.where == "opening"
-
-
-def test_errors_that_cancel_are_rejected():
-    """Two claims off by +1 and −1: a fixed combination of them would hold."""
-    values = np.arange(8).reshape(4, 2)
-    tensor = Tensor.from_ints(values)
-    points = [FrVector.random(3).to_ints() for _ in range(2)]
-    first, second = (tensor.evaluate(p) for p in points)
-    with pytest.raises(VerificationError):
-        merged((4, 2), points, values, [first + 1, second - 1])
 
 
 @pytest.mark.parametrize(("m", "n"), [(1, 1), (3, 5), (4, 8), (1, 16), (33, 64)])

@@ -93,7 +93,6 @@ TARGETS = {
             _LIBRA,
             ("EqTables", "TableProver", "ProductProver", "SumProver", "Phases"),
         ),
-        Target("zkcmp.libra.claims", _LIBRA, ("_prover",)),
         Target(
             "zkcmp.commitments.hyrax",
             _COMMITMENTS,

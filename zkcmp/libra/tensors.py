@@ -87,10 +87,6 @@ class Tensor:
         out.assign(0, table.take(places(self.shape[1:])))
         return out
 
-    def dot_rows(self, table: FrVector) -> FrVector:
-        """Σ_i table[i]·V[j, i] for each image, the table over the padded axes after the first."""
-        return self.rows.dot(self.row_weights(table))
-
     def evaluate(self, point: Point) -> int:
         """The extension at a point."""
         n = log_size(self.shape[0])
