@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from ending import run_script
 from records import RESULTS, machine, show, write_csv
 
 from zkcmp.bn254.threads import thread_count
@@ -91,4 +92,4 @@ def _reported(rows: list[Row]) -> list[Row]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -14,6 +14,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
+from ending import run_script
 from records import RESULTS, machine, plots, show, write_csv
 from sampling_attack import Sale, attempt_all, random_network
 from sampling_bound import FIGURE_6_U, PAPER_N, PAPER_P, Point, figure_6
@@ -72,4 +73,4 @@ def draw(points: list[Point], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ending import run_script
 from groth16_peers import Runner, ToolError, find_snarkjs
 from records import RESULTS, machine, show, write_csv
 from rows import CONTEXT, add_options, in_own_process, read_network
@@ -125,4 +126,4 @@ def _ezkl(place: Path, options: Namespace) -> Peer:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

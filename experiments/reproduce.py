@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ending import run_script
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -50,4 +52,4 @@ def run(script: str, *arguments: str | Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -26,6 +26,8 @@ from pathlib import Path
 from statistics import median_high
 from typing import Any
 
+from ending import run_script
+
 from circuits.freivalds import statement as freivalds_statement
 from circuits.full import statement
 from circuits.sampled import statement as sampled_statement
@@ -206,4 +208,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

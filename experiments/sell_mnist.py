@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
+from ending import needed, run_script
 
 from zkcmp.model.data_files import load_mnist
 from zkcmp.model.onnx import read_onnx
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--accuracy", default="0.8")
     parser.add_argument("--mode", choices=["full", "freivalds"], default="full")
     arguments = parser.parse_args()
+    needed("onnxruntime", "onnxruntime")  # now, not when the sale is over
     if arguments.data:
         os.environ["ZKCMP_DATA"] = str(arguments.data)
     with tempfile.TemporaryDirectory(prefix="zkcmp-sale-") as place:
@@ -102,6 +103,7 @@ def wallet_address(place: Path) -> str:
 
 def predictions(model: Path, images: np.ndarray) -> np.ndarray:
     """arg max of the ONNX file's outputs; ties to the smallest index."""
+    onnxruntime = needed("onnxruntime", "onnxruntime")
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
     entry = session.get_inputs()[0]
     kind = np.float32 if entry.type == "tensor(float)" else np.float64
@@ -109,4 +111,4 @@ def predictions(model: Path, images: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -11,6 +11,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
+from ending import run_script
 from paper_figures import ORIGINAL_S, SAMPLING_S
 from records import RESULTS, machine, show, write_csv
 from rows import Row, add_options, in_own_process
@@ -49,4 +50,4 @@ def line(row: Row) -> tuple[object, ...]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

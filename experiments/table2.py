@@ -13,6 +13,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
+from ending import run_script
 from paper_figures import LIBRA_S, LIBRA_VERIFY_S, SNARK_S, SNARK_VERIFY_S
 from records import RESULTS, machine, show, write_csv
 from rows import METHODS, Row, add_options, in_own_process
@@ -66,4 +67,4 @@ def line(row: Row) -> tuple[object, ...]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

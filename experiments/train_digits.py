@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits
+from ending import needed, run_script
 from training import Model, check_accuracy, conv, dense, train
 
 from zkcmp.model.architecture import Normalisation
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
 
-    digits = load_digits()
+    digits = needed("sklearn.datasets", "scikit-learn").load_digits()
     samples = TestSet(digits.images.astype(np.int64)[:, None], digits.target)
     order = np.random.default_rng(7).permutation(len(samples))
     test_set, train_set = samples.take(order[:N_TEST]), samples.take(order[N_TEST:])
@@ -71,4 +71,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -20,6 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from ending import run_script
 from training import Model, check_accuracy, conv, dense, train
 
 from zkcmp.errors import ZkcmpError
@@ -90,4 +91,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)
