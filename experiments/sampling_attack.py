@@ -28,6 +28,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
+from ending import run_script
 from rich.console import Console
 from rich.table import Table
 from sampling_bound import (
@@ -164,10 +165,10 @@ def lying_witness(made: Statement, sale: Sale, lies: Lies) -> FrVector:
             sale.preimage,
             sale.sealed.ciphertext,
             sale.sealed.commitment,
+            sale.context,
             testset.images,
             testset.labels,
             lies.threshold,
-            sale.context,
             lies.flags,
         )
     )
@@ -388,4 +389,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -28,8 +28,9 @@ from circuits.freivalds.plan import Form, Plan, make_plan
 from circuits.freivalds.size import ImageCounts, check_freivalds_size
 from circuits.gadgets import accuracy
 from circuits.gadgets.sealed_weights import (
+    SealAssignment,
     check_sealed,
-    key_commitment,
+    check_secret,
     public_seal,
     sealed_inputs,
     sealed_weights,
@@ -45,21 +46,15 @@ from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Architecture, Network, SumPool
 from zkcmp.r1cs import R1CS
 from zkcmp.r1cs_builder import ConstraintSystem, Respond
-from zkcmp.seal import commit, n_blocks
 
 
 @dataclass(frozen=True, eq=False)
-class Assignment:
+class Assignment(SealAssignment):
     """Everything a witness is made from, unchecked; `Statement.witness` makes honest ones.
 
     outputs: of every layer, (n, …) each. threshold, flags, outputs: None without a test set.
     """
 
-    tensors: list[np.ndarray]
-    preimage: bytes
-    ciphertext: np.ndarray
-    commitment: bytes
-    context: bytes
     threshold: int | None
     flags: np.ndarray | None
     outputs: list[np.ndarray] | None
@@ -115,10 +110,7 @@ class Statement:
         is checked there.
         """
         self.public_inputs(ciphertext, commitment, testset, threshold, context)
-        if network.architecture != self.architecture:
-            raise VerificationError("network", "the statement's architecture", "another one")
-        if commit(preimage) != commitment:
-            raise VerificationError("commitment", commitment.hex(), "the hash of another preimage")
+        check_secret(self.architecture, commitment, network, preimage)
         flags = outputs = None
         if testset is not None and threshold is not None:
             outputs = network.layer_outputs(testset.images)
@@ -179,9 +171,8 @@ def public_inputs(
             raise VerificationError("threshold", "none without a test set", threshold)
         return sealed
     testset.check(architecture)
-    if type(threshold) is not int or not 1 <= threshold <= len(testset):
-        raise VerificationError("threshold", f"1..{len(testset)}", threshold)
-    return FrVector.concat([sealed, FrVector.from_ints([threshold])])
+    count = accuracy.checked_threshold(threshold, len(testset))
+    return FrVector.concat([sealed, FrVector.from_ints([count])])
 
 
 def build(architecture: Architecture, testset: TestSet | None) -> Statement:
@@ -227,27 +218,15 @@ def synthesise(
     """
     plan = make_plan(architecture, 0 if testset is None else len(testset))
     threshold: Signals | None = None
-    if given is None:
-        digest, ciphertext = public_seal(system, n_blocks(architecture), None, None, None)
-    else:
-        digest, ciphertext = public_seal(
-            system, n_blocks(architecture), given.ciphertext, given.commitment, given.context
-        )
+    digest, ciphertext = public_seal(system, architecture, given)
     if testset is not None:
         known = None if given is None else np.array([given.threshold])
         threshold = public(system, "threshold", (1,), known)
     challenges = system.challenges(len(plan.challenges), "challenges")
 
-    preimage = None if given is None else given.preimage
     lookups = Lookups(system, plan.tables)
     tensors = sealed_weights(
-        system,
-        architecture,
-        key_commitment(system, digest, preimage),
-        ciphertext,
-        None if given is None else given.tensors,
-        preimage,
-        lookups.enforce_widths,
+        system, architecture, digest, ciphertext, given, lookups.enforce_widths
     )
     proof = None
     if testset is not None and threshold is not None:

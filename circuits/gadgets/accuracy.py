@@ -8,11 +8,18 @@ import numpy as np
 
 from circuits.gadgets.bits import boolean
 from circuits.signals import Signals
-from zkcmp.errors import ZkcmpError
+from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.linear_combination import IntArray
 from zkcmp.r1cs_builder import ConstraintSystem
 
 GADGET = "accuracy"
+
+
+def checked_threshold(threshold: int | None, n_images: int) -> int:
+    """T. Raises VerificationError unless it is an integer from 1 to the number of images."""
+    if type(threshold) is not int or not 1 <= threshold <= n_images:
+        raise VerificationError("threshold", f"1..{n_images}", threshold)
+    return threshold
 
 
 def enforce_flags(system: ConstraintSystem, correct: Signals) -> None:

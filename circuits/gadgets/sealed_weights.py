@@ -1,4 +1,4 @@
-"""What every mode of the statement has in common: the key behind E, and the sealed weights.
+"""What every mode of the statement says of the seal: the key behind E, and the sealed weights.
 
     S1  E = SHA-256(k ‖ salt)                       sha256, commitment, key
     S2  c_i = pack_i(w) + MiMC7_k(i)                mimc7 rounds, ciphertext
@@ -12,6 +12,7 @@
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,13 +25,27 @@ from zkcmp.bn254.fr import FrVector
 from zkcmp.errors import VerificationError
 from zkcmp.linear_combination import IntArray, LinearCombination
 from zkcmp.model.layers import TensorSpec
-from zkcmp.model.network import Architecture
+from zkcmp.model.network import Architecture, Network
 from zkcmp.r1cs_builder import ConstraintSystem
-from zkcmp.seal import KEY_BYTES, key_of, n_blocks, pack_layout
+from zkcmp.seal import KEY_BYTES, commit, key_of, n_blocks, pack_layout
 
 HALF_BITS = 128
 
 EnforceWidths = Callable[[ConstraintSystem, TensorSpec, Signals], None]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SealAssignment:
+    """What the seal's part of a witness is made from, unchecked; every mode adds its own.
+
+    tensors in packing order; ciphertext: (ℓ, 4) uint64 words; commitment, context: 32 bytes.
+    """
+
+    tensors: list[np.ndarray]
+    preimage: bytes
+    ciphertext: np.ndarray
+    commitment: bytes
+    context: bytes
 
 
 def check_sealed(
@@ -43,6 +58,16 @@ def check_sealed(
     for name, data in (("commitment", commitment), ("context", context)):
         if len(data) != 32:
             raise VerificationError(name, "32 bytes", f"{len(data)} bytes")
+
+
+def check_secret(
+    architecture: Architecture, commitment: bytes, network: Network, preimage: bytes
+) -> None:
+    """Raises VerificationError when the prover's own parts are those of another statement."""
+    if network.architecture != architecture:
+        raise VerificationError("network", "the statement's architecture", "another one")
+    if commit(preimage) != commitment:
+        raise VerificationError("commitment", commitment.hex(), "the hash of another preimage")
 
 
 def sealed_inputs(ciphertext: np.ndarray, commitment: bytes, context: bytes) -> FrVector:
@@ -60,27 +85,44 @@ def _halves(data: bytes) -> list[int]:
 
 
 def public_seal(
-    system: ConstraintSystem,
-    length: int,
-    ciphertext: np.ndarray | None,
-    commitment: bytes | None,
-    context: bytes | None,
+    system: ConstraintSystem, architecture: Architecture, given: SealAssignment | None
 ) -> tuple[Signals, IntArray]:
-    """Allocates context, E and c of `length` blocks; returns the wires of E and those of c."""
-    context_values = None if context is None else np.array(_halves(context), object)
-    digest_values = None if commitment is None else np.array(_halves(commitment), object)
-    public(system, "context", (2,), context_values)
-    digest = public(system, "commitment", (2,), digest_values)
+    """Allocates context, E and c; returns the wires of E and those of c."""
+    context = None if given is None else np.array(_halves(given.context), object)
+    commitment = None if given is None else np.array(_halves(given.commitment), object)
+    public(system, "context", (2,), context)
+    digest = public(system, "commitment", (2,), commitment)
 
     def blocks() -> FrVector:
-        if ciphertext is None:
+        if given is None:
             raise ValueError("values are not available while constraints are recorded")
-        return FrVector.from_words(ciphertext)
+        return FrVector.from_words(given.ciphertext)
 
-    return digest, system.public(length, "ciphertext", blocks)
+    return digest, system.public(n_blocks(architecture), "ciphertext", blocks)
 
 
-def key_commitment(system: ConstraintSystem, digest: Signals, preimage: bytes | None) -> IntArray:
+def sealed_weights(
+    system: ConstraintSystem,
+    architecture: Architecture,
+    digest: Signals,
+    ciphertext: IntArray,
+    given: SealAssignment | None,
+    enforce_widths: EnforceWidths,
+) -> list[Signals]:
+    """S1 and S2 about the wires of E and c, S3 by `enforce_widths`; the weights, as packed."""
+    key_wire = _key_commitment(system, digest, None if given is None else given.preimage)
+    tensors = []
+    for index, spec in enumerate(architecture.tensors()):
+        known = None if given is None else given.tensors[index].reshape(spec.shape)
+        tensors.append(private(system, spec.name, spec.shape, known))
+        enforce_widths(system, spec, tensors[-1])
+    blocks = packed_blocks(system, pack_layout(architecture), tensors)
+    key = None if given is None else key_of(given.preimage)
+    counter_mode(system, key_wire, blocks, ciphertext, key)
+    return tensors
+
+
+def _key_commitment(system: ConstraintSystem, digest: Signals, preimage: bytes | None) -> IntArray:
     """S1; returns the wire that carries k."""
     values = None
     if preimage is not None:
@@ -115,24 +157,3 @@ def _big_endian(words: list[LinearCombination]) -> LinearCombination:
     if total is None:
         raise ValueError("no words")
     return total
-
-
-def sealed_weights(
-    system: ConstraintSystem,
-    architecture: Architecture,
-    key_wire: IntArray,
-    ciphertext: IntArray,
-    values: list[np.ndarray] | None,
-    preimage: bytes | None,
-    enforce_widths: EnforceWidths,
-) -> list[Signals]:
-    """S2, and S3 by `enforce_widths`; returns the weights, in packing order."""
-    tensors = []
-    for index, spec in enumerate(architecture.tensors()):
-        known = None if values is None else values[index].reshape(spec.shape)
-        tensors.append(private(system, spec.name, spec.shape, known))
-        enforce_widths(system, spec, tensors[-1])
-    blocks = packed_blocks(system, pack_layout(architecture), tensors)
-    key = None if preimage is None else key_of(preimage)
-    counter_mode(system, key_wire, blocks, ciphertext, key)
-    return tensors

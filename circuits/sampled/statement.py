@@ -18,24 +18,23 @@ from fractions import Fraction
 
 import numpy as np
 
-from circuits.full.statement import Assignment, Statement, public_inputs
-from circuits.gadgets import accuracy
-from circuits.gadgets.argmax import arg_max
-from circuits.gadgets.packing import enforce_widths
-from circuits.gadgets.sealed_weights import key_commitment, public_seal, sealed_weights
+from circuits.full.public_inputs import (
+    Assignment,
+    PublicWires,
+    check_image_count,
+    public_inputs,
+)
+from circuits.full.statement import Statement
 from circuits.sampled.rows import SampledRows, Template
 from circuits.sampled.sampling import check_seed, check_selecting_parameter, sample
 from circuits.sampled.size import check_sampled_size
 from circuits.sampled.values import kept_values
-from circuits.signals import Signals, private, public
+from circuits.signals import Signals
 from zkcmp.bn254.fr import FrVector
-from zkcmp.errors import ZkcmpError
 from zkcmp.linear_combination import IntArray
-from zkcmp.model.bounds import bounds, check_no_wrap
-from zkcmp.model.dataset import MAX_IMAGES
+from zkcmp.model.bounds import check_no_wrap
 from zkcmp.model.network import Architecture
 from zkcmp.r1cs_builder import ConstraintSystem, Respond
-from zkcmp.seal import n_blocks
 
 __all__ = ["SampledStatement", "build", "public_inputs"]
 
@@ -73,8 +72,7 @@ def build(architecture: Architecture, n_images: int, u: Fraction, seed: bytes) -
     an accumulator or a margin could wrap the field, or when the system, or `full` for one image,
     would be too large to prove; nothing is allocated then.
     """
-    if type(n_images) is not int or not 1 <= n_images <= MAX_IMAGES:
-        raise ZkcmpError(f"a test set has 1 to {MAX_IMAGES} images, not {n_images}")
+    check_image_count(n_images)
     check_selecting_parameter(u)
     check_seed(seed)
     check_no_wrap(architecture)
@@ -93,44 +91,18 @@ def _synthesise(
     given: Assignment | None,
 ) -> IntArray:
     """Allocate every wire and enforce every relation; with `given`, compute the values too."""
-    n, m, shape = rows.n_images, architecture.n_classes, architecture.input_shape
-    digest, ciphertext = public_seal(
-        system,
-        n_blocks(architecture),
-        None if given is None else given.ciphertext,
-        None if given is None else given.commitment,
-        None if given is None else given.context,
-    )
-    threshold = public(
-        system, "threshold", (1,), None if given is None else np.array([given.threshold])
-    )
-    pixels = public(
-        system, "pixels", (n, *shape), None if given is None else given.images.astype(np.int64)
-    )
-    labels = None if given is None else (given.labels[:, None] == np.arange(m)).astype(np.int64)
-    one_hot = public(system, "labels", (n, m), labels)
-
-    preimage = None if given is None else given.preimage
-    tensors = sealed_weights(
-        system,
-        architecture,
-        key_commitment(system, digest, preimage),
-        ciphertext,
-        None if given is None else given.tensors,
-        preimage,
-        enforce_widths,
-    )
+    public_wires = PublicWires.allocate(system, architecture, rows.n_images, given)
+    tensors = public_wires.sealed_weights(system, architecture, given)
     values, logit_values = None, None
     if given is not None:
         values, logit_values = kept_values(rows, architecture, given.tensors, given.images)
     placed = rows.allocate(system, values)
     weights = np.concatenate([tensor.wires.reshape(-1) for tensor in tensors])
-    rows.enforce(system, pixels.wires.reshape(n, -1), weights, placed)
-    logit_wires = [rows.wires(placed, image, rows.template.logits) for image in range(n)]
+    pixels = public_wires.pixels.wires.reshape(rows.n_images, -1)
+    rows.enforce(system, pixels, weights, placed)
+    logit_wires = [
+        rows.wires(placed, image, rows.template.logits) for image in range(rows.n_images)
+    ]
     logits = Signals(np.array(logit_wires), logit_values)
-
-    correct = private(system, "correct flags", (n,), None if given is None else given.flags)
-    accuracy.enforce_flags(system, correct)
-    arg_max(system, logits, one_hot, correct, bounds(architecture)[-1])
-    accuracy.enforce_count(system, correct, threshold)
+    public_wires.enforce_accuracy(system, architecture, logits, given)
     return placed

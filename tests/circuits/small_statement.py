@@ -97,10 +97,10 @@ def make_case(network: Network, wrong: tuple[int, ...] = (1,), threshold: int = 
         PREIMAGE,
         encrypt_blocks(seal.pack(network)),
         seal.commit(PREIMAGE),
+        CONTEXT,
         images,
         labels,
         threshold,
-        CONTEXT,
         choose_flags(network.predict(images) == labels, threshold),
     )
     return Case(statement, network, testset, honest, statement.assign(honest))

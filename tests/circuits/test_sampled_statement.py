@@ -58,7 +58,7 @@ def assignment(architecture: Architecture, fill: str) -> Assignment:
         tensors, images = [np.full(s.shape, s.low) for s in specs], np.full_like(images, largest)
     words = np.zeros((n_blocks(architecture), 4), np.uint64)
     labels, flags = np.array([0, 1, 1]), np.array([1, 0, 1])
-    return Assignment(tensors, PREIMAGE, words, bytes(32), images, labels, 2, CONTEXT, flags)
+    return Assignment(tensors, PREIMAGE, words, bytes(32), CONTEXT, images, labels, 2, flags)
 
 
 def wires_in_full(sampled: SampledStatement, full: statement.Statement) -> np.ndarray:
