@@ -2,7 +2,6 @@
 
 import hashlib
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.ntt import bit_reversed, root_of_unity
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.reference import G1, G2
-from zkcmp.errors import DecodeError, VerificationError
+from zkcmp.errors import VerificationError
 from zkcmp.groth16 import ProvingKey, setup
 from zkcmp.groth16.audit import AuditError, audit
 from zkcmp.groth16.audit.equations import Equations
@@ -51,25 +50,6 @@ def r1cs() -> R1CS:
     rows.append(({3 + k: 1 << k for k in range(5)}, {0: 1}, {1: 1}))
     rows.append(({8: 3, 1: 1}, {8: 1}, {2: 1}))
     return system(2, 9, rows)
-
-
-@pytest.fixture(scope="module")
-def key(r1cs: R1CS, tmp_path_factory: pytest.TempPathFactory) -> ProvingKey:
-    return setup(r1cs, tmp_path_factory.mktemp("key"))
-
-
-@pytest.fixture
-def rejected(
-    key: ProvingKey, r1cs: R1CS, tmp_path: Path
-) -> Callable[..., AuditError | DecodeError]:
-    """The error with which a key with these arrays is turned down."""
-
-    def run(**changed: np.ndarray) -> AuditError | DecodeError:
-        with pytest.raises((AuditError, DecodeError)) as caught:
-            audit(ProvingKey.open(forge(key, tmp_path / "forged", **changed)), r1cs)
-        return caught.value
-
-    return run
 
 
 @pytest.mark.parametrize(

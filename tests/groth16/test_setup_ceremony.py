@@ -158,11 +158,6 @@ def r1cs() -> R1CS:
     return bits(4, 9)[0]
 
 
-@pytest.fixture
-def ceremony(r1cs: R1CS, tmp_path: Path) -> Ceremony:
-    return Ceremony.begin(tmp_path / "ceremony", r1cs)
-
-
 @pytest.mark.parametrize("parties", [1, 2, 3])
 def test_ceremony(ceremony: Ceremony, r1cs: R1CS, tmp_path: Path, parties: int) -> None:
     stages = set()

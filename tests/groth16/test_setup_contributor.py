@@ -4,7 +4,6 @@ stays so.
 
 import os
 import stat
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,24 +34,12 @@ from zkcmp.groth16.key_file import create_key_file
 from zkcmp.groth16.keys import SECTIONS
 from zkcmp.r1cs import R1CS
 
+pytestmark = pytest.mark.usefixtures("private")
+
 
 @pytest.fixture(scope="module")
 def r1cs() -> R1CS:
     return bits(4, 9)[0]
-
-
-@pytest.fixture
-def ceremony(r1cs: R1CS, tmp_path: Path) -> Ceremony:
-    return Ceremony.begin(tmp_path / "ceremony", r1cs)
-
-
-@pytest.fixture(autouse=True)
-def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where private directories are made."""
-    place = tmp_path / "private"
-    place.mkdir(mode=0o700)
-    monkeypatch.setattr(tempfile, "tempdir", str(place))
-    return place
 
 
 # --- points that would give a factor away -----------------------------------------------------

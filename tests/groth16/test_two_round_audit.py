@@ -1,6 +1,5 @@
 """The audit of keys of two rounds: each class of wrong element is rejected by name."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,25 +58,6 @@ def circuit(n_committed: int = 4) -> R1CS:
 @pytest.fixture(scope="module")
 def r1cs() -> R1CS:
     return circuit()
-
-
-@pytest.fixture(scope="module")
-def key(r1cs: R1CS, tmp_path_factory: pytest.TempPathFactory) -> ProvingKey:
-    return setup(r1cs, tmp_path_factory.mktemp("key"))
-
-
-@pytest.fixture
-def rejected(
-    key: ProvingKey, r1cs: R1CS, tmp_path: Path
-) -> Callable[..., AuditError | DecodeError]:
-    """The error with which a key with these arrays is turned down."""
-
-    def run(**changed: np.ndarray) -> AuditError | DecodeError:
-        with pytest.raises((AuditError, DecodeError)) as caught:
-            audit(ProvingKey.open(forge(key, tmp_path / "forged", **changed)), r1cs)
-        return caught.value
-
-    return run
 
 
 @pytest.mark.parametrize(

@@ -152,14 +152,17 @@ class Equations:
         return msm(self.key.tau_g1[: self.n], intt(values))
 
     def a_holds(self, weights: FrVector) -> bool:
+        """Σρ_i·A_i of a_query is that of the circuit at τ."""
         found = msm(self.key.a_query, weights.take(self.key.a_wires))
         return np.array_equal(found, self.at_tau(self.rows_of_a(weights)))
 
     def b_g1_holds(self, weights: FrVector) -> bool:
+        """The same of b_g1_query."""
         found = msm(self.key.b_g1_query, weights.take(self.key.b_wires))
         return np.array_equal(found, self.at_tau(self.rows(self.r1cs.b, weights)))
 
     def b_g2_holds(self, weights: FrVector) -> bool:
+        """b_g2_query is b_g1_query, in the other group."""
         part = weights.take(self.key.b_wires)
         one, two = msm(self.key.b_g1_query, part), msm(self.key.b_g2_query, part)
         return pairing_product_is_one([(_minus(one), self._g2), (self._g1, two)])

@@ -82,24 +82,25 @@ def _first_wire(equations: Equations, holds: Callable[..., bool]) -> int | None:
 
 
 def _a_query(equations: Equations) -> AuditError | None:
-    wire = _first_wire(equations, equations.a_holds)
-    if wire is None:
-        return None
-    return AuditError("a_query", _at(equations.key.a_wires, wire), f"A_{wire}(tau)", "another")
+    return _column_query(equations, "a_query", equations.key.a_wires, equations.a_holds)
 
 
 def _b_g1_query(equations: Equations) -> AuditError | None:
-    wire = _first_wire(equations, equations.b_g1_holds)
-    if wire is None:
-        return None
-    return AuditError("b_g1_query", _at(equations.key.b_wires, wire), f"B_{wire}(tau)", "another")
+    return _column_query(equations, "b_g1_query", equations.key.b_wires, equations.b_g1_holds)
 
 
 def _b_g2_query(equations: Equations) -> AuditError | None:
-    wire = _first_wire(equations, equations.b_g2_holds)
+    return _column_query(equations, "b_g2_query", equations.key.b_wires, equations.b_g2_holds)
+
+
+def _column_query(
+    equations: Equations, name: str, wires: np.ndarray, holds: Callable[..., bool]
+) -> AuditError | None:
+    wire = _first_wire(equations, holds)
     if wire is None:
         return None
-    return AuditError("b_g2_query", _at(equations.key.b_wires, wire), f"B_{wire}(tau)", "another")
+    matrix = name[0].upper()
+    return AuditError(name, _at(wires, wire), f"{matrix}_{wire}(tau)", "another")
 
 
 def _l_query(equations: Equations) -> AuditError | None:

@@ -14,7 +14,7 @@ was done. γ stays 1, as in Bowe, Gabizon, Miers 2017 and in snarkjs.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,22 +48,43 @@ def derive_key(powers: Powers, r1cs: R1CS, path: Path, progress: Progress = sile
     Raises ValueError when the powers are for another domain.
     """
     shape = circuit_shape(r1cs)
-    n, stop = shape.domain_size, r1cs.n_public + 1
+    n = shape.domain_size
     if powers.domain_size != n:
         raise ValueError(f"powers for a domain of {powers.domain_size}, the circuit needs {n}")
-    one = FrVector.from_ints([1])
-    table = FrVector.concat([r1cs.coefficient_vector, one])  # the last one is for consistency rows
-    a, b, c = _with_consistency_rows(r1cs, n), _rows(r1cs.b, n), _rows(r1cs.c, n)
+    columns = _Columns.at_tau(powers, r1cs, progress)
+    return _write(path, shape, _content(powers, shape, columns))
 
-    def at_tau(matrix: SparseMatrix, lagrange: np.ndarray) -> np.ndarray:
-        return column_points(matrix, table, lagrange, r1cs.n_wires, progress)
 
-    lagrange = _lagrange(powers.tau_g1[:n], progress)
-    a_points, b_points, k_points = (at_tau(matrix, lagrange) for matrix in (a, b, c))
-    del lagrange
-    for matrix, base in ((a, powers.beta_tau_g1), (b, powers.alpha_tau_g1)):
-        k_points = _add(k_points, at_tau(matrix, _lagrange(base, progress)))
-    b_g2_points = at_tau(b, _lagrange(powers.tau_g2, progress))
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """A_i(τ), B_i(τ) and K_i = βA_i(τ) + αB_i(τ) + C_i(τ) of every wire i, infinity for 0."""
+
+    a: np.ndarray
+    b_g1: np.ndarray
+    b_g2: np.ndarray
+    k: np.ndarray
+
+    @classmethod
+    def at_tau(cls, powers: Powers, r1cs: R1CS, progress: Progress) -> "_Columns":
+        """The column sums over each Lagrange basis, one basis in memory at a time."""
+        n = powers.domain_size
+        one = FrVector.from_ints([1])
+        table = FrVector.concat([r1cs.coefficient_vector, one])  # the last for consistency rows
+        a, b, c = _with_consistency_rows(r1cs, n), _rows(r1cs.b, n), _rows(r1cs.c, n)
+
+        def sums_over(lagrange: np.ndarray, *matrices: SparseMatrix) -> list[np.ndarray]:
+            return [column_points(m, table, lagrange, r1cs.n_wires, progress) for m in matrices]
+
+        a_points, b_points, k = sums_over(_lagrange(powers.tau_g1[:n], progress), a, b, c)
+        for matrix, base in ((a, powers.beta_tau_g1), (b, powers.alpha_tau_g1)):
+            k = _add(k, *sums_over(_lagrange(base, progress), matrix))
+        (b_g2_points,) = sums_over(_lagrange(powers.tau_g2, progress), b)
+        return cls(a_points, b_points, b_g2_points, k)
+
+
+def _content(powers: Powers, shape: Shape, columns: _Columns) -> dict[str, bytes | np.ndarray]:
+    """The sections of the key with γ = δ = δ₀ = 1."""
+    n, stop = shape.domain_size, shape.n_public + 1
     alpha, beta = powers.alpha_tau_g1[:1], powers.beta_tau_g1[:1]
     deltas = 2 if shape.n_challenges else 1
     one_g1, one_g2 = (np.repeat(g.generator(), deltas, axis=0) for g in (g1, g2))
@@ -73,31 +94,30 @@ def derive_key(powers: Powers, r1cs: R1CS, path: Path, progress: Progress = sile
         powers.beta_g2,
         g2.generator(),
         one_g2[:1],
-        k_points[:stop],
+        columns.k[:stop],
         shape.n_challenges,
         one_g2[1:],
     )
-    a_wires, b_wires, k_wires = (_present(p) for p in (a_points, b_points, k_points))
+    a_wires, b_wires, k_wires = (_present(p) for p in (columns.a, columns.b_g1, columns.k))
     committed, other = np.searchsorted(k_wires, [stop, shape.first_other])
     commitment_wires, l_wires = k_wires[committed:other], k_wires[other:]
-    content = {
+    return {
         "verifying_key": verifying_key.to_bytes(),
         "elements_g1": np.concatenate([alpha, beta, one_g1]),
         "elements_g2": np.concatenate([powers.beta_g2, one_g2]),
         "a_wires": a_wires,
-        "a_query": a_points[a_wires],
+        "a_query": columns.a[a_wires],
         "b_wires": b_wires,
-        "b_g1_query": b_points[b_wires],
-        "b_g2_query": b_g2_points[b_wires],
+        "b_g1_query": columns.b_g1[b_wires],
+        "b_g2_query": columns.b_g2[b_wires],
         "l_wires": l_wires,
-        "l_query": k_points[l_wires],
+        "l_query": columns.k[l_wires],
         "h_query": _quotients(powers.tau_g1, n),
         "commitment_wires": commitment_wires,
-        "commitment_query": k_points[commitment_wires],
+        "commitment_query": columns.k[commitment_wires],
         "tau_g1": powers.tau_g1[: n + 1],
         "tau_g2": powers.tau_g2[1:2],
     }
-    return _write(path, shape, content)
 
 
 def check_multiplied(key: ProvingKey, progress: Progress = silent) -> None:

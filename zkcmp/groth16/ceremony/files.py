@@ -56,9 +56,11 @@ class CeremonyDirectory:
         self.directory = directory
 
     def file(self, phase: Phase, k: int) -> Path:
+        """The powers or the key after k contributions."""
         return self.directory / f"{phase}-{k:03}.bin"
 
     def record_file(self, phase: Phase, k: int) -> Path:
+        """What contributor k, counted from 1, published beside its file."""
         return self.directory / f"{phase}-{k:03}.record"
 
     @property
@@ -91,6 +93,7 @@ class Copies:
         self._shape: Shape | None = None
 
     def powers(self, k: int) -> Powers:
+        """Those after k contributions."""
         if self._held_powers is None or self._held_powers[0] != k:
             if self._held_powers is not None:
                 self._private.file("powers", self._held_powers[0]).unlink(missing_ok=True)
@@ -99,7 +102,7 @@ class Copies:
         return self._held_powers[1]
 
     def key(self, k: int) -> ProvingKey:
-        """All keys are of the circuit of the first one."""
+        """The one after k contributions; all are of the circuit of the first."""
         if self._held_key is None or self._held_key[0] != k:
             if self._held_key is not None:
                 self._private.file("key", self._held_key[0]).unlink(missing_ok=True)
@@ -124,6 +127,7 @@ class Copies:
         return DELTA_LABELS if self.shape.n_challenges else DELTA_LABELS[:1]
 
     def record(self, phase: Phase, k: int) -> Record:
+        """That of contributor k, read once."""
         if (phase, k) not in self._records:
             path, n_factors = self._shared.record_file(phase, k), len(self.labels(phase))
             with blaming(phase, k):
