@@ -84,8 +84,3 @@ def arg_max(
     enforce_range(
         system, f"{GADGET} margin range", system.wires(margins.wires), n_bits, margins.values
     )
-
-
-def is_arg_max(logits: IntValues, label: int) -> bool:
-    """The plain reference: label is the smallest index of the largest logit."""
-    return int(np.argmax(logits)) == label

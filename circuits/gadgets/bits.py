@@ -37,11 +37,6 @@ def boolean(system: ConstraintSystem, gadget: str, bits: Signals) -> None:
     system.enforce(gadget, b, b, b)
 
 
-def is_boolean(values: IntValues) -> bool:
-    """What `boolean` accepts."""
-    return all(int(v) in (0, 1) for v in np.asarray(values).reshape(-1))
-
-
 def enforce_range(
     system: ConstraintSystem,
     gadget: str,
@@ -72,8 +67,3 @@ def enforce_signed(system: ConstraintSystem, gadget: str, signals: Signals, n_bi
     offset = 1 << (n_bits - 1)
     values = None if signals.values is None else signals.values.reshape(-1).astype(object) + offset
     enforce_range(system, gadget, system.wires(signals.wires) + offset, n_bits, values)
-
-
-def in_signed_range(value: int, n_bits: int) -> bool:
-    """What `enforce_signed` accepts."""
-    return -(1 << (n_bits - 1)) <= value < 1 << (n_bits - 1)

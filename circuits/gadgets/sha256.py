@@ -70,6 +70,7 @@ class Sha256:
         return Word((y.bits * inside).canonical(), known, values)
 
     def xor(self, x: Word, y: Word) -> Word:
+        """One product a bit where neither is known."""
         free = np.flatnonzero((x.known < 0) & (y.known < 0))
         values = None if x.values is None or y.values is None else x.values ^ y.values
         # a known bit v turns the other bit z into v + (1 − 2v)·z; x is the known one if both are

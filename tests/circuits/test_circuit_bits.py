@@ -9,8 +9,6 @@ from circuits.gadgets.bits import (
     boolean,
     enforce_range,
     enforce_signed,
-    in_signed_range,
-    is_boolean,
 )
 from circuits.signals import private
 from zkcmp.bn254.params import FR_MODULUS
@@ -54,9 +52,7 @@ def test_signed_range_ends_exactly(n_bits):
     r1cs, witness = ranged(good, n_bits, signed=True)
     r1cs.check(witness)
     assert r1cs.n_constraints == n_bits * len(good)
-    assert all(in_signed_range(v, n_bits) for v in good)
     for bad in (low - 1, high + 1, 2 * low - 1, 2 * high + 2):
-        assert not in_signed_range(bad, n_bits)
         assert violated_gadgets(*ranged([bad], n_bits, signed=True)) == {"range"}
 
 
@@ -97,8 +93,6 @@ def test_boolean_refuses_everything_but_bits(value):
         boolean(system, "boolean", private(system, "b", (3,), numbers if with_values else None))
 
     assert violated_gadgets(*record_and_assign(make)) == {"boolean"}
-    assert not is_boolean(np.array([value], object))
-    assert is_boolean(np.array([0, 1]))
 
 
 def test_bit_matrix():
