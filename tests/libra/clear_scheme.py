@@ -17,13 +17,25 @@ def new_transcript(vector: FrVector, tail: FrVector) -> Transcript:
     return transcript
 
 
-def run(reduction, sizes, tensors, n_pads=256, tamper=None, pads=None, tail=None):
-    """Prove by `reduction(channel, tensors or None)` and verify; returns the proof's bytes."""
+def run(
+    reduction,
+    sizes,
+    tensors,
+    n_pads=256,
+    tamper=None,
+    pads=None,
+    tail=None,
+    make=ProverChannel,
+):
+    """Prove by `reduction(channel, tensors or None)` and verify; returns the proof's bytes.
+
+    `make` makes the prover's channel.
+    """
     layout = Layout({**sizes, PADS: n_pads})
     pads = FrVector.random(n_pads) if pads is None else pads
     tail = FrVector.random(tail_length(layout)) if tail is None else tail
     vector = layout.assemble({**tensors, PADS: pads})
-    prover = ProverChannel(new_transcript(vector, tail), pads.to_ints())
+    prover = make(new_transcript(vector, tail), pads.to_ints())
     reduction(prover, tensors)
     prove_products(prover)
     batch = Batch(prover, layout)
