@@ -29,3 +29,7 @@ class VerificationError(ZkcmpError):
 
 class DealError(ZkcmpError):
     """A step of a deal cannot be taken now; the text says what is missing and what supplies it."""
+
+
+class WrongPassphraseError(DealError):
+    """A passphrase that does not open what it was given for; nothing was changed."""

@@ -327,3 +327,62 @@ def test_weights_so_coarse_that_the_accuracy_is_lost(refused) -> None:
         "Invalid value: --weight-bits 'eight' is not a width, or widths as 8,2,8; see "
         "`zkcmp model quantize --help`"
     )
+
+
+def test_a_fingerprint_without_quotes(refused) -> None:
+    typed = "buyer request --deal D --test-set digits --accuracy 80% --seller 76ec 1606 54f5"
+    assert refused(*typed.split()) == (
+        "a fingerprint has blanks; put it in quotes, or leave them out; see `zkcmp buyer request "
+        "--help`"
+    )
+
+
+@pytest.mark.parametrize("number", ["0", "-1"])
+def test_a_threshold_of_nothing(refused, number: str) -> None:
+    typed = f"buyer request --deal D --test-set digits --threshold {number}"
+    assert refused(*typed.split()) == (
+        "Invalid value for '--threshold': Input should be greater than or equal to 1; see `zkcmp "
+        "buyer request --help`"
+    )
+
+
+@pytest.mark.parametrize("name", ["delivery (1).zkcmp", "delivery.zkcmp.part"])
+def test_a_file_under_the_name_of_a_second_download(name: str, tmp_path: Path) -> None:
+    from zkcmp.exchange.deal import missing
+    from zkcmp.exchange.envelope import Kind
+
+    (tmp_path / "offer.zkcmp").touch()
+    (tmp_path / "delivery.zkcmp").symlink_to("nowhere")
+    supplied = "the seller's command `zkcmp seller prove` supplies it"
+    assert str(missing(Kind.DELIVERY, tmp_path)).endswith(supplied)
+    (tmp_path / name).touch()
+    assert str(missing(Kind.DELIVERY, tmp_path)) == (
+        f"the delivery is missing in {tmp_path}: {supplied}; if that is {name}, rename it to "
+        "delivery.zkcmp"
+    )
+
+
+def test_a_passphrase_file_that_is_elsewhere(refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZKCMP_PASSPHRASE_FILE", "seller.pass")
+    Path("seller").mkdir(mode=0o700)
+    (Path("seller") / "deals").mkdir(mode=0o700)
+    (Path("seller") / "lock").touch()
+    (Path("seller") / "passphrase").write_bytes(_header())
+    status = ("seller", "status", "--home", "seller")
+    assert refused(*status) == (
+        "seller.pass, which ZKCMP_PASSPHRASE_FILE names, cannot be read from here: No such file or "
+        "directory; give the whole path of a file with the passphrase"
+    )
+    Path("seller.pass").write_text("another one\n")
+    Path("seller.pass").chmod(0o600)
+    where = Path("seller").absolute()
+    assert refused(*status) == (
+        f"that is not the passphrase of {where}; nothing was changed; it came from seller.pass, "
+        "which ZKCMP_PASSPHRASE_FILE names"
+    )
+
+
+def _header() -> bytes:
+    from zkcmp.exchange.keyring import Keyring
+
+    return Keyring.new("the right one", log2_n=10).encode()

@@ -104,3 +104,15 @@ def test_nor_what_snarkjs_is_to_verify(sale: Callable[[str], Sale]) -> None:
         == 2
     )
     assert not inside.exists()
+
+
+@pytest.mark.parametrize("out", [".", "/", ""])
+@pytest.mark.parametrize("command", ["open", "watch"])
+def test_a_directory_is_no_place_for_the_file(
+    sale: Callable[[str], Sale], out: str, command: str
+) -> None:
+    deal = sale("redeemed")
+    once = ("--once",) if command == "watch" else ()
+    result = deal.run("buyer", command, "--out", out, *once)
+    assert result.refused, result
+    assert "exists and is no file; choose another --out" in result.err

@@ -246,7 +246,7 @@ class TestBadPlace:
     def test_in_the_deal_folder(self, verified: Sale) -> None:
         path = str(verified.deal / "lock.psbt")
         said = refused(verified, "buyer", "lock", "--psbt-out", path, "--from", ADDRESS)
-        assert "which the seller's side reads" in said
+        assert "which the other side reads" in said
         assert not FundingRecord(verified.private("buyer")).load()
 
     def test_over_another_file(self, verified: Sale) -> None:
@@ -356,6 +356,7 @@ class NodeWallet:
 
     wallet = "spending"
     released: list[Outpoint]
+    reserved: set[tuple[str, int]]
     lines: list[str]
     last_is_free = False
 
@@ -368,7 +369,11 @@ class NodeWallet:
     ) -> FundedPsbt:
         deal = Paying(script_pubkey)
         places = {(coin.txid, coin.vout) for coin in coins}
-        found = self.find_spendable(SCRIPT)
+        found = [
+            coin
+            for coin in self.find_spendable(SCRIPT)
+            if (coin.txid, coin.vout) not in NodeWallet.reserved
+        ]
         if places:
             found = [coin for coin in found if (coin.txid, coin.vout) in places]
         psbt = build_draft(
@@ -388,6 +393,9 @@ class NodeWallet:
 
     def notes(self: KernelChain) -> list[str]:
         return ["rent", "zkcmp lock nonsense", *NodeWallet.lines]
+
+    def reserve(self: KernelChain, coins: Sequence[Outpoint]) -> None:
+        NodeWallet.reserved = {(coin.txid, coin.vout) for coin in coins}
 
     def release(self: KernelChain, coins: list[Outpoint]) -> None:
         NodeWallet.released += coins
@@ -409,8 +417,9 @@ class Paying:
 def node(verified: Sale, monkeypatch: pytest.MonkeyPatch) -> Sale:
     """The chain at hand has a wallet."""
     NodeWallet.released, NodeWallet.lines, NodeWallet.last_is_free = [], [], False
+    NodeWallet.reserved = set()
     monkeypatch.setattr(KernelChain, "wallet", NodeWallet.wallet, raising=False)
-    for name in ("fund_psbt", "sign_psbt", "note", "notes", "release"):
+    for name in ("fund_psbt", "sign_psbt", "note", "notes", "reserve", "release"):
         monkeypatch.setattr(KernelChain, name, getattr(NodeWallet, name), raising=False)
     return verified
 
@@ -470,6 +479,18 @@ class TestNodeWallet:
             with KernelChain(node.root / "chain") as chain, pytest.raises(SettlementError):
                 chain.broadcast(first)
         assert node.run("seller", "redeem").code == 0
+
+    def test_whose_node_forgot_what_it_reserved(self, node: Sale) -> None:
+        """A restart ends reservations; the draft of another deal still needs its coin."""
+        path = node.root / "lock.psbt"
+        assert node.run("buyer", "lock", "--psbt-out", str(path)).code == 0
+        other = Sale(node.root, folder="other").private("buyer")
+        (node.private("buyer") / "funding").rename(other / "funding")  # as if that deal had it
+        NodeWallet.lines = []
+        assert node.run("buyer", "lock").code == 0
+        (lock,) = SignedLocks(node.private("buyer")).load()
+        spent = transaction_in(path.read_bytes()).vin[0].prevout
+        assert (spent.hash[::-1].hex(), spent.n) not in lock.coins
 
     @pytest.mark.parametrize("lost", ["lock", "draft"])
     def test_that_noted_what_was_mined_long_ago(

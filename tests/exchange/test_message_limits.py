@@ -149,10 +149,16 @@ def test_what_is_wrong_is_said(sample: Sample) -> None:
     path = sample.folder / "offer"
     data = path.read_bytes()
     for changed, said in (
-        (b"ZKCMX" + data[5:], "not a zkcmp message; expected a offer"),
-        (data[:5] + b"\x02" + data[6:], "expected a offer, got a request"),
-        (data[:5] + b"\x03" + data[6:], "got a key material"),
-        (data[:5] + b"\x09" + data[6:], "got a unknown kind"),
+        (
+            b"ZKCMX" + data[5:],
+            "this is not a zkcmp message, and the offer is expected; ask the sender",
+        ),
+        (
+            data[:5] + b"\x02" + data[6:],
+            "the offer is expected, and this is the request; ask the sender",
+        ),
+        (data[:5] + b"\x03" + data[6:], "this is the key material"),
+        (data[:5] + b"\x09" + data[6:], "this is the message of an unknown kind"),
         (data[:6] + b"\x00\x02" + data[8:], "version 2 is not supported, only version 1"),
         (data[:-1], "cut off or has bytes after its end"),
         (data + b"\0", "cut off or has bytes after its end"),

@@ -75,7 +75,9 @@ def request(
     accuracy: Annotated[
         str, typer.Option(help="Share that must be right, like 0.95 or 95%, as an exact decimal.")
     ] = "",
-    threshold: Annotated[int, typer.Option(min=0, help="Or: how many must be right.")] = 0,
+    threshold: Annotated[
+        int | None, typer.Option(min=1, help="Or: how many must be right.")
+    ] = None,
     images: Annotated[int, typer.Option(min=0, help="Use so many of the set; 0: all.")] = 0,
     skip: Annotated[int, typer.Option(min=0, help="Leave out so many at its start.")] = 0,
     data: Annotated[
@@ -108,7 +110,7 @@ def request(
     from zkcmp.exchange.buyer import Buyer
     from zkcmp.exchange.statement import parse_threshold
 
-    if bool(accuracy) == bool(threshold):
+    if bool(accuracy) == (threshold is not None):
         raise typer.BadParameter("give one of --accuracy and --threshold")
     if mode is Mode.SAMPLED and not accept_unsound_sampling:
         raise typer.BadParameter(
@@ -153,7 +155,7 @@ def setup(
     ] = None,
     record: Annotated[
         list[str] | None,
-        typer.Option(help="With --ceremony: our own records, one of each phase."),
+        typer.Option(metavar="DIGEST", help="With --ceremony: our own records, one of each phase."),
     ] = None,
 ) -> None:
     """Make the keys of the proof system and send the seller the proving key."""

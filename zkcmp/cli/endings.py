@@ -6,13 +6,17 @@ to repeat.
 """
 
 import errno
+import re
 from typing import Any
 
 import typer
 
-from zkcmp.errors import ZkcmpError
+from zkcmp.cli import passphrase
+from zkcmp.errors import WrongPassphraseError, ZkcmpError
 
 _CLICK_ERROR = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{4}( [0-9a-f]{4})+", re.IGNORECASE)
 
 _DEAL = (
     "what was finished is kept in the private directory, and `zkcmp {} status` shows it; "
@@ -51,6 +55,8 @@ def one_line(error: Exception, arguments: list[str], program: typer.Typer) -> st
 
     program: the command `zkcmp` itself, to name what was meant and whose --help has more.
     """
+    if isinstance(error, WrongPassphraseError) and passphrase.source():
+        return f"{error}; {passphrase.source()}"
     if isinstance(error, ZkcmpError):
         return str(error)
     if isinstance(error, _CLICK_ERROR):
@@ -75,6 +81,8 @@ def _mistyped(text: str, arguments: list[str], program: Any) -> str:
         meant = _commands_named(unknown, program)
         if meant:
             return f"there is no command `{path} {unknown}`; is it {' or '.join(meant)}?"
+    if text.startswith("Got unexpected extra argument") and _FINGERPRINT.search(text):
+        return f"a fingerprint has blanks; put it in quotes, or leave them out; see `{path} --help`"
     end = "" if text.endswith("?") else ";"
     return f"{text.rstrip('.')}{end} see `{path} --help`"
 

@@ -61,7 +61,7 @@ def ask(what: str) -> str:
         if _given.descriptor is not None:
             _given.read = _from_descriptor(_given.descriptor)
         elif os.environ.get(VARIABLE):
-            _given.read = _from_file(Path(os.environ[VARIABLE]))
+            _given.read = _from_file(Path(os.environ[VARIABLE]), VARIABLE)
     return _given.read if _given.read is not None else _typed(f"Passphrase of {what}: ", what)
 
 
@@ -75,12 +75,27 @@ def _from_descriptor(descriptor: int) -> str:
         ) from None
 
 
-def _from_file(path: Path) -> str:
-    with path.open("rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if stat.S_ISREG(mode) and stat.S_IMODE(mode) & 0o077:
-            raise SettingError(f"{path} can be read by other users; run: chmod 600 {path}")
-        return _clean(file.read(_MAX_BYTES + 1), str(path))
+def source() -> str:
+    """Where the last passphrase came from, for whoever hears that it is wrong; not typed ones."""
+    if _given.descriptor is not None:
+        return f"it came from --passphrase-fd {_given.descriptor}"
+    path = os.environ.get(VARIABLE)
+    return f"it came from {path}, which {VARIABLE} names" if path else ""
+
+
+def _from_file(path: Path, named_by: str) -> str:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if stat.S_ISREG(mode) and stat.S_IMODE(mode) & 0o077:
+                raise SettingError(f"{path} can be read by other users; run: chmod 600 {path}")
+            return _clean(file.read(_MAX_BYTES + 1), str(path))
+    except OSError as error:
+        here = "" if path.is_absolute() else " from here"
+        raise SettingError(
+            f"{path}, which {named_by} names, cannot be read{here}: {error.strerror}; give the "
+            "whole path of a file with the passphrase"
+        ) from None
 
 
 def _clean(data: bytes, source: str) -> str:
@@ -109,7 +124,7 @@ def _typed(prompt: str, what: str) -> str:
 def new_passphrase(file: Path | None, what: str) -> str:
     """A passphrase to be set, from `file` or typed twice. Raises DealError for a short one."""
     if file is not None:
-        chosen = _from_file(file)
+        chosen = _from_file(file, "--new-file")
     else:
         chosen = _typed(f"New passphrase of {what}: ", what)
         if _typed("The same again: ", what) != chosen:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkcmp.cli.console import progress_bars, say
+from zkcmp.cli.console import count, progress_bars, say, typed
 from zkcmp.cli.listing import Listing
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def new(directory: Directory, circuit: Circuit, images: Images = 0, ptau: PtauFi
     r1cs = _circuit(circuit, images)
     Ceremony.begin(directory, r1cs, _ptau(ptau))
     say(f"begun      for {r1cs.n_constraints} constraints, in {directory}")
-    say(f"next       everybody in turn: `zkcmp setup contribute {directory}`")
+    say(f"next       everybody in turn: `zkcmp setup contribute {typed(directory)}`")
 
 
 @app.command()
@@ -81,9 +81,11 @@ def contribute(directory: Directory) -> None:
     phase = ceremony.phase
     with progress_bars() as progress:
         record = ceremony.contribute(progress)
-    number = ceremony.count(phase)
+    number, key = ceremony.count(phase), " KEY" if phase == "key" else ""
     say(f"contributed {phase} {number}")
     say(f"record     {record.digest.hex()}   (keep this: `verify` must show it)")
+    say(f"next       the others: `zkcmp setup contribute {typed(directory)}`; then one of you")
+    say(f"           `zkcmp setup finalise {typed(directory)} CIRCUIT{key}`")
 
 
 @app.command()
@@ -100,7 +102,7 @@ def verify(
         for number, digest in enumerate(digests, 1):
             say(f"{phase:<10} {number}   {digest.hex()}")
     total = sum(len(digests) for digests in records.values())
-    say(f"verified   {total} contributions; look for your own")
+    say(f"verified   {count(total, 'contribution')}; look for your own")
 
 
 @app.command()
@@ -121,7 +123,7 @@ def finalise(
         with progress_bars() as progress:
             ceremony.begin_circuit(r1cs, progress, _ptau(ptau))
         say(f"derived    the circuit's key from {ceremony.count('powers')} contributions")
-        say(f"next       everybody in turn, again: `zkcmp setup contribute {directory}`")
+        say(f"next       everybody in turn, again: `zkcmp setup contribute {typed(directory)}`")
         return
     if key is None:
         raise typer.BadParameter("name the KEY to write")

@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from zkcmp.errors import DealError, DecodeError
 from zkcmp.exchange.envelope import Kind
+from zkcmp.exchange.messages import FILE_NAMES
 from zkcmp.exchange.store import write_atomic
 
 STATE_VERSION = 3
@@ -148,7 +149,17 @@ def _is_hexadecimal(text: str) -> bool:
 
 def missing(kind: Kind, folder: Path | None = None) -> DealError:
     """The error of a step that lacks a message."""
-    where = f" in {folder}" if folder else ""
+    where, hint = "", ""
+    if folder:
+        where, hint = f" in {folder}", _misnamed(kind, folder)
     if folder and not folder.is_dir():
         where += ", which is no folder"
-    return DealError(f"the {kind.title} is missing{where}: {SUPPLIED_BY[kind]} supplies it")
+    return DealError(f"the {kind.title} is missing{where}: {SUPPLIED_BY[kind]} supplies it{hint}")
+
+
+def _misnamed(kind: Kind, folder: Path) -> str:
+    """Where a file of it has another name, as browsers give to a second or a half download."""
+    name = FILE_NAMES[kind]
+    found = sorted(path.name for path in folder.glob(f"{name.removesuffix('.zkcmp')}*"))
+    others = [other for other in found if other != name]
+    return f"; if that is {others[0]}, rename it to {name}" if others else ""

@@ -139,7 +139,10 @@ def read(
             raise DecodeError(f"the {kind.title} claims {body_length} bytes, which is too long")
         body_offset = file.tell()
         if size != body_offset + body_length + SIGNATURE_BYTES:
-            raise DecodeError(f"the {kind.title} is cut off or has bytes after its end")
+            raise DecodeError(
+                f"the {kind.title} is cut off or has bytes after its end; ask the sender for the "
+                "file again"
+            )
         running = hashlib.sha256(prefix + header + length_bytes)
         done = 0
         while done < body_length:
@@ -191,13 +194,20 @@ def _prefix(kind: Kind, sender: bytes, header: bytes) -> bytes:
 def _check_prefix(prefix: bytes, kind: Kind) -> tuple[bytes, int]:
     """The sender's key and the header's length."""
     if prefix[:5] != MAGIC:
-        raise DecodeError(f"this is not a zkcmp message; expected a {kind.title}")
+        raise DecodeError(
+            f"this is not a zkcmp message, and the {kind.title} is expected; ask the sender for "
+            "the file again"
+        )
     found_kind, version = struct.unpack(">BH", prefix[5:8])
     if version != VERSION:
         raise DecodeError(f"message version {version} is not supported, only version {VERSION}")
     if found_kind != kind:
         known = {int(k): k.title for k in Kind}
-        raise DecodeError(f"expected a {kind.title}, got a {known.get(found_kind, 'unknown kind')}")
+        found = known.get(found_kind, "message of an unknown kind")
+        raise DecodeError(
+            f"the {kind.title} is expected, and this is the {found}; ask the sender for the file "
+            "again"
+        )
     (header_length,) = struct.unpack(">I", prefix[40:44])
     if header_length > MAX_HEADER_BYTES:
         raise DecodeError(f"the {kind.title}'s header claims {header_length} bytes")

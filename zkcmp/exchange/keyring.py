@@ -22,7 +22,7 @@ from typing import Self
 from Crypto.Cipher import AES
 from Crypto.Protocol.KDF import scrypt
 
-from zkcmp.errors import DealError, DecodeError
+from zkcmp.errors import DecodeError, WrongPassphraseError
 
 HEADER_MAGIC = b"zkcmp passphrase 1\n"
 LOG2_N = 17
@@ -124,7 +124,7 @@ class Keyring:
 
     @classmethod
     def decode(cls, header: bytes, ask: AskPassphrase, what: str) -> Self:
-        """Open the header of `what`. Raises DecodeError, or DealError for a wrong passphrase."""
+        """Open the header of `what`. Raises DecodeError, WrongPassphraseError."""
         damaged = DecodeError(f"the passphrase header of {what} is damaged; restore a copy of it")
         start = len(HEADER_MAGIC) + 1
         if len(header) < start or not header.startswith(HEADER_MAGIC):
@@ -147,7 +147,7 @@ class Keyring:
                 if keys is None or not hmac.compare_digest(mac, _mac(keys[0], body)):
                     raise damaged
                 return cls(state, slots, keys)
-        raise DealError(f"that is not the passphrase of {what}; nothing was changed")
+        raise WrongPassphraseError(f"that is not the passphrase of {what}; nothing was changed")
 
 
 def key_id(key: bytes) -> bytes:

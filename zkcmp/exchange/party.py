@@ -258,7 +258,7 @@ class Party(Generic[State]):
         for shared in (folder.resolve(), *(deal.folder for deal in self.deals())):
             if any(_same_place(place, shared) for place in (target, *target.parents)):
                 raise DealError(
-                    f"{out} is in the deal folder {shared}, which the seller's side reads; choose "
+                    f"{out} is in the deal folder {shared}, which the other side reads; choose "
                     "another --out"
                 )
 

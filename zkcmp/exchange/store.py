@@ -46,7 +46,10 @@ def make_private(path: Path) -> None:
     if not path.is_dir():
         raise DealError(f"{path} is not a directory; choose another --home")
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise DealError(f"{path} can be entered by other users; run: chmod 700 {path}")
+        raise DealError(
+            f"{path} can be entered by other users; name another directory, or, if it is for this "
+            f"alone, run: chmod 700 {path}"
+        )
 
 
 def write_atomic(path: Path, data: bytes, mode: int = PRIVATE_FILE) -> None:

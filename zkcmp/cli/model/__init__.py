@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkcmp.cli.console import progress_bars, say
+from zkcmp.cli.console import progress_bars, say, typed
 from zkcmp.cli.estimate import InputBits
 from zkcmp.cli.listing import Listing
 from zkcmp.cli.model.options import (
@@ -119,7 +119,7 @@ def quantize(
     if not as_json:
         say_caution(samples, network)
         say(f"written    {out}")
-        say(f"next       `zkcmp seller seal {out} --deal DIR --price-sat PRICE`")
+        say(f"next       `zkcmp seller seal {typed(out)} --deal DIR --price-sat PRICE`")
 
 
 @app.command()

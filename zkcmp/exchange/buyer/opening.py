@@ -57,11 +57,15 @@ def card_path(out: Path) -> Path:
 
 def check_out(out: Path) -> None:
     """Raise DealError when nothing could be written to `out`."""
-    for path in (out, card_path(out)):
-        if path.exists() and not path.is_file():
-            raise DealError(f"{path} exists and is no file; choose another --out")
+    _check_no_other(out)
+    _check_no_other(card_path(out))
     if not out.absolute().parent.is_dir():
         raise DealError(f"{out.absolute().parent} is not a directory; choose another --out")
+
+
+def _check_no_other(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise DealError(f"{path} exists and is no file; choose another --out")
 
 
 def _unknown(deal: Deal[BuyerState], chain: Chain) -> DealError:
