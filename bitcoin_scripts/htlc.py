@@ -18,6 +18,7 @@ the confirmations and the time that remains.
 """
 
 import hashlib
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from bitcoin.core.script import (
@@ -77,19 +78,27 @@ class Htlc:
     @property
     def redeem_script(self) -> CScript:
         """The script that a spend reveals."""
-        claim = [OP_SIZE, bytes([PREIMAGE_BYTES]), OP_EQUALVERIFY]
-        claim += [OP_SHA256, self.hashlock, OP_EQUALVERIFY, self.seller_pubkey]
-        refund = [self.timeout_height, OP_CHECKLOCKTIMEVERIFY, OP_DROP, self.buyer_pubkey]
-        return CScript([OP_IF, *claim, OP_ELSE, *refund, OP_ENDIF, OP_CHECKSIG])
+        return self._redeem_script(self.timeout_height)
 
     @property
     def script_pubkey(self) -> CScript:
         """The output script: 0 <SHA256(redeem_script)>."""
-        return CScript([OP_0, hashlib.sha256(self.redeem_script).digest()])
+        return _p2wsh(self.redeem_script)
+
+    def timeout_of(self, scripts: Collection[bytes], heights: Iterable[int]) -> int | None:
+        """The first of `heights` with which this lock would have one of the output scripts."""
+        wanted = {bytes(script) for script in scripts}
+        return next((h for h in heights if bytes(_p2wsh(self._redeem_script(h))) in wanted), None)
 
     def address(self, chain_name: str) -> str:
         """The bech32 address of the output on `main`, `testnet`, `signet` or `regtest`."""
         return bech32_address(self.script_pubkey, chain_name)
+
+    def _redeem_script(self, timeout_height: int) -> CScript:
+        claim = [OP_SIZE, bytes([PREIMAGE_BYTES]), OP_EQUALVERIFY]
+        claim += [OP_SHA256, self.hashlock, OP_EQUALVERIFY, self.seller_pubkey]
+        refund = [timeout_height, OP_CHECKLOCKTIMEVERIFY, OP_DROP, self.buyer_pubkey]
+        return CScript([OP_IF, *claim, OP_ELSE, *refund, OP_ENDIF, OP_CHECKSIG])
 
 
 def parse(redeem_script: bytes) -> Htlc:
@@ -115,6 +124,10 @@ def parse(redeem_script: bytes) -> Htlc:
             "the redeem script is not the hash-lock template; refuse it and ask for a new lock"
         )
     return htlc
+
+
+def _p2wsh(redeem_script: CScript) -> CScript:
+    return CScript([OP_0, hashlib.sha256(redeem_script).digest()])
 
 
 def _pushed_number(push: bytes) -> int:

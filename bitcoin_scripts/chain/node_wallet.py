@@ -110,6 +110,22 @@ class NodeWallet:
         """Every such line, and whatever else the wallet's owner has labelled."""
         return self._node.ask(lambda lines: [str(line) for line in lines], "listlabels")
 
+    def reserve(self, coins: Sequence[Outpoint]) -> None:
+        """Keep the wallet from spending coins elsewhere; those that are not its own are left out.
+
+        It lasts as long as that of `fund_psbt`.
+        """
+        wanted = {(coin.txid, coin.vout) for coin in coins}
+        if not wanted:
+            return
+        free = self._node.ask(list, "listunspent", 0)
+        found = self._node.understood(
+            "listunspent", lambda u: wanted & {(c["txid"], c["vout"]) for c in u}, free
+        )
+        ours = [{"txid": txid, "vout": vout} for txid, vout in sorted(found)]
+        if ours:
+            self._node.call("lockunspent", False, ours)
+
     def release(self, coins: Sequence[Outpoint]) -> None:
         """Let the wallet spend coins elsewhere that it reserved for a transaction never sent."""
         listed = self._node.ask(list, "listlockunspent")

@@ -8,6 +8,7 @@ from bitcoin_sale import BUYER_SCRIPT
 from fake_node import FakeNode, Refusal
 from test_rpc_chain import KNOWN, LOCK, connect, node, refused
 
+from bitcoin_scripts.chain import Outpoint
 from bitcoin_scripts.chain.node_wallet import FundedPsbt, SignedPsbt
 
 __all__ = ["node"]
@@ -126,6 +127,24 @@ def test_only_the_coins_of_the_transaction_are_released(node: FakeNode):
     node.answers["listlockunspent"] = [5]
     with refused("listlockunspent is not a Bitcoin node's"):
         wallet.release([KNOWN])
+
+
+def test_coins_of_the_wallet_alone_are_reserved(node: FakeNode):
+    wallet = connect(node)
+    ours, other = {"txid": KNOWN.txid, "vout": KNOWN.vout}, {"txid": "cd" * 32, "vout": 1}
+    reserved = asked_of(node, "lockunspent", True)
+    node.answers["listunspent"] = [other, ours]
+    wallet.reserve([KNOWN, Outpoint("ef" * 32, 0, 1)])
+    assert reserved == [(False, [ours])]
+    reserved.clear()
+    node.answers["listunspent"] = [other]  # spent, or reserved by now
+    wallet.reserve([KNOWN])
+    assert not reserved
+    node.answers["listunspent"] = [5]
+    with refused("listunspent is not a Bitcoin node's"):
+        wallet.reserve([KNOWN])
+    del node.answers["listunspent"]
+    wallet.reserve([])  # nothing is asked
 
 
 def test_addresses_are_of_version_0_witnesses(node: FakeNode):

@@ -40,10 +40,12 @@ TIMEOUT_SLACK_BLOCKS = 6
 SCAN_BLOCKS = 13_000
 """About ninety days: a message cannot make a party search more of the chain than that."""
 
+REORGANISED_BLOCKS = 144
+"""Deeper ones are not expected: a transaction is looked for so far below the height it is of."""
+
 MIN_PRICE_SAT = 1000
 """Less could not pay for its own claim."""
 
-_REORGANISED_BLOCKS = 144
 _MIN_BLOCKS_LEFT = 18
 _ROOM_BLOCKS = 12
 _MIN_CONFIRMATIONS = {"signet": 2, "testnet": 3, "main": 3}
@@ -222,7 +224,7 @@ def last_safe_height(lock: Lock, offer: Offer) -> int:
 
 def first_height(timeout_height: int, offer: Offer, chain: Chain) -> int:
     """From which block on a lock with this timeout, and its spend, have to be looked for."""
-    made_at = timeout_height - offer.timeout_blocks - _REORGANISED_BLOCKS
+    made_at = timeout_height - offer.timeout_blocks - REORGANISED_BLOCKS
     return max(0, made_at, chain.height() - SCAN_BLOCKS)
 
 

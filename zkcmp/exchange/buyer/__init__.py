@@ -153,7 +153,7 @@ class Buyer(WithdrawingParty[BuyerState]):
     ) -> Drafted | Locked:
         """A lock over coins of the node's wallet for another wallet to sign."""
         deal = self.need(folder)
-        fund = funding_draft.from_node(chain, deal, deal.offer(), fee_sat_per_vb)
+        fund = funding_draft.from_node(self, chain, deal, deal.offer(), fee_sat_per_vb)
         return locking.draft(self, deal, chain, fund, abandon, locking.noted_by(deal, chain))
 
     def draft_from_script(
@@ -166,7 +166,8 @@ class Buyer(WithdrawingParty[BuyerState]):
     ) -> Drafted | Locked:
         """As `draft_from_node`, over the coins at one script, to which the change goes back."""
         deal = self.need(folder)
-        fund = funding_draft.from_script(chain, deal.offer(), script_pubkey, fee_sat_per_vb)
+        terms = deal.offer(), script_pubkey, fee_sat_per_vb
+        fund = funding_draft.from_script(self, chain, deal, *terms)
         return locking.draft(self, deal, chain, fund, abandon, lambda: Trail(script_pubkey))
 
     def lock_signed(self, folder: Path, chain: Chain, data: bytes) -> Locked:

@@ -35,10 +35,11 @@ from zkcmp.errors import DealError
 from zkcmp.exchange import checks
 from zkcmp.exchange.buyer.funding_outputs import terms
 from zkcmp.exchange.buyer.funding_record import Begun, FundingRecord, Way
+from zkcmp.exchange.buyer.kept_coins import free_coins, kept_coins
 from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.messages import Offer
-from zkcmp.exchange.party import Deal
+from zkcmp.exchange.party import Deal, Party
 
 _NOTE = re.compile(r"zkcmp lock ([0-9a-f]{32}) ([0-9]{1,9}) ([0-9a-f]{64}):([0-9]{1,5})")
 
@@ -67,6 +68,9 @@ class WalletChain(Chain, Protocol):
     def notes(self) -> list[str]:
         """Every line that the wallet keeps."""
 
+    def reserve(self, coins: Sequence[Outpoint]) -> None:
+        """Keep coins of the wallet from other transactions, until it is told otherwise."""
+
     def release(self, coins: list[Outpoint]) -> None:
         """End the reservation of coins."""
 
@@ -85,15 +89,22 @@ Fund = Callable[[Htlc], Draft]
 
 
 def from_node(
-    chain: WalletChain, deal: Deal[BuyerState], offer: Offer, fee_sat_per_vb: int
+    buyer: Party[BuyerState],
+    chain: WalletChain,
+    deal: Deal[BuyerState],
+    offer: Offer,
+    fee_sat_per_vb: int,
 ) -> Fund:
     """Coins and change of the node's wallet, whose reservation ends if the draft is refused.
 
     Where the wallet has noted a draft of this deal that our record lacks, its coin is among them.
+    Coins of other deals' locks are reserved anew: a wallet forgets that when its node restarts.
     """
 
     def fund(htlc: Htlc) -> Draft:
         script = bytes(htlc.script_pubkey)
+        kept = kept_coins(buyer, chain, deal.directory)
+        chain.reserve([Outpoint(txid, vout, 0) for txid, vout in kept])
         noted = forgotten_coins(deal, offer, chain)
         again = [coin for coin, since in noted.items() if chain.find_spend(coin, since) is None]
         psbt = b64decode(chain.fund_psbt(script, offer.price_sat, fee_sat_per_vb, again).psbt)
@@ -128,11 +139,21 @@ def forgotten_coins(
     return coins
 
 
-def from_script(chain: Chain, offer: Offer, script_pubkey: bytes, fee_sat_per_vb: int) -> Fund:
-    """Coins that the chain has at one script, to which the change goes back."""
+def from_script(
+    buyer: Party[BuyerState],
+    chain: Chain,
+    deal: Deal[BuyerState],
+    offer: Offer,
+    script_pubkey: bytes,
+    fee_sat_per_vb: int,
+) -> Fund:
+    """Coins that the chain has at one script, to which the change goes back.
+
+    None that the lock of another deal needs.
+    """
 
     def fund(htlc: Htlc) -> Draft:
-        utxos = chain.find_spendable(script_pubkey)
+        utxos = free_coins(buyer, deal, chain, chain.find_spendable(script_pubkey))
         if not utxos:
             raise DealError(
                 "there are no spendable coins at the address of --from; send some there"

@@ -7,12 +7,12 @@ payment, one that came late or was never announced.
 
 from dataclasses import dataclass
 
-from bitcoin_scripts.chain import Chain, FoundOutput
+from bitcoin_scripts.chain import Chain, FoundOutput, Outpoint, txid_of
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.preimage import extract_preimage
 from zkcmp.exchange import checks
 from zkcmp.exchange.buyer.funding_record import FundingRecord
-from zkcmp.exchange.buyer.signed_locks import SignedLocks
+from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.messages import Offer
 from zkcmp.exchange.party import Deal
@@ -41,6 +41,44 @@ def recorded_locks(deal: Deal[BuyerState]) -> list[Htlc]:
     heights += [begun.timeout_height for begun in FundingRecord(deal.directory).load()]
     offer = deal.offer()
     return [terms(deal, offer, height) for height in sorted(set(heights))]
+
+
+def signed_on_chain(deal: Deal[BuyerState], chain: Chain) -> list[SignedLock]:
+    """Those of our record that the chain has, mined or waiting, the announced one first.
+
+    More than one only where somebody else paid to the script, too: ours share a coin.
+    """
+    told, found, spent = deal.state.funding_txid, list[SignedLock](), set[tuple[str, int]]()
+    record = SignedLocks(deal.directory).load()
+    for signed in sorted(record, key=lambda signed: signed.txid != told):
+        if not signed.coins & spent and chain.get_transaction(signed.txid) is not None:
+            found.append(signed)
+            spent |= signed.coins
+    return found
+
+
+def lock_outputs(deal: Deal[BuyerState], chain: Chain) -> list[LockOutput]:
+    """Every output that can be opened or refunded, claimed and refunded ones included.
+
+    Where others were asked to pay, whatever they paid; else what we signed, by its id, which needs
+    no search for the script.
+    """
+    if FundingRecord(deal.directory).load():
+        return paid_outputs(deal, chain)
+    offer, found = deal.offer(), list[LockOutput]()
+    for signed in signed_on_chain(deal, chain):
+        htlc = terms(deal, offer, signed.timeout_height)
+        since = checks.first_height(signed.timeout_height, offer, chain)
+        depth = chain.confirmations(signed.txid)
+        height = chain.height() + 1 - depth if depth else None
+        script = bytes(htlc.script_pubkey)
+        for vout, output in enumerate(signed.transaction.vout):
+            if bytes(output.scriptPubKey) == script:
+                spend = chain.find_spend(Outpoint(signed.txid, vout, output.nValue), since)
+                spent_by = None if spend is None else txid_of(spend)
+                place = signed.txid, vout, int(output.nValue), script
+                found.append(LockOutput(htlc, FoundOutput(*place, height, False, spent_by)))
+    return found
 
 
 def paid_outputs(deal: Deal[BuyerState], chain: Chain) -> list[LockOutput]:

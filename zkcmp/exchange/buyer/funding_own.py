@@ -3,6 +3,7 @@
 One that was signed and not sent is signed anew, with a fresh timeout, when it is sent later: the
 seller redeems none that ends soon. `signed_locks` says why no two of them can confirm. Every lock
 spends the wallet's oldest coin, so one that our directory has forgotten excludes the next one, too.
+Coins that the lock of another deal still needs are left to it (`kept_coins`).
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from bitcoin_scripts.funding import build_lock, oldest
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
 from zkcmp.exchange.buyer.funding_outputs import terms
+from zkcmp.exchange.buyer.kept_coins import free_coins
 from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.messages import Offer
@@ -38,7 +40,7 @@ def sign(
     if earlier:
         coins = _coins_again(buyer, offer, chain, earlier[-1], record)
     else:
-        coins = chain.find_spendable(buyer.wallet_script)
+        coins = free_coins(buyer, deal, chain, chain.find_spendable(buyer.wallet_script))
     if not coins:
         address = buyer.wallet_address(chain.name)
         raise DealError(

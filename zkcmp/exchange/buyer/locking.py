@@ -23,7 +23,14 @@ from zkcmp.exchange import checks, messages, rescue
 from zkcmp.exchange.buyer import funding_draft, funding_external, funding_own
 from zkcmp.exchange.buyer.funding_draft import Drafted, Fund, WalletChain
 from zkcmp.exchange.buyer.funding_external import Payable
-from zkcmp.exchange.buyer.funding_outputs import LockOutput, is_claimed, paid_outputs, terms
+from zkcmp.exchange.buyer.funding_outputs import (
+    LockOutput,
+    is_claimed,
+    lock_outputs,
+    paid_outputs,
+    signed_on_chain,
+    terms,
+)
 from zkcmp.exchange.buyer.funding_record import FUNDING_FILE, FundingRecord, Way
 from zkcmp.exchange.buyer.funding_ways import begun_way, enter
 from zkcmp.exchange.buyer.lost_locks import Trail, find_lost_locks
@@ -78,7 +85,7 @@ def lock_from_node(
     offer, found = _begin(buyer, deal, chain, Way.DRAFT, abandon, noted_by(deal, chain))
     if found is not None:
         return found
-    fund = funding_draft.from_node(chain, deal, offer, fee_sat_per_vb)
+    fund = funding_draft.from_node(buyer, chain, deal, offer, fee_sat_per_vb)
     drafted = funding_draft.begin(deal, offer, chain, fund)
     return _send(buyer, deal, chain, funding_draft.sign_by_node(deal, chain, drafted))
 
@@ -149,11 +156,7 @@ def need_lock(deal: Deal[BuyerState], chain: Chain) -> tuple[Htlc, Outpoint]:
     signed, record = SignedLocks(deal.directory).load(), FundingRecord(deal.directory).load()
     if not signed and not record:
         raise missing(Kind.LOCK)
-    if not record:
-        own = _signed_on_chain(deal, chain)
-        if own is not None:
-            return _place(deal, offer, own)
-    paid = paid_outputs(deal, chain)
+    paid = lock_outputs(deal, chain)
     if not paid:
         raise DealError("the chain does not have our lock; `zkcmp buyer lock` sends it")
 
@@ -220,11 +223,9 @@ def _send(
 
 
 def _others(deal: Deal[BuyerState], chain: Chain, outpoint: Outpoint) -> tuple[LockOutput, ...]:
-    """What else was paid and can be refunded. Nobody was told where our own wallet pays to."""
-    if not FundingRecord(deal.directory).load():
-        return ()
+    """What else was paid and can be refunded."""
     place = (outpoint.txid, outpoint.vout)
-    unspent = (p for p in paid_outputs(deal, chain) if p.output.spent_by is None)
+    unspent = (p for p in lock_outputs(deal, chain) if p.output.spent_by is None)
     return tuple(p for p in unspent if (p.output.txid, p.output.vout) != place)
 
 
@@ -242,13 +243,8 @@ def _place(deal: Deal[BuyerState], offer: Offer, signed: SignedLock) -> tuple[Ht
 
 
 def _signed_on_chain(deal: Deal[BuyerState], chain: Chain) -> SignedLock | None:
-    """The one of our record that the chain has, mined or waiting; of several, the announced one."""
-    told = deal.state.funding_txid
-    record = SignedLocks(deal.directory).load()
-    for signed in sorted(record, key=lambda signed: signed.txid != told):
-        if chain.get_transaction(signed.txid) is not None:
-            return signed
-    return None
+    """The one of our record that the chain has; of several, the announced one."""
+    return next(iter(signed_on_chain(deal, chain)), None)
 
 
 def _paid(deal: Deal[BuyerState], offer: Offer, chain: Chain) -> SignedLock | None:

@@ -8,25 +8,31 @@ transaction that could be one is recognised by trying timeouts. Which transactio
 - where coins of our wallet come from and go to, waiting ones included: a lock and its change;
 - the same of the script whose coins are to be locked now, if they are not our wallet's, and what
   spends coins that a node's wallet has noted for this deal (`Trail`).
+
+The seller can compute the script, too, and pay to it. Once mined, such a payment is a lock as any
+other: it cannot be taken back, and buys the key with the seller's own coins. One that waits could
+be replaced, and leave the deal with a lock that never comes: so what waits has to spend our coins.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bitcoin.core import CTransaction, b2lx
+from bitcoin.core import CTransaction, CTxIn, Hash160, b2lx
 
 from bitcoin_scripts.chain import Chain, Outpoint, txid_of
-from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.psbt import transaction_in
 from zkcmp.errors import ZkcmpError
 from zkcmp.exchange import messages
+from zkcmp.exchange.buyer.funding_outputs import terms
 from zkcmp.exchange.buyer.funding_record import FundingRecord, Way
 from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
-from zkcmp.exchange.checks import MAX_TIMEOUT_BLOCKS, first_height
+from zkcmp.exchange.checks import MAX_TIMEOUT_BLOCKS, REORGANISED_BLOCKS, first_height
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.envelope import Kind
 from zkcmp.exchange.messages import Offer
 from zkcmp.exchange.party import Deal, Party
+
+_P2WPKH = b"\x00\x14"
 
 
 @dataclass(frozen=True)
@@ -48,33 +54,41 @@ def find_lost_locks(
 ) -> list[SignedLock]:
     """Record the locks that are found, durably, and return them."""
     offer, record = deal.offer(), SignedLocks(deal.directory)
+    scripts = [script for script in (buyer.wallet_script, trail.script) if script]
     known = {signed.txid for signed in record.load()}
     found: list[SignedLock] = []
-    for tx in _candidates(buyer, deal, offer, chain, trail):
-        timeout_height = None if txid_of(tx) in known else _timeout_of(deal, offer, tx, chain)
+    for tx, is_ours in _candidates(buyer, deal, offer, chain, trail):
+        txid = txid_of(tx)
+        if txid in known:
+            continue
+        known.add(txid)
+        if not is_ours and not chain.confirmations(txid) and not _is_from(scripts, tx, chain):
+            continue
+        timeout_height = _timeout_of(deal, offer, tx, chain)
         if timeout_height is not None:
             found.append(SignedLock(timeout_height, tx))
-            record.add(found[-1])
-            known.add(txid_of(tx))
+            record.add_found(found[-1])
     return found
 
 
 def _candidates(
     buyer: Party[BuyerState], deal: Deal[BuyerState], offer: Offer, chain: Chain, trail: Trail
-) -> Iterator[CTransaction]:
-    txids = _announced(buyer, deal, offer)
+) -> Iterator[tuple[CTransaction, bool]]:
+    """What could be a lock, and whether it surely is ours."""
+    spends, others = _announced(buyer, deal, offer), []
     # so far back, for a lock that is before its timeout; an older one is found by its change
     since = first_height(chain.height(), offer, chain)
     for script in (buyer.wallet_script, trail.script):
         if not script:
             continue
-        txids += [coin.txid for coin in chain.find_spendable(script)]
+        others += [coin.txid for coin in chain.find_spendable(script)]
         for known in chain.find_output(script, since):
-            txids += [known.txid, known.spent_by] if known.spent_by else [known.txid]
-    for txid in dict.fromkeys(txids):
+            others.append(known.txid)
+            spends += [known.spent_by] if known.spent_by else []
+    for txid, is_ours in (dict.fromkeys(others, False) | dict.fromkeys(spends, True)).items():
         tx = chain.get_transaction(txid)
         if tx is not None:
-            yield tx
+            yield tx, is_ours
     spent = list(trail.coins.items())
     for tx, timeout_height in _begun(deal):
         since = first_height(timeout_height, offer, chain)
@@ -84,7 +98,7 @@ def _candidates(
     for coin, since in spent:
         spend = chain.find_spend(coin, since)
         if spend is not None:
-            yield spend
+            yield spend, True
 
 
 def _begun(deal: Deal[BuyerState]) -> list[tuple[CTransaction, int]]:
@@ -106,15 +120,36 @@ def _announced(buyer: Party[BuyerState], deal: Deal[BuyerState], offer: Offer) -
     return [lock.txid.hex()]
 
 
+def _is_from(scripts: Sequence[bytes], tx: CTransaction, chain: Chain) -> bool:
+    """Whether it spends coins of one of the scripts, so that their owner signed it.
+
+    Of a script that does not name its key also where the chain cannot show the coin: to wait for a
+    lock that is another's costs less than to pay twice.
+    """
+    stacks = [list(witness.scriptWitness.stack) for witness in tx.wit.vtxinwit]
+    programs = {script[2:] for script in scripts if script[:2] == _P2WPKH}
+    if any(len(stack) == 2 and Hash160(stack[1]) in programs for stack in stacks):
+        return True
+    others = {script for script in scripts if script[:2] != _P2WPKH}
+    return any(_coin_script(tx_input, chain) in {*others, None} for tx_input in tx.vin if others)
+
+
+def _coin_script(tx_input: CTxIn, chain: Chain) -> bytes | None:
+    """The script of the coin that is spent, if the chain can show it."""
+    made_by = chain.get_transaction(str(b2lx(tx_input.prevout.hash)))
+    return None if made_by is None else bytes(made_by.vout[tx_input.prevout.n].scriptPubKey)
+
+
 def _timeout_of(deal: Deal[BuyerState], offer: Offer, tx: CTransaction, chain: Chain) -> int | None:
-    """The timeout of this deal's lock that `tx` funds; None when it funds none."""
+    """The timeout of this deal's lock that `tx` funds; None when it funds none.
+
+    It was signed at a height of at most MAX_TIMEOUT_BLOCKS + offer.timeout_blocks below that of its
+    block, or above it, where a reorganisation came in between.
+    """
     paid = {bytes(out.scriptPubKey) for out in tx.vout if out.nValue == offer.price_sat}
     if not paid:
         return None
     mined = chain.height() + 1 - chain.confirmations(txid_of(tx))
-    refund_key = deal.keys().coin_public
-    for height in range(mined + offer.timeout_blocks, max(0, mined - MAX_TIMEOUT_BLOCKS), -1):
-        htlc = Htlc(offer.commitment, offer.claim_key, refund_key, height)
-        if bytes(htlc.script_pubkey) in paid:
-            return height
-    return None
+    latest = mined + offer.timeout_blocks + REORGANISED_BLOCKS
+    heights = range(latest, max(0, mined - MAX_TIMEOUT_BLOCKS), -1)
+    return terms(deal, offer, latest).timeout_of(paid, heights)

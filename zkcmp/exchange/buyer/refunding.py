@@ -20,8 +20,7 @@ from bitcoin_scripts.refund import build_refund, refund_vsize
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
 from zkcmp.exchange.buyer import known_key
-from zkcmp.exchange.buyer.funding_outputs import is_claimed, paid_outputs
-from zkcmp.exchange.buyer.funding_record import FundingRecord
+from zkcmp.exchange.buyer.funding_outputs import is_claimed, lock_outputs
 from zkcmp.exchange.buyer.locking import need_lock
 from zkcmp.exchange.checks import NotYet
 from zkcmp.exchange.deal import BuyerState
@@ -86,11 +85,10 @@ def _paid(deal: Deal[BuyerState], chain: Chain) -> list[tuple[Htlc, Outpoint]]:
     """
     htlc, outpoint = need_lock(deal, chain)
     found = [(htlc, Outpoint(outpoint.txid, outpoint.vout, outpoint.amount_sat))]
-    if FundingRecord(deal.directory).load():
-        for paid in paid_outputs(deal, chain):
-            place = Outpoint(paid.output.txid, paid.output.vout, paid.output.amount_sat)
-            if place != found[0][1] and not is_claimed(paid, deal, chain):
-                found.append((paid.htlc, place))
+    for paid in lock_outputs(deal, chain):
+        place = Outpoint(paid.output.txid, paid.output.vout, paid.output.amount_sat)
+        if place != found[0][1] and not is_claimed(paid, deal, chain):
+            found.append((paid.htlc, place))
     return found
 
 

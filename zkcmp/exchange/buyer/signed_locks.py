@@ -9,13 +9,15 @@ Whoever signs one or has it signed (`funding_own`, `funding_draft`) takes only c
     coins(lock 1) ⊇ coins(lock 2) ⊇ … ⊇ coins(last) ≠ ∅
 
 so at most one of them confirms, and a coin of the last one that is spent elsewhere ends them all.
-External payments are not ours to choose, and are added when they are mined already.
+External payments are not ours to choose, and are added when they are mined already; what was found
+on the chain stands before what we signed, so that the last one stays ours.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bitcoin.core import CTransaction
+from bitcoin.core import CTransaction, b2lx
 
 from bitcoin_scripts.chain import txid_of
 from zkcmp.errors import DecodeError
@@ -35,6 +37,11 @@ class SignedLock:
     @property
     def txid(self) -> str:
         return txid_of(self.transaction)
+
+    @property
+    def coins(self) -> set[tuple[str, int]]:
+        """What it spends. Of two that share a coin, one is mined at most."""
+        return {(str(b2lx(i.prevout.hash)), i.prevout.n) for i in self.transaction.vin}
 
 
 class SignedLocks:
@@ -59,7 +66,13 @@ class SignedLocks:
 
     def add(self, lock: SignedLock) -> None:
         """Record a lock durably; it must not be broadcast before."""
-        locks = (*self.load(), lock)
+        self._write([*self.load(), lock])
+
+    def add_found(self, lock: SignedLock) -> None:
+        """Record one that the chain has, before the others: the last one stays what we signed."""
+        self._write([lock, *self.load()])
+
+    def _write(self, locks: Sequence[SignedLock]) -> None:
         pairs = ((each.timeout_height, each.transaction) for each in locks)
         write_atomic(self.path, signed_lines.encode(pairs))
 
