@@ -246,7 +246,7 @@ class TestBadPlace:
     def test_in_the_deal_folder(self, verified: Sale) -> None:
         path = str(verified.deal / "lock.psbt")
         said = refused(verified, "buyer", "lock", "--psbt-out", path, "--from", ADDRESS)
-        assert "which the seller's side reads" in said
+        assert "which the other side reads" in said
         assert not FundingRecord(verified.private("buyer")).load()
 
     def test_over_another_file(self, verified: Sale) -> None:
