@@ -19,7 +19,6 @@ from pathlib import Path
 from mutated_modules import LEFT_OUT, TARGETS
 
 ROOT = Path(__file__).parents[2]
-FATES = ("killed", "timeout", "survived", "uncovered")
 
 
 def main() -> None:
