@@ -40,6 +40,13 @@ class LyingChannel(ProverChannel):
         lied = [v + self._lies.get(k, 0) for v, k in zip(values, numbers, strict=True)]
         return super().send(label, lied, n)
 
+    def reveal(self, label: bytes, values: Sequence[int] | None, n: int) -> list[int]:
+        """Lies about what is shown are numbered −1, −2, …."""
+        assert values is not None
+        return super().reveal(
+            label, [v + self._lies.get(-1 - k, 0) for k, v in enumerate(values)], n
+        )
+
     def challenge(self, label: bytes) -> int:
         self.drawn.append(super().challenge(label))
         return self.drawn[-1]
@@ -95,16 +102,22 @@ class Liar:
         """The requirements that do not hold."""
         return [name for name, v in self._residuals(self.conversation()).items() if v]
 
-    def mend(self, requirement: str, element: int, degree: int = 1) -> None:
+    def mend(self, requirement: str, *elements: int, degree: int = 1, last_times: int = 1) -> None:
         """Lie about the element so that the requirement, a polynomial of it, holds.
 
-        No challenge may lie between the element and what the requirement is made of.
+        Of several elements the last lie is `last_times` the others. No challenge may lie between
+        the elements and what the requirement is made of.
         """
-        points = []
-        for x in range(degree + 1):
-            channel = self.conversation({**self.lies, element: x})
-            points.append(self._residuals(channel)[requirement])
-        self.lies[element] = root(interpolated(points))
+        factors = dict.fromkeys(elements, 1)
+        factors[elements[-1]] = last_times
+
+        def lies(x: int) -> dict[int, int]:
+            return {**self.lies, **{k: factor * x % R for k, factor in factors.items()}}
+
+        points = [
+            self._residuals(self.conversation(lies(x)))[requirement] for x in range(degree + 1)
+        ]
+        self.lies = lies(root(interpolated(points)))
 
     def is_refused(self) -> None:
         """Prove and verify, with all lies."""

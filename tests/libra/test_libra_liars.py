@@ -13,7 +13,7 @@ import test_libra_accuracy as accuracy_case
 import test_libra_lookup as lookup_case
 import test_libra_ranges as ranges_case
 import test_libra_seal as seal_case
-from layer_cases import Case, dense_case, square_case
+from layer_cases import Case, conv_case, dense_case, square_case
 from liars import Liar, NoRootError, interpolated, root
 
 from zkcmp.bn254.fr import FrVector
@@ -23,12 +23,16 @@ from zkcmp.libra.accuracy import FLAGS, limbs, margins, prove_accuracy
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.claims import TensorClaim
 from zkcmp.libra.forms import Form
+from zkcmp.libra.layered.bench import random_circuit
+from zkcmp.libra.layered.rounds import reduce_circuit
 from zkcmp.libra.layers.step import Step
 from zkcmp.libra.lookup import MULTIPLICITIES, prove_lookup
 from zkcmp.libra.network import REDUCTIONS
 from zkcmp.libra.opening import EqWeights
+from zkcmp.libra.products import prove_products
 from zkcmp.libra.tables import evaluate
 from zkcmp.libra.tensors import Tensor
+from zkcmp.model.layers import Conv
 
 N_SEEDS = 20
 
@@ -346,6 +350,25 @@ class TestAccuracy:
         liar.is_refused()
 
 
+# --- products -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shown", range(3))
+def test_a_false_product_of_hidden_values(shown: int) -> None:
+    """3·4 = 13, by a false A(r), B(r) or C(r). zero 0 is their relation, the others their sums."""
+
+    def reduction(channel: Channel, tensors: dict[str, FrVector] | None) -> None:
+        three, four, result = channel.send(b"factors", None if tensors is None else [3, 4, 13], 3)
+        channel.require_product(three, four, result)
+        prove_products(channel)
+
+    liar = Liar(reduction, {"any": FrVector.from_ints([1])})
+    assert liar.broken() == ["zero 0"]
+    liar.mend("zero 0", -1 - shown)
+    assert liar.broken() == [f"zero {1 + shown}"]
+    liar.is_refused()
+
+
 # --- layers ---------------------------------------------------------------------------------------
 
 
@@ -383,6 +406,18 @@ class TestLayers:
         assert liar.broken() == [left]
         liar.is_refused()
 
+    @pytest.mark.parametrize(
+        ("element", "left"), [(0, "opening 1 of layer0.weight"), (1, "opening 2 of input")]
+    )
+    @pytest.mark.parametrize("groups", [1, 2])
+    def test_a_convolution(self, groups: int, element: int, left: str) -> None:
+        layer = Conv(2, 2, (2, 2), (1, 1), (0, 0, 0, 0), 4, 5, groups=groups)
+        liar = layer_of(conv_case(layer, 2, 3, 3), 1)
+        assert liar.broken() == ["product 0"]
+        liar.mend("product 0", liar.sends[-1][element])
+        assert liar.broken() == [left]
+        liar.is_refused()
+
     def test_a_bias(self) -> None:
         """Of one image, so that the bias' share of the claim is the bias."""
         liar = layer_of(dense_case(1, (4,), 2), 1)
@@ -401,3 +436,30 @@ class TestLayers:
         liar = with_a_root(attempt)
         assert liar.broken() == ["opening 0 of input"]
         liar.is_refused()
+
+
+@pytest.mark.parametrize(
+    ("element", "left"), [(0, "opening 0 of inputs"), (1, "opening 1 of inputs"), (2, "product 0")]
+)
+def test_a_layer_of_gates(element: int, left: str) -> None:
+    circuit, inputs = random_circuit(1, 3, seed=1), FrVector.from_ints(range(2, 10))
+    (_, outputs) = circuit.evaluate(inputs)
+    false = outputs + 1
+
+    def reduction(channel: Channel, tensors: dict[str, FrVector] | None) -> None:
+        point = channel.challenges(b"outputs", 3)
+        claim = TensorClaim(point, Form.public(evaluate(false, point)))
+        mine = None if tensors is None else [inputs, outputs]
+        for left in reduce_circuit(channel, circuit, [claim], mine):
+            channel.require_opening("inputs", EqWeights(left.point), left.form)
+
+    liar = Liar(reduction, {"inputs": inputs})
+    assert liar.broken() == ["zero 0"]
+    first, second, product = liar.sends[-1]
+    if left == "product 0":
+        liar.mend("zero 0", product)
+    else:
+        read = liar.conversation().products[0][1 - element].known
+        liar.mend("zero 0", (first, second)[element], product, last_times=read)
+    assert liar.broken() == [left]
+    liar.is_refused()
