@@ -215,6 +215,70 @@ def test_another_command_has_the_directory_when_the_time_comes(
     assert deal.message("delivery").exists()
 
 
+@pytest.mark.parametrize("fulfilled", [True, False])
+def test_another_command_has_the_directory_at_first(
+    sale: Callable[[str], Sale], clock: Clock, fulfilled: bool
+) -> None:
+    """It is waited for, and the time at which all ends stays the one that was chosen."""
+    deal = asked(sale("sealed"), fulfilled)
+    held = contextlib.ExitStack()
+    held.enter_context(Seller.opened(deal.root / "seller"))
+    clock.then = lambda: held.close() if len(clock.slept_s) == 100 else None
+    result = deal.run("seller", "prove", "--answer-after", "5")
+    assert clock.now_s == 1300
+    assert result.code == (0 if fulfilled else 2)
+    assert result.out.count("waiting    another zkcmp command is using") == 1
+    assert deal.message("delivery").exists() is fulfilled
+
+
+def test_another_command_has_the_directory_all_the_time(
+    sale: Callable[[str], Sale], clock: Clock
+) -> None:
+    """It ends as a refusal does, and when a refusal would."""
+    deal = asked(sale("sealed"), True)
+    before = listing(deal.deal)
+    with Seller.opened(deal.root / "seller"):
+        result = deal.run("seller", "prove", "--answer-after", "5")
+    assert clock.now_s == 1300
+    assert result.code == 2
+    assert "another zkcmp command is using" in result.err
+    assert listing(deal.deal) == before
+    assert deal.prove().code == 0
+
+
+@pytest.mark.parametrize("second", [(), ("--answer-after", "2"), ("--answer-after", "30")])
+def test_a_second_one_sends_the_answer_of_the_first(
+    sale: Callable[[str], Sale], clock: Clock, second: tuple[str, ...]
+) -> None:
+    """Whichever ends first: one answer, one bit, and neither is to be repeated."""
+    deal = asked(sale("sealed"), True)
+    results = []
+
+    def another() -> None:
+        clock.then = lambda: None
+        results.append(deal.run("seller", "prove", *second))
+
+    clock.then = another
+    results.append(deal.run("seller", "prove", "--answer-after", "10"))
+    assert [result.code for result in results] == [0, 0]
+    sent = deal.message("delivery").read_bytes()
+    assert sent == (deal.private("seller") / "delivery.zkcmp").read_bytes()
+    assert "answered   2 requests" in results[1].out, "this one, and another deal's"
+    assert deal.run("buyer", "verify").code == 0
+
+
+def test_two_refusals_at_once_tell_one_bit(sale: Callable[[str], Sale], clock: Clock) -> None:
+    deal = asked(sale("sealed"), False)
+
+    def another() -> None:
+        clock.then = lambda: None
+        assert deal.run("seller", "prove", "--answer-after", "10").refused
+
+    clock.then = another
+    assert deal.run("seller", "prove", "--answer-after", "10").code == 2
+    assert "answered   2 requests" in deal.run("seller", "status").out, "as after one refusal"
+
+
 def test_nothing_is_published_before_it_is_proved(sale: Callable[[str], Sale]) -> None:
     deal = asked(sale("sealed"), True)
     with Seller.opened(deal.root / "seller") as seller, pytest.raises(DealError, match="missing"):

@@ -29,6 +29,10 @@ _DEAL_NAME = re.compile("[0-9a-f]{32}")
 UNFINISHED = ".unfinished"
 
 
+class BusyError(DealError):
+    """Another command has the private directory, and lets go of it by itself."""
+
+
 def sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -144,13 +148,13 @@ class Home:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the directory for one command. Raises DealError when another command has it."""
+        """Hold the directory for one command. Raises BusyError when another command has it."""
         descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise DealError(
+                raise BusyError(
                     f"another zkcmp command is using {self.path}; wait until it has ended"
                 ) from None
             yield
