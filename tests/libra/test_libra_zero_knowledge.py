@@ -5,9 +5,11 @@ equation of the opening before anything is committed. A vector of zeros and a ta
 the equation are committed to, and opened honestly.
 """
 
+import itertools
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from test_libra_proofs import PREIMAGE, SCHEME, network, statement
@@ -21,6 +23,7 @@ from zkcmp.libra.opening import Batch, OpeningClaim, reduce_to_opening, tail_len
 from zkcmp.libra.products import prove_products
 from zkcmp.libra.prove import _HEAD, MAGIC, VERSION, prove, prove_unchecked, verify
 from zkcmp.libra.statement import Statement
+from zkcmp.seal import encrypt
 from zkcmp.transcript import Transcript
 
 
@@ -102,6 +105,44 @@ def test_the_same_inputs_and_challenges_twice_share_no_element():
     for proof in proofs:
         with challenges(3):
             verify(s, SCHEME, proof)
+
+
+CHOSEN = {
+    "minus one": [-1],
+    "few": [2, 3, -1, (FR_MODULUS + 1) // 2, 5],
+    "zero": [0],
+    "one": [1],
+    "an entry of the lookup's table": [5],
+    "none at the end": [7, 11, 13, 0],
+}
+
+
+@pytest.mark.parametrize("chosen", CHOSEN.values(), ids=CHOSEN)
+def test_a_live_verifier_that_chooses_its_challenges(chosen):
+    """It gets elements that were never seen, or none: and that depends on no secret."""
+    outcomes = []
+    for seed, preimage in ((1, PREIMAGE), (7, bytes(reversed(PREIMAGE)))):
+        sealed = encrypt(network(seed), preimage)
+        s = replace(
+            statement(), ciphertext=sealed.ciphertext, commitment=sealed.commitment, threshold=1
+        )
+        secret = s.secret(network(seed), preimage)
+        made = []
+        for _ in range(2):
+            stream = itertools.cycle(c % FR_MODULUS for c in chosen)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Transcript, "challenge", lambda self, label, s=stream: next(s))
+                try:
+                    made.append(prove_unchecked(s, secret, SCHEME))
+                except (ValueError, VerificationError) as error:
+                    outcomes.append(str(error))
+        if made:
+            start = _HEAD.size + 3
+            parts = [{p[i : i + 32] for i in range(start, len(p), 32)} for p in made]
+            assert not parts[0] & parts[1]
+            outcomes += [str(len(p)) for p in made]
+    assert len(outcomes) == 4
+    assert len(set(outcomes)) == 1
 
 
 def test_forms_do_not_show_their_values():
