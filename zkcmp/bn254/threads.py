@@ -29,6 +29,10 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="zkcmp")
 
 
+# a forked process has the pools, but not their threads, and would wait for ever
+os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
 def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """[function(item) for item in items] on the pool; must not be nested."""
     tasks: Sequence[Item] = list(items)
