@@ -12,13 +12,13 @@ from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.libra import mimc7, sha256
 from zkcmp.libra.channel import ProverChannel, VerifierChannel
 from zkcmp.libra.network import evaluate_network
-from zkcmp.libra.prove import prove_unchecked, verify
+from zkcmp.libra.prove import prove, prove_unchecked, verify
 from zkcmp.libra.sealed_tensor import SealedTensor
 from zkcmp.libra.statement import Secret, Statement
 from zkcmp.mimc7 import ROUNDS
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet
-from zkcmp.model.layers import Dense, Flatten, Square
+from zkcmp.model.layers import Conv, Dense, Flatten, Square
 from zkcmp.model.network import Network
 from zkcmp.seal import encrypt, pack_layout
 from zkcmp.transcript import Transcript
@@ -218,6 +218,39 @@ PADDED_NETWORK = Network(PADDED, [np.eye(3, dtype=np.int64), np.array([7, -7, 70
 PADDED_SEAL = replace(
     SEAL_ONLY, architecture=PADDED, ciphertext=encrypt(PADDED_NETWORK, PREIMAGE).ciphertext
 )
+
+
+# widths below, at and above those of both tables, and a square that fills most of the field
+_LIMITS = (Conv(2, 2, (1, 2), (1, 1), (0, 0, 0, 0), 8, 1, groups=2), Square(), Flatten())
+LIMITS = Architecture((2, 1, 3), 16, (*_LIMITS, Dense(4, 3, 17, 62), Dense(3, 3, 9, 16)))
+
+
+@pytest.mark.parametrize("fill", ["low", "high", "alternating", "zero"])
+@pytest.mark.parametrize("pixel", [0, (1 << 16) - 1])
+def test_weights_and_images_at_their_limits(fill: str, pixel: int) -> None:
+    """An honest proof that failed for some weights would tell of them by its absence."""
+    choices = {
+        "low": lambda spec: [spec.low],
+        "high": lambda spec: [spec.high],
+        "alternating": lambda spec: [spec.low, spec.high, spec.low],
+        "zero": lambda spec: [0],
+    }
+    specs = LIMITS.tensors()
+    network = Network(
+        LIMITS, [np.resize(choices[fill](s), s.shape).astype(np.int64) for s in specs]
+    )
+    images = np.full((3, 2, 1, 3), pixel)
+    labels = network.predict(images)
+    labels[2] = (labels[2] + 1) % 3
+    sealed = encrypt(network, PREIMAGE)
+    statement = Statement(
+        LIMITS, sealed.ciphertext, sealed.commitment, TestSet(images, labels), 2, bytes(32)
+    )
+    verify(statement, SCHEME, prove(statement, statement.secret(network, PREIMAGE), SCHEME))
+    more = replace(statement, threshold=3)
+    false = prove_unchecked(more, more.assign(network, PREIMAGE, np.ones(3, np.int64)), SCHEME)
+    with pytest.raises(VerificationError):
+        verify(more, SCHEME, false)
 
 
 def with_blocks(secret: Secret, name: str, values: FrVector) -> Secret:
