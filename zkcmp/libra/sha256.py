@@ -23,7 +23,7 @@ with public L, w. The sum is a sumcheck of degree 4 over (t, i) in which the rot
 of their own, each an opening of V with permuted weights; XOR, Ch and Maj of the hidden values at
 its end are 11 products. No sum of a row reaches 2^36: nothing wraps r, and carries are unique.
 
-Soundness error: (13·3 + 11·4 + 500)/r.
+Soundness error: (13·4 + 11·4 + 695)/r.
 """
 
 from dataclasses import dataclass, field
