@@ -148,16 +148,8 @@ class ProvingKey:
         Raises:
             DecodeError: when the header, a length or a wire list is not what it must be.
         """
-        path = Path(path)
-        commitments = ((), COMMITMENT_SECTIONS)
-        layouts = (SECTIONS + c + p for c in commitments for p in ((), POWER_SECTIONS))
-        file = KeyFile(path / KEY_NAME if path.is_dir() else path, *layouts)
-        _check_shape(file.shape)
+        file = _open_file(Path(path))
         two_rounds = file.shape.n_challenges > 0
-        if ("commitment_query" in file.sections) != two_rounds:
-            raise DecodeError(
-                f"the proving key does not have the sections of its rounds; {_ADVICE}"
-            )
         verifying_key = VerifyingKey.from_bytes(file.bytes("verifying_key"))
         elements_g1 = file.array("elements_g1", np.uint64, (2, 4))
         elements_g2 = file.array("elements_g2", np.uint64, (2, 2, 4))
@@ -255,6 +247,17 @@ class ProvingKey:
             check_points(getattr(self, name), f"proving key {name}")
         for name in ("l_query", "h_query", "commitment_query", "tau_g1", "tau_g2"):
             check_points(getattr(self, name), f"proving key {name}")
+
+
+def _open_file(path: Path) -> KeyFile:
+    """The file, its shape and its list of sections checked, nothing of them read."""
+    commitments = ((), COMMITMENT_SECTIONS)
+    layouts = (SECTIONS + c + p for c in commitments for p in ((), POWER_SECTIONS))
+    file = KeyFile(path / KEY_NAME if path.is_dir() else path, *layouts)
+    _check_shape(file.shape)
+    if ("commitment_query" in file.sections) != (file.shape.n_challenges > 0):
+        raise DecodeError(f"the proving key does not have the sections of its rounds; {_ADVICE}")
+    return file
 
 
 def _check_shape(shape: Shape) -> None:
