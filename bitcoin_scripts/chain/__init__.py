@@ -72,6 +72,12 @@ class Chain(Protocol):
         Blocks below `since_height` need not be looked at.
         """
 
+    def find_containing(self, data: bytes, since_height: int = 0) -> list[CTransaction]:
+        """Every transaction with these bytes in it, witnesses included, waiting ones last.
+
+        Blocks below `since_height` need not be looked at.
+        """
+
     def fee_rate(self, target_blocks: int) -> int | None:
         """sat/vB that should be mined within so many blocks; None where nothing can be said."""
 

@@ -182,6 +182,12 @@ class KernelChain(Closing):
         spender = output.spent_by if output else None
         return self._index.transactions[spender] if spender else None
 
+    def find_containing(self, data: bytes, since_height: int = 0) -> list[CTransaction]:
+        """Every transaction with these bytes in it, witnesses included, waiting ones last."""
+        index = self._opened()
+        known = sorted(index.transactions, key=lambda txid: txid in index.mempool)
+        return [tx for t in known if data in (tx := index.transactions[t]).serialize()]
+
     def close(self) -> None:
         """Release the directory. Closing twice is harmless."""
         if self._open:

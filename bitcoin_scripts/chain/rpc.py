@@ -168,6 +168,23 @@ class RpcChain(NodeWallet, Closing):
         """
         return self._tip.steadily(lambda tip: self._transactions.spend(outpoint, since_height, tip))
 
+    def find_containing(self, data: bytes, since_height: int = 0) -> list[CTransaction]:
+        """Every transaction with these bytes in it, witnesses included, waiting ones last.
+
+        Blocks below `since_height` are not looked at; without it, those before the last
+        RECENT_BLOCKS are not. Raises SettlementError for more blocks than can be searched.
+        """
+
+        def look(tip: Tip) -> list[CTransaction]:
+            found = []
+            since = since_height or first_recent(tip)
+            for _, block_hash, tx in self._search.mined(data, since, tip.height):
+                self._transactions.found_in(tx, block_hash)
+                found.append(tx)
+            return found + self._search.waiting(data)
+
+        return self._tip.steadily(look)
+
     def fee_rate(self, target_blocks: int) -> int | None:
         """sat/vB that should be mined within so many blocks; None where nothing can be said."""
         target = min(max(target_blocks, 1), 1008)

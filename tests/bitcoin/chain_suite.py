@@ -236,6 +236,20 @@ class ChainSuite:
         assert spent.spent_by
         assert unspent.spent_by is None
 
+    def test_a_hash_is_found_once_a_spend_reveals_it(self, parties: Parties):
+        """In the witness: the output has no more than a hash of the script with it."""
+        chain, hashlock = parties.chain, parties.htlc.hashlock
+        lock = parties.lock()
+        assert chain.find_containing(hashlock, parties.start) == []
+        claim = parties.claim(lock)
+        chain.broadcast(claim)
+        assert chain.find_containing(hashlock, parties.start) == [claim]
+        parties.bench.mine()
+        assert chain.find_containing(hashlock, parties.start) == [claim]
+        assert chain.find_containing(hashlock, chain.height()) == [claim]
+        parties.bench.mine()
+        assert claim in chain.find_containing(hashlock)
+
     def test_the_preimage_is_read_before_the_claim_is_mined(self, parties: Parties):
         chain, lock = parties.chain, parties.lock()
         chain.broadcast(parties.claim(lock))

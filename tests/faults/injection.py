@@ -34,6 +34,7 @@ _READS = (
     "find_output",
     "find_spendable",
     "find_spend",
+    "find_containing",
     "fee_rate",
 )
 SILENCE = SettlementError("the node does not answer; repeat the command")

@@ -1,58 +1,22 @@
-"""The claim that published the key, kept from the moment that this buyer has seen it.
+"""The key that the seller's claim publishes, as soon as the chain shows the claim.
 
-A claim need not be mined to publish its preimage, and can vanish again: evicted, or undone by a
-reorganisation. The key stays known, so the seal stays open, and the coins are the seller's: what
-this claim spends, `refunding` does not race it for.
+On disk (`seen_claim`) before anything is done with it, and from then on the chain is not asked.
 """
 
-from bitcoin.core import CTransaction, b2lx
-
-from bitcoin_scripts.chain import Chain, Outpoint
-from bitcoin_scripts.preimage import extract_preimage
-from zkcmp.errors import DecodeError
+from bitcoin_scripts.chain import Chain
 from zkcmp.exchange import checks
+from zkcmp.exchange.buyer import seen_claim
 from zkcmp.exchange.buyer.locking import need_lock
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.party import Deal
 
-SEEN_CLAIM_FILE = "claim-seen"
-
-
-def kept(deal: Deal[BuyerState]) -> bytes | None:
-    """The preimage, if this buyer has seen a claim; a damaged file counts as none."""
-    claim = _claim(deal)
-    return None if claim is None else _preimage(deal, claim)
-
 
 def look(deal: Deal[BuyerState], chain: Chain) -> bytes | None:
     """The preimage, on disk by now, if we have it or the chain shows a claim, mined or waiting."""
-    known = kept(deal)
+    known = seen_claim.kept(deal)
     if known is not None:
         return known
     htlc, outpoint = need_lock(deal, chain)
     since = checks.first_height(htlc.timeout_height, deal.offer(), chain)
     spend = chain.find_spend(outpoint, since)
-    preimage = None if spend is None else _preimage(deal, spend)
-    if spend is not None and preimage is not None:
-        deal.save_transaction(SEEN_CLAIM_FILE, spend)
-    return preimage
-
-
-def is_claimed(deal: Deal[BuyerState], outpoint: Outpoint) -> bool:
-    """Whether the claim that we have seen spends this output."""
-    claim = _claim(deal)
-    if claim is None or _preimage(deal, claim) is None:
-        return False
-    place = (outpoint.txid, outpoint.vout)
-    return any((str(b2lx(i.prevout.hash)), i.prevout.n) == place for i in claim.vin)
-
-
-def _claim(deal: Deal[BuyerState]) -> CTransaction | None:
-    try:
-        return deal.load_transaction(SEEN_CLAIM_FILE)
-    except (FileNotFoundError, DecodeError):
-        return None
-
-
-def _preimage(deal: Deal[BuyerState], claim: CTransaction) -> bytes | None:
-    return extract_preimage(claim, bytes.fromhex(deal.state.commitment))
+    return None if spend is None else seen_claim.keep(deal, spend)

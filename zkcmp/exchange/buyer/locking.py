@@ -20,7 +20,7 @@ from bitcoin_scripts.chain import Chain, Outpoint
 from bitcoin_scripts.htlc import Htlc
 from zkcmp.errors import DealError, DecodeError
 from zkcmp.exchange import checks, messages, rescue
-from zkcmp.exchange.buyer import funding_draft, funding_external, funding_own
+from zkcmp.exchange.buyer import funding_draft, funding_external, funding_own, published_key
 from zkcmp.exchange.buyer.funding_draft import Drafted, Fund, WalletChain
 from zkcmp.exchange.buyer.funding_external import Payable
 from zkcmp.exchange.buyer.funding_outputs import (
@@ -202,6 +202,8 @@ def _begin(
     _refuse_second_payment(buyer, deal, offer)
     refuse_foreign(deal.folder, Kind.LOCK)
     enter(deal, offer, chain, way, abandon)
+    if begun_way(deal) is None:
+        published_key.refuse(deal, offer, chain)
     return offer, None
 
 

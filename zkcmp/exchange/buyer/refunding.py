@@ -19,7 +19,7 @@ from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.refund import build_refund, refund_vsize
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
-from zkcmp.exchange.buyer import known_key
+from zkcmp.exchange.buyer import known_key, seen_claim
 from zkcmp.exchange.buyer.funding_outputs import is_claimed, lock_outputs
 from zkcmp.exchange.buyer.locking import need_lock
 from zkcmp.exchange.checks import NotYet
@@ -59,7 +59,7 @@ def refund(
     the first timeout, and DealError when the key was seen and there is nothing else.
     """
     known_key.look(deal, chain)
-    ours = [paid for paid in _paid(deal, chain) if not known_key.is_claimed(deal, paid[1])]
+    ours = [paid for paid in _paid(deal, chain) if not seen_claim.is_claimed(deal, paid[1])]
     if not ours:
         _record(deal, "")  # a reorganisation can have put the claim in a refund's place
         raise DealError("the seller has redeemed; run `zkcmp buyer open` to get the network")
@@ -81,7 +81,7 @@ def refund(
 def _paid(deal: Deal[BuyerState], chain: Chain) -> list[tuple[Htlc, Outpoint]]:
     """Every output that was paid to this deal and that no claim spends now, the lock first.
 
-    The lock is there also when it was claimed: whether that was seen is `known_key`'s to say.
+    The lock is there also when it was claimed: whether that was seen is `seen_claim`'s to say.
     """
     htlc, outpoint = need_lock(deal, chain)
     found = [(htlc, Outpoint(outpoint.txid, outpoint.vout, outpoint.amount_sat))]

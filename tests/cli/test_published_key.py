@@ -1,0 +1,106 @@
+"""A directory from before a lock that was claimed: the key is public, and is not paid for."""
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from deal_stages import NETWORK, Sale
+from funding_wallet import earn, pay
+from settling import chain_of, mine
+
+from bitcoin_scripts.keys import bech32_address, p2wpkh_script, public_key
+from zkcmp.exchange.buyer import Buyer, published_key
+from zkcmp.exchange.buyer.funding_record import FundingRecord
+from zkcmp.exchange.buyer.signed_locks import SignedLocks
+from zkcmp.model.onnx import read_onnx
+from zkcmp.model.quantize import quantize
+
+BLOCKS = 144
+EXTERNAL = ("buyer", "lock", "--external")
+OTHER_SCRIPT = bytes(p2wpkh_script(public_key(b"\x06" * 32)))
+OTHER = bech32_address(OTHER_SCRIPT, "regtest")
+"""Of yet another wallet: nothing leads from there to the payment that was forgotten."""
+
+
+def paid_and_forgotten(sale: Sale, claimed: bool) -> Sale:
+    """Another wallet paid to an address; the directory, and the folder, are from before that."""
+    earn(sale)
+    with chain_of(sale) as chain:
+        chain.mine(1, OTHER_SCRIPT)
+        chain.mine(100, b"\x51")
+    shutil.copytree(sale.root / "buyer", sale.root / "old")
+    address = re.search(r"to (bcrt1\w+)", sale.run(*EXTERNAL).out)[1]
+    pay(sale, address)
+    mine(sale, 1)
+    assert sale.run(*EXTERNAL).code == 0
+    if claimed:
+        assert sale.run("seller", "redeem").code == 0
+    else:
+        mine(sale, BLOCKS)
+        assert sale.run("buyer", "refund").code == 0
+        mine(sale, 1)
+    shutil.rmtree(sale.root / "buyer")
+    (sale.root / "old").rename(sale.root / "buyer")
+    (sale.root / "buyer").chmod(0o700)
+    sale.message("lock").unlink()
+    return sale
+
+
+def ways(sale: Sale) -> list[tuple[str, ...]]:
+    draft = ("buyer", "lock", "--psbt-out", str(sale.root / "lock.psbt"), "--from", OTHER)
+    return [("buyer", "lock"), draft, EXTERNAL]
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 3 * BLOCKS])
+def test_is_not_paid_for_in_any_way(sale: Callable[[str], Sale], blocks: int) -> None:
+    deal = paid_and_forgotten(sale("verified"), claimed=True)
+    if blocks:
+        mine(deal, blocks)
+    for way in ways(deal):
+        result = deal.run(*way)
+        assert result.refused, result
+        assert "public already: pay nothing; `zkcmp buyer open`" in result.err
+    place = deal.private("buyer")
+    assert not SignedLocks(place).load()
+    assert not FundingRecord(place).load()
+    assert not (deal.root / "lock.psbt").exists()
+    assert deal.open().code == 0
+    assert quantize(read_onnx(deal.root / "bought.onnx")) == NETWORK
+
+
+@pytest.mark.parametrize("way", [0, 1, 2])
+def test_a_lock_that_was_refunded_publishes_none(sale: Callable[[str], Sale], way: int) -> None:
+    """Its script is on the chain, too."""
+    deal = paid_and_forgotten(sale("verified"), claimed=False)
+    assert deal.run(*ways(deal)[way]).code == 0
+
+
+@pytest.mark.parametrize(
+    ("age_days", "earliest", "latest"),
+    [
+        (-1, 899_712, 899_712),
+        (0, 899_700, 899_712),
+        (20, 890_000, 896_832),
+        (400, 887_000, 887_000),
+    ],
+)
+def test_looked_for_since_the_request(
+    sale: Callable[[str], Sale], age_days: int, earliest: int, latest: int
+) -> None:
+    """288 blocks and the request's age, in blocks that come fast, but no more than 90 days."""
+    deal = sale("verified")
+    request: Path = deal.private("buyer") / "request.zkcmp"
+    made_at = time.time() - 86_400 * age_days
+    os.utime(request, (made_at, made_at))
+
+    class Tall:
+        def height(self) -> int:
+            return 900_000
+
+    with Buyer.opened(deal.root / "buyer") as buyer, chain_of(deal):
+        ours = buyer.need(deal.deal)
+        assert earliest <= published_key.since_height(ours, ours.offer(), Tall()) <= latest
