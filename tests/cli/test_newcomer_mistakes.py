@@ -1,6 +1,7 @@
 """The mistakes that a new user makes first: one exact line each, exit code 2, nothing written."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,11 @@ SETS = {
         {"images": IMAGES.reshape(40, 64)[:, :63], "labels": LABELS},
         "test set image shape: expected (1, 8, 8), got (1, 1, 63); scale or crop the images to "
         "what the network reads",
+    ),
+    "flat": (
+        {"images": IMAGES.reshape(40, 1, 4, 16), "labels": LABELS},
+        "test set image shape: expected (1, 8, 8), got (1, 4, 16); as many values in another "
+        "order: images.reshape(-1, 1, 8, 8), if the network was trained on them so",
     ),
     "too few labels": (
         {"images": IMAGES[:5], "labels": LABELS[:4]},
@@ -386,3 +392,50 @@ def _header() -> bytes:
     from zkcmp.exchange.keyring import Keyring
 
     return Keyring.new("the right one", log2_n=10).encode()
+
+
+def _locked(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """What a file system says that is mounted read-only; to root, modes say nothing."""
+    possible = os.access
+
+    def access(path: Path, mode: int) -> bool:
+        return not (mode & os.W_OK and Path(path) == folder) and possible(path, mode)
+
+    monkeypatch.setattr(os, "access", access)
+
+
+def test_a_deal_folder_that_cannot_be_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is begun for it; a test set would be spent."""
+    deal, seller, buyer = tmp_path / "deal", tmp_path / "seller", tmp_path / "buyer"
+    seal = ["seller", "seal", DIGITS, "--deal", str(deal), "--price-sat", "2000"]
+    ask = ["buyer", "request", "--deal", str(deal), "--test-set", "digits", "--threshold", "1"]
+    for given, home, place in ((seal, seller, tmp_path), (ask, buyer, deal)):
+        given += ["--home", str(home)]
+        with monkeypatch.context() as mounted:
+            _locked(mounted, place)
+            assert run(given) == 2
+        assert capsys.readouterr().err == (
+            f"zkcmp: {place} cannot be written to; change that, or use another deal folder\n"
+        )
+        assert list((home / "deals").iterdir()) == []
+        assert run(given) == 0
+        capsys.readouterr()
+
+
+def test_a_place_for_a_network_that_cannot_be_written_to(
+    refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _locked(monkeypatch, tmp_path)
+    line = refused("model", "export", DIGITS, "--out", "out.onnx")
+    assert line == f"{tmp_path} cannot be written to; name a file elsewhere"
+
+
+def test_a_passphrase_to_be_set_without_a_terminal(tmp_path: Path, capsys) -> None:
+    home = tmp_path / "seller"
+    assert run(["seller", "passphrase", "--home", str(home)]) == 2
+    assert capsys.readouterr().err == (
+        f"zkcmp: the new passphrase of {home} is to be typed: run this in a terminal, or name a "
+        "file of it with --new-file\n"
+    )

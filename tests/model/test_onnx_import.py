@@ -376,3 +376,15 @@ def test_changed_bytes_never_escape_as_another_error(changes):
         data[position] = byte
     with contextlib.suppress(ZkcmpError):
         quantize(import_onnx(bytes(data)))
+
+
+def test_one_version_written_twice_is_one_version() -> None:
+    """As skl2onnx does for classifiers with a post-processing of their scores."""
+    nodes = [_node("Flatten", "x", "f"), _node("MatMul", "f w", "y")]
+    model = onnx.load_from_string(_model(nodes, {"w": _normal(30, 3)}, opset=22))
+    once = import_onnx(model.SerializeToString())
+    model.opset_import.append(helper.make_opsetid("ai.onnx", 22))
+    assert import_onnx(model.SerializeToString()).input_shape == once.input_shape
+    model.opset_import.append(helper.make_opsetid("", 21))
+    with pytest.raises(DecodeError, match="not 21, 22; export it again"):
+        import_onnx(model.SerializeToString())

@@ -125,6 +125,11 @@ def new_passphrase(file: Path | None, what: str) -> str:
     """A passphrase to be set, from `file` or typed twice. Raises DealError for a short one."""
     if file is not None:
         chosen = _from_file(file, "--new-file")
+    elif not sys.stdin.isatty():
+        raise DealError(
+            f"the new passphrase of {what} is to be typed: run this in a terminal, or name a file "
+            "of it with --new-file"
+        )
     else:
         chosen = _typed(f"New passphrase of {what}: ", what)
         if _typed("The same again: ", what) != chosen:

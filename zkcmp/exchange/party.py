@@ -296,7 +296,15 @@ def taking_in(
 
 
 def refuse_foreign(folder: Path, kind: Kind) -> None:
-    """Raise DealError rather than overwrite a message that this party did not write."""
+    """Raise DealError rather than overwrite a message that this party did not write.
+
+    Nor is anything begun for a folder that nothing can be put into.
+    """
+    there = next(
+        place for place in (folder.absolute(), *folder.absolute().parents) if place.exists()
+    )
+    if there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
+        raise DealError(f"{there} cannot be written to; change that, or use another deal folder")
     if os.path.lexists(folder / FILE_NAMES[kind]):
         raise DealError(
             f"{folder} already has a {kind.title} that is not ours; use another deal folder"

@@ -141,6 +141,9 @@ def _shape_hint(expected: Shape, got: Shape) -> str:
         return "these are colour images and the network reads grey ones; convert them"
     if got[1:] == expected[1:] and (got[0], expected[0]) == (1, 3):
         return "these are grey images and the network reads colour ones"
+    if prod(got) == prod(expected):
+        reads = f"images.reshape(-1, {', '.join(map(str, expected))})"
+        return f"as many values in another order: {reads}, if the network was trained on them so"
     return "scale or crop the images to what the network reads"
 
 

@@ -1,5 +1,6 @@
 """`zkcmp model`: look at a network, quantise it, measure it, write what a buyer would get."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -217,8 +218,11 @@ def _check_out(out: Path, overwrite: bool) -> None:
         raise ZkcmpError(f"{out} is a directory; name a file to write")
     if out.exists() and not overwrite:
         raise ZkcmpError(f"{out} exists; name another file, or say --overwrite")
-    if not out.absolute().parent.is_dir():
-        raise ZkcmpError(f"{out.absolute().parent} is no directory; make it first")
+    place = out.absolute().parent
+    if not place.is_dir():
+        raise ZkcmpError(f"{place} is no directory; make it first")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ZkcmpError(f"{place} cannot be written to; name a file elsewhere")
 
 
 def _check_figure(figure: Path | None, overwrite: bool) -> None:

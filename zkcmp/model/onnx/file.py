@@ -38,9 +38,10 @@ def parse_model(data: bytes) -> onnx.ModelProto:
         raise DecodeError("not an ONNX file: it holds no graph")
     if len(model.graph.node) > MAX_NODES:
         raise DecodeError(f"the ONNX graph has more than {MAX_NODES} nodes")
-    versions = [entry.version for entry in model.opset_import if entry.domain in _DOMAINS]
-    if len(versions) != 1 or versions[0] < _MIN_OPSET:
-        found = ", ".join(map(str, versions)) or "none"
+    # exporters of scikit-learn write the same version twice
+    versions = {entry.version for entry in model.opset_import if entry.domain in _DOMAINS}
+    if len(versions) != 1 or min(versions) < _MIN_OPSET:
+        found = ", ".join(map(str, sorted(versions))) or "none"
         raise DecodeError(
             f"the ONNX file must use one standard opset, {_MIN_OPSET} or later, not {found}; "
             "export it again with opset 13"
