@@ -57,3 +57,27 @@ def test_an_error_ends_it(threads: str, monkeypatch: pytest.MonkeyPatch) -> None
         next(results)
     assert next(results, None) is None
     assert len(done) < 10
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_nothing_goes_on_after_an_error(
+    error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error waits for what is under way, and what waits is not begun."""
+    monkeypatch.setenv("ZKCMP_THREADS", "2")
+    begun: list[int] = []
+    failed = threading.Event()
+
+    def work(x: int) -> None:
+        begun.append(x)
+        if x == 0:
+            failed.set()
+            raise error
+        failed.wait(30)
+
+    with pytest.raises(error):
+        list(overlapped(work, range(50)))
+    names = [thread.name for thread in threading.enumerate()]
+    assert not any(name.startswith("zkcmp-overlap") for name in names)
+    assert begun.count(0) == 1
+    assert len(begun) <= 3
