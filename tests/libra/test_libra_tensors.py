@@ -1,11 +1,13 @@
 """Tensors with padded axes."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.libra.sealed_tensor import SealedTensor
+from zkcmp.libra.sealed_tensor import EntryWeights, PaddingWeights, SealedTensor
 from zkcmp.libra.sumcheck import ProductProver, TableProver
 from zkcmp.libra.tables import eq_table, evaluate, halves, outer
 from zkcmp.libra.tensors import Tensor, log_shape, places
@@ -51,6 +53,31 @@ def test_sums_over_one_axis(shape):
 def test_places_are_those_of_sealed_tensors():
     for shape in SHAPES:
         assert np.array_equal(places(shape), SealedTensor("w", shape, 8).places())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_weights_of_elements_and_of_padding(shape):
+    tensor = SealedTensor("w", shape, 8)
+    point, at = (FrVector.random(tensor.n_vars).to_ints() for _ in range(2))
+    values = FrVector.random(int(np.prod(shape)))
+    for weights in (EntryWeights(tensor, values), PaddingWeights(tensor, point)):
+        assert weights.evaluate(at) == evaluate(weights.table(), at)
+    inside = eq_table(point) - PaddingWeights(tensor, point).table()
+    of_elements = eq_table(point).take(tensor.places())
+    assert inside.equals(EntryWeights(tensor, of_elements).table())
+
+
+def test_a_verifier_does_not_need_the_room_of_the_padding():
+    """Axes of 2^k + 1 make it many times the elements; whoever offers a network chooses them."""
+    tensor = SealedTensor("w", (33, 33, 17, 17), 8)
+    point = FrVector.random(tensor.n_vars).to_ints()
+    values = FrVector.zeros(33 * 33 * 17 * 17)
+    tracemalloc.start()
+    for weights in (EntryWeights(tensor, values), PaddingWeights(tensor, point)):
+        weights.evaluate(point)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 2 * peak < FrVector.zeros(1 << tensor.n_vars).data.nbytes
 
 
 def test_unsigned_pixels_and_wrong_lengths():

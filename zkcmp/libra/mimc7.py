@@ -24,8 +24,8 @@ from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.forms import Form, combine
 from zkcmp.libra.fused import FusedProver
-from zkcmp.libra.opening import EqWeights, TableWeights
-from zkcmp.libra.sealed_tensor import SealedTensor
+from zkcmp.libra.opening import EqWeights
+from zkcmp.libra.sealed_tensor import EntryWeights, SealedTensor
 from zkcmp.libra.sumcheck import sumcheck
 from zkcmp.libra.tables import Point, eq, eq_table, evaluate, log_size, outer
 from zkcmp.mimc7 import CONSTANTS, ROUNDS
@@ -163,7 +163,7 @@ def prove_ciphertext(
     sigma = channel.challenges(LABEL, n_vars)
     weights = _real(sigma, n_blocks)
     last = [ROUNDS - 1 >> (ROUND_VARS - 1 - k) & 1 for k in range(ROUND_VARS)]
-    openings: list[tuple[str, EqWeights | TableWeights]] = []
+    openings: list[tuple[str, EqWeights | EntryWeights]] = []
     constant = _inner(weights.slice(0, n_blocks), ciphertext)
     for run, tensor in zip(pack_layout(architecture), tensors, strict=True):
         place = np.arange(run.n_weights)
@@ -171,7 +171,7 @@ def prove_ciphertext(
         factors = weights.take(run.first_block + place // run.weights_per_block)
         factors = factors * powers.take(place % run.weights_per_block)
         constant -= factors.sum() << (run.bits - 1)
-        openings.append((tensor.name, TableWeights(tensor.table(factors))))
+        openings.append((tensor.name, EntryWeights(tensor, factors)))
     values = None
     if secret is not None:
         table, blocks = secret

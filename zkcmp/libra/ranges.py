@@ -16,6 +16,7 @@ block holds, so a random combination of these entries is shown to be 0.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -24,9 +25,9 @@ from zkcmp.libra.accuracy import Margins
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.forms import Form, combine
 from zkcmp.libra.lookup import Column, Lookup
-from zkcmp.libra.opening import EqWeights, TableWeights
-from zkcmp.libra.sealed_tensor import SealedTensor
-from zkcmp.libra.tables import eq_table, evaluate
+from zkcmp.libra.opening import EqWeights
+from zkcmp.libra.sealed_tensor import PaddingWeights, SealedTensor
+from zkcmp.libra.tables import evaluate
 
 LABEL = b"ranges"
 TABLE_BITS = (8, 16)
@@ -134,11 +135,7 @@ class Ranges:
 def prove_padding(channel: Channel, tensors: Iterable[SealedTensor]) -> None:
     """All entries outside the tensors are 0."""
     for tensor in tensors:
-        places = tensor.places()
-        if len(places) == 1 << tensor.n_vars:
+        if prod(tensor.shape) == 1 << tensor.n_vars:
             continue
         point = channel.challenges(LABEL, tensor.n_vars)
-        outside = np.ones(1 << tensor.n_vars, np.int64)
-        outside[places] = 0
-        weights = TableWeights(eq_table(point) * FrVector.from_int64(outside))
-        channel.require_opening(tensor.name, weights, Form.public(0))
+        channel.require_opening(tensor.name, PaddingWeights(tensor, point), Form.public(0))

@@ -36,6 +36,7 @@ from zkcmp.libra.claims import TensorClaim
 from zkcmp.libra.layers.step import Step, open_bias
 from zkcmp.libra.layers.weights import EqOuterWeights
 from zkcmp.libra.layers.windows import Windows, map_axis
+from zkcmp.libra.sealed_tensor import EntryWeights, SealedTensor
 from zkcmp.libra.sumcheck import ProductProver, sumcheck
 from zkcmp.libra.tables import Point, eq_table
 from zkcmp.libra.tensors import log_shape, pad_axes, places
@@ -51,10 +52,13 @@ def reduce_conv(
     product = claim.form - open_bias(channel, step, parts)
     if step.is_public:
         patches = _bound_patches(layer, step, image, positions)
-        weights = EqOuterWeights(out, (patches,))
+        weights: EqOuterWeights | EntryWeights = EqOuterWeights(out, (patches,))
         if layer.groups > 1:
             taps = patches.take(places(_all_taps(layer)))
-            weights = EqOuterWeights([], (_by_output(layer, layer.weight_shape, out, taps),))
+            weights = EntryWeights(
+                SealedTensor(step.weight, layer.weight_shape, layer.weight_bits),
+                _by_output(layer, layer.weight_shape, out, taps),
+            )
         channel.require_opening(step.weight, weights, product)
         return None
     prover = None
@@ -77,7 +81,7 @@ def reduce_conv(
     weights = EqOuterWeights([*out, *channels], tuple(columns))
     if layer.groups > 1:
         chosen = _by_output(layer, layer.weight_shape[:2], out, eq_table(channels))
-        weights = EqOuterWeights([], (chosen, *columns))
+        weights = EqOuterWeights([], (pad_axes(chosen, layer.weight_shape[:2]), *columns))
     channel.require_opening(step.weight, weights, spread_at)
     return TensorClaim([*image, *point], value)
 
@@ -121,14 +125,14 @@ def _bound_kernel(layer: Conv, block: FrVector, out: Point) -> FrVector:
 
 
 def _by_output(layer: Conv, shape: Shape, out: Point, taps: FrVector) -> FrVector:
-    """eq(r_o, o)·taps[g + c, …] for the entries (o, c, …) of `shape`, padded.
+    """eq(r_o, o)·taps[g + c, …] for the entries (o, c, …) of `shape`, row-major and not padded.
 
-    taps: by channel of the input, its other axes as in `shape`, row-major and not padded.
+    taps: by channel of the input, its other axes as in `shape`, likewise.
     """
     own, size = layer.out_channels // layer.groups, prod(shape[1:])
     outputs = np.repeat(np.arange(layer.out_channels), size)
     read = (np.arange(layer.out_channels)[:, None] // own * size + np.arange(size)).reshape(-1)
-    return pad_axes(eq_table(out).take(outputs) * taps.take(read), shape)
+    return eq_table(out).take(outputs) * taps.take(read)
 
 
 def _all_taps(layer: Conv) -> Shape:
