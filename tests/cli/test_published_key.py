@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from deal_stages import NETWORK, Sale
 from funding_wallet import earn, pay
+from interrupted_broadcast import interrupt
 from settling import chain_of, mine
 
 from bitcoin_scripts.keys import bech32_address, p2wpkh_script, public_key
@@ -70,6 +71,34 @@ def test_is_not_paid_for_in_any_way(sale: Callable[[str], Sale], blocks: int) ->
     assert not (deal.root / "lock.psbt").exists()
     assert deal.open().code == 0
     assert quantize(read_onnx(deal.root / "bought.onnx")) == NETWORK
+
+
+@pytest.mark.parametrize("way", [0, 1])
+def test_is_not_paid_for_by_what_was_begun_before(sale: Callable[[str], Sale], way: int) -> None:
+    """The old directory has a lock that was never sent, or a draft."""
+    deal = sale("verified")
+    command = ways(deal)[way]
+    with chain_of(deal) as chain:
+        chain.mine(1, OTHER_SCRIPT)
+        chain.mine(100, b"\x51")
+    before = deal.root / "before"
+    shutil.copytree(deal.root / "buyer", before)
+    if way == 0:
+        interrupt(deal, "before", *command)
+    else:
+        assert deal.run(*command).code == 0
+    names = ("signed-locks", "funding")
+    begun = [path for name in names if (path := deal.private("buyer") / name).exists()]
+    kept = {path: path.read_bytes() for path in begun}
+    shutil.rmtree(deal.root / "buyer")
+    before.rename(deal.root / "buyer")
+    (deal.root / "buyer").chmod(0o700)
+    paid_and_forgotten(deal, claimed=True)
+    for path, data in kept.items():
+        path.write_bytes(data)
+    result = deal.run(*command)
+    assert "public already: pay nothing" in result.err, result
+    assert deal.open().code == 0
 
 
 @pytest.mark.parametrize("way", [0, 1, 2])

@@ -62,10 +62,10 @@ def find_lost_locks(
         if txid in known:
             continue
         known.add(txid)
-        if not is_ours and not chain.confirmations(txid) and not _is_from(scripts, tx, chain):
-            continue
         timeout_height = _timeout_of(deal, offer, tx, chain)
-        if timeout_height is not None:
+        if timeout_height is None:
+            continue
+        if is_ours or chain.confirmations(txid) or _is_from(scripts, tx, chain):
             found.append(SignedLock(timeout_height, tx))
             record.add_found(found[-1])
     return found
