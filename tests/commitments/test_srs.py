@@ -169,6 +169,18 @@ def test_every_wrong_point_of_the_tables_is_found() -> None:
                 audit(assemble(*changed))
 
 
+def test_points_of_every_part_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of large tables some at a time."""
+    monkeypatch.setattr("zkcmp.commitments.srs_audit._CHUNK", 4)
+    srs = small_srs(3)
+    audit(srs)
+    for place in range(15):
+        changed = parts(srs)
+        changed[2][place, 1, 0] ^= np.uint64(1)
+        with pytest.raises(VerificationError, match=rf"parameters: tables\[{place}\]"):
+            audit(assemble(*changed))
+
+
 def test_every_wrong_secret_is_found() -> None:
     srs = small_srs(3)
     for place in range(4):
