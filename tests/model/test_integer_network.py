@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zkcmp.errors import ZkcmpError
-from zkcmp.model.network import Architecture, Dense, Flatten, Network, Square
+from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Network, Square
 
 
 @pytest.mark.parametrize("architecture", [TINY, TWO_CONVS], ids=["tiny", "two convs"])
@@ -37,6 +37,16 @@ def test_forward_equals_loops_where_int64_is_too_small():
     logits = network.forward(image)
     assert logits.dtype == object
     assert logits.tolist() == [expected]
+
+
+def test_padding_beside_values_that_int64_is_too_small_for():
+    """With weights so wide that all is Python ints: what pads must be one, too."""
+    wide = Conv(1, 1, (1, 1), (1, 1), (0, 0, 0, 0), 60, 2)
+    padded = Conv(1, 2, (2, 2), (1, 1), (1, 0, 0, 1), 61, 2)
+    layers = (wide, padded, Flatten(), Dense(8, 2, 2, 2))
+    architecture = Architecture((1, 2, 2), 16, layers)
+    network, images = extreme_network(architecture, 1), random_images(architecture, 2, 3)
+    assert network.forward(images).tolist() == [naive_logits(network, x) for x in images]
 
 
 @settings(max_examples=60, deadline=None)

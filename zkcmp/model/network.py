@@ -153,10 +153,13 @@ def im2col(value: IntArray, layer: Conv) -> IntArray:
     Channels come first, so those of a group of the convolution are consecutive.
     """
     top, left, bottom, right = layer.padding
-    padded = np.pad(value, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    n, channels, height, width = value.shape
+    # np.pad would put numpy's zeros among Python ints, and their sums are bounded
+    padded = np.zeros((n, channels, top + height + bottom, left + width + right), value.dtype)
+    padded[:, :, top : top + height, left : left + width] = value
     windows = _windows(padded, layer.extent, layer.stride)
     windows = windows[..., :: layer.dilation[0], :: layer.dilation[1]]
-    n, _, height, width = windows.shape[:4]
+    height, width = windows.shape[2:4]
     n_read = layer.groups * layer.fan_in
     return windows.transpose(0, 2, 3, 1, 4, 5).reshape(n, height, width, n_read)
 
