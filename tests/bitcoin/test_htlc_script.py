@@ -62,6 +62,13 @@ def test_every_timeout_round_trips(timeout_height: int):
     assert parse(htlc.redeem_script) == htlc
 
 
+def test_the_timeout_of_an_output_is_found_by_trying():
+    ours, others = bytes(terms(timeout_height=120).script_pubkey), [b"", bytes(34)]
+    assert terms().timeout_of([*others, ours], range(130, 110, -1)) == 120
+    assert terms().timeout_of([ours], range(121, 130)) is None
+    assert terms().timeout_of(others, range(110, 130)) is None
+
+
 def test_every_changed_byte_is_another_lock_or_refused():
     for position in range(len(GOLDEN)):
         for change in (0x01, 0x80, 0xFF):

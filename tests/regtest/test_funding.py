@@ -11,6 +11,8 @@ from embit.psbt import PSBT
 from funding_wallet import ADDRESS, KEY, SECRET
 from test_deal_on_a_node import BOTH, TIMEOUT_BLOCKS, NodeSale, open_command, sale, verified
 
+from bitcoin_scripts.chain import Outpoint
+from bitcoin_scripts.chain.rpc import RpcChain
 from bitcoin_scripts.keys import script_of_address
 
 pytestmark = pytest.mark.regtest
@@ -239,3 +241,20 @@ def test_a_draft_that_the_directory_has_forgotten(
         rich.mine()
         assert not rich.node.call("testmempoolaccept", [first])[0]["allowed"]
     redeemed_and_opened(rich)
+
+
+def test_what_is_reserved_survives_a_repetition_and_is_spent_by_nothing_else(rich: NodeSale):
+    """Coins of another deal's lock; those that are not the wallet's, or are spent, are left out."""
+    assert rich.node is not None
+    wallet = RpcChain.connect(rich.node.url, cookie=rich.node.cookie, wallet=WALLET)
+    coins = rich.node.call("listunspent", wallet=WALLET)
+    places = [Outpoint(coin["txid"], coin["vout"], 0) for coin in coins]
+    for _ in range(2):
+        wallet.reserve([*places, Outpoint("ab" * 32, 0, 0)])
+    kept = rich.node.call("listlockunspent", wallet=WALLET)
+    assert {(c["txid"], c["vout"]) for c in kept} == {(p.txid, p.vout) for p in places}
+    result = rich.run("buyer", "lock", "--wallet", WALLET)
+    assert result.code == 2
+    assert "nsufficient funds" in result.err
+    wallet.release(places)
+    rich.done("buyer", "lock", "--wallet", WALLET)
