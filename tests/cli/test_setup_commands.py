@@ -73,11 +73,12 @@ def test_both_parties_make_the_key_of_a_deal(sale: Callable[[str], Sale], tmp_pa
     setup("new", place, offer, "--images", "3")
     ours = []
     for _ in ("powers", "key"):
-        setup("contribute", place)  # the seller
+        after = f"`zkcmp setup finalise {place} CIRCUIT{' KEY' if ours else ''}`"
+        assert after in setup("contribute", place)  # the seller
         ours.append(setup("contribute", place).splitlines()[1].split()[1])
         if not ours[1:]:
             setup("finalise", place, offer, "--images", "3")
-    setup("verify", place, offer, "--images", "3")
+    setup("verify", place, str(deal.deal), "--images", "3")
     before = deal.tree()
     for records in ([], ours[:1], ours[1:], [ours[0], "00" * 32]):
         given = [word for record in records for word in ("--record", record)]
@@ -94,6 +95,9 @@ def test_both_parties_make_the_key_of_a_deal(sale: Callable[[str], Sale], tmp_pa
     assert deal.run("seller", "audit").code == 0
     assert deal.prove().code == 0
     assert deal.run("buyer", "verify").code == 0
+    again = deal.run("buyer", "setup", "--ceremony", place, *given)
+    assert again.code == 0
+    assert "nothing is to be done: the seller has answered" in again.out
 
 
 def _done(deal: Sale, *command: str) -> str:

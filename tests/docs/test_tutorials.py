@@ -59,7 +59,7 @@ class Desk:
         words = shlex.split(line, comments=True)
         if words[0] == "export":
             name, value = words[1].split("=", 1)
-            self.exported[party][name] = value
+            self.exported[party][name] = value.replace("$PWD", os.getcwd())
             return ""
         with self.monkeypatch.context() as patch:
             for name, value in self.exported[party].items():

@@ -175,6 +175,10 @@ def setup(
         say(f"key        nothing is to be done: mode {method.title} needs no key material")
         say("next       give the folder to the seller, who runs `zkcmp seller prove`")
         return
+    if not size_bytes:
+        say("key        nothing is to be done: the seller has answered, and its proof is verified")
+        say("next       what `zkcmp buyer status` says")
+        return
     whose = "made and trusted by us alone" if ceremony is None else "which we contributed to"
     say(f"key        {size_bytes / 1e6:.1f} MB of key material, {whose}")
     say("next       give the folder to the seller, who runs `zkcmp seller prove`")

@@ -23,7 +23,8 @@ Circuit = Annotated[
     Path,
     typer.Argument(
         metavar="CIRCUIT",
-        help="CIRCUIT.r1cs, or the offer of a deal, with --images; from a source of your own.",
+        help="CIRCUIT.r1cs, or a deal folder or its offer, with --images; from a source of your "
+        "own.",
     ),
 ]
 Images = Annotated[int, typer.Option(min=0, help="With an offer: how many test images.")]
@@ -40,13 +41,15 @@ def _circuit(path: Path, images: int) -> "R1CS":
         return read_r1cs(path)
     from circuits.full.statement import build
     from zkcmp.exchange.checks import check_offer
-    from zkcmp.exchange.messages import read_offer
+    from zkcmp.exchange.envelope import Kind
+    from zkcmp.exchange.messages import FILE_NAMES, read_offer
     from zkcmp.exchange.method import FULL
     from zkcmp.exchange.proof_size import check_circuit_size
 
     if not images:
         raise typer.BadParameter("an offer needs --images")
-    architecture = check_offer(read_offer(path))
+    offer = path / FILE_NAMES[Kind.OFFER] if path.is_dir() else path
+    architecture = check_offer(read_offer(offer))
     check_circuit_size(architecture, images, FULL)
     return build(architecture, images).r1cs
 
