@@ -23,8 +23,8 @@ def test_sums_stay_inside_their_arrays(side: str) -> None:
 
 
 def test_a_buffer_that_is_too_short_is_noticed() -> None:
-    """The pages do protect: without the room behind the last pair, padding goes beyond it."""
-    short = "import guarded_sums; guarded_sums.bucket_tree.SLACK = 0; guarded_sums.main(True)"
+    """The pages do protect: without room behind the last pair, what is prefetched is beyond it."""
+    short = "import guarded_sums; guarded_sums.point_multiples._SLACK = 0; guarded_sums.main(True)"
     done = run("-c", short)
     assert done.returncode < 0
     assert "Fatal Python error" in done.stderr
