@@ -1,12 +1,16 @@
 """The statement from Python: honest proofs pass, every other combination is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from zkcmp import api
+from zkcmp.api.statements import _asked, _statement
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
+from zkcmp.exchange.proofs import DealStatement
+from zkcmp.exchange.proofs.groth16 import Groth16
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.layers import Dense, Flatten
 from zkcmp.model.network import Network
@@ -89,6 +93,36 @@ def test_keys_are_audited_and_asked_for(sealed: api.Sealed, tmp_path: Path) -> N
     key.write_bytes(damaged)
     with pytest.raises((VerificationError, DecodeError)):
         api.prove(sealed, IMAGES, LABELS, key=key, **asked)
+
+
+class OfOtherImages(DealStatement):
+    """States what a key is for, under the context of the images that the verifier means."""
+
+    @property
+    def context(self) -> bytes:
+        labels = (LABELS + 1) % 3
+        meant = replace(self, asked=_asked(ARCHITECTURE, IMAGES, labels, "freivalds"))
+        return DealStatement(**meant.__dict__).context
+
+
+def test_a_verifying_key_of_other_images(sealed: api.Sealed, tmp_path: Path) -> None:
+    """Mode freivalds: what is proved is about the images that the key was made for."""
+    verifying_key = api.setup(ARCHITECTURE, IMAGES, LABELS, "freivalds", tmp_path / "key")
+    asked = _asked(ARCHITECTURE, IMAGES, LABELS, "freivalds")
+    parameters = Groth16().parameters_digest(verifying_key)
+    honest = _statement(sealed.public, asked, 4, b"", parameters)
+    lie = OfOtherImages(**honest.__dict__)
+    proof = Groth16().prove(lie, NETWORK, sealed.preimage, tmp_path / "key")
+    with pytest.raises(VerificationError, match="made for these images"):
+        api.verify(
+            sealed.public,
+            IMAGES,
+            (LABELS + 1) % 3,
+            proof,
+            threshold=4,
+            method="freivalds",
+            verifying_key=verifying_key,
+        )
 
 
 def test_methods_without_keys_take_none(sealed: api.Sealed, tmp_path: Path) -> None:

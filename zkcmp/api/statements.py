@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from zkcmp import seal as sealing
 from zkcmp.api.arguments import Array, StrPath, as_method, as_test_set, as_threshold
 from zkcmp.api.networks import Model, as_network
-from zkcmp.errors import ZkcmpError
+from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.exchange.proof_size import check_proof_size
 from zkcmp.exchange.proofs import Asked, DealStatement, backend
 from zkcmp.model.architecture import Architecture
@@ -120,13 +120,16 @@ def verify(
 ) -> str:
     """What the proof is worth, in words. Raises VerificationError or DecodeError for a false one.
 
-    verifying_key: what our own `setup` returned.
+    verifying_key: what our own `setup` returned for these images and this method. For Groth16 the
+    circuit is built once more, to see that it did: a deal's own records spare a buyer that.
     """
     asked = _asked(public.architecture, images, labels, method)
     needed = as_threshold(accuracy, threshold, asked.n_images)
     if (verifying_key is None) == asked.method.has_key_material:
         need = "needs a" if verifying_key is None else "has no"
         raise ZkcmpError(f"method {method} {need} verifying key; see `setup`")
+    if verifying_key is not None and asked.method.backend == "groth16":
+        _check_circuit(asked, verifying_key)
     verifier = backend(asked.method)
     parameters = verifier.parameters_digest(verifying_key)
     statement = _statement(public, asked, needed, context, parameters)
@@ -139,6 +142,25 @@ def _statement(
 ) -> DealStatement:
     bound = hashlib.sha256(b"zkcmp api context" + context).digest()
     return DealStatement(asked, public.ciphertext, public.commitment, threshold, bound, parameters)
+
+
+def _check_circuit(asked: Asked, verifying_key: bytes) -> None:
+    """Raise VerificationError for a key of another circuit.
+
+    A proof is about the circuit of the key, and in mode freivalds the images are in there: under a
+    key of other images it would be one about those.
+    """
+    from zkcmp.exchange.proofs import circuit
+    from zkcmp.groth16.verifying_key import VerifyingKey
+
+    found = VerifyingKey.from_bytes(verifying_key).circuit_digest
+    if found != circuit.build(asked).r1cs.digest:
+        raise VerificationError(
+            "verifying key",
+            "one made for these images and this method",
+            "that of another circuit",
+            "give what `setup` returned for them",
+        )
 
 
 def _asked(architecture: Architecture, images: Array, labels: Array, method: str) -> Asked:
