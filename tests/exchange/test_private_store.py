@@ -2,6 +2,7 @@
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,20 @@ def test_state_of_another_kind_or_version_is_refused(tmp_path: Path) -> None:
         path.write_bytes(bad)
         with pytest.raises(DecodeError):
             load_state(tmp_path, BuyerState)
+
+
+def test_a_state_is_read_under_another_locale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder with an umlaut is the same folder, or one that the locale cannot name: no damage."""
+    state = BuyerState("00", "/Käufer", "11", "22", "33")
+    kept_in_ascii = os.fsencode(state.folder).decode("ascii", "surrogateescape")
+    save_state(tmp_path, replace(state, folder=kept_in_ascii))
+    assert load_state(tmp_path, BuyerState) == state
+    save_state(tmp_path, state)
+    monkeypatch.setattr(os, "fsencode", lambda text: text.encode("ascii", "surrogateescape"))
+    with pytest.raises(DecodeError, match=r"cannot be written in this locale; say LC_ALL=C\.UTF-8"):
+        load_state(tmp_path, BuyerState)
 
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:

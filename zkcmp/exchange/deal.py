@@ -126,18 +126,31 @@ def load_state(directory: Path, kind: type[State]) -> State:
             f"{path} is damaged, or belongs to the other party's directory; restore it from a copy"
         )
     for name, value in plain.items():
-        is_sound = _is_text if name in _TEXT_FIELDS else _is_hexadecimal
-        if isinstance(value, str) and not is_sound(value):
+        if name in _TEXT_FIELDS:
+            plain[name] = _file_name(value, path)
+        elif isinstance(value, str) and not _is_hexadecimal(value):
             raise damaged
     return kind(**plain)
 
 
-def _is_text(text: str) -> bool:
-    """Whether it can be the name of a file; a state can come from anybody, by a rescue file."""
+def _file_name(text: str, path: Path) -> str:
+    """A name in the state at `path` as this process writes it, under whatever locale it was kept.
+
+    Raises DecodeError for what is no name of a file: a state can come from anybody, by a rescue
+    file.
+    """
+    damaged = DecodeError(f"{path} is damaged; restore it from a copy of the private directory")
     try:
-        return b"\0" not in os.fsencode(text)
+        encoded = os.fsencode(text)
     except UnicodeEncodeError:
-        return False
+        if not text.isprintable():
+            raise damaged from None
+        raise DecodeError(
+            f"{path} has a name that cannot be written in this locale; say LC_ALL=C.UTF-8"
+        ) from None
+    if b"\0" in encoded:
+        raise damaged
+    return os.fsdecode(encoded)
 
 
 def _is_hexadecimal(text: str) -> bool:
