@@ -20,7 +20,7 @@ from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FQ_MODULUS, TWIST_B
 from zkcmp.bn254.reference import G2, fq2_add, fq2_mul, fq2_sqrt
 from zkcmp.errors import DecodeError, VerificationError
-from zkcmp.groth16 import ProvingKey, VerifyingKey, prove, setup
+from zkcmp.groth16 import ProvingKey, VerifyingKey, key_file, prove, setup
 from zkcmp.groth16.key_file import KeyFile, KeyWriter, Shape, create_key_file
 from zkcmp.groth16.keys import POWER_SECTIONS
 from zkcmp.groth16.keys import SECTIONS as PROVER_SECTIONS
@@ -279,6 +279,25 @@ def test_a_link_in_the_place_of_the_unfinished_key_is_not_followed(tmp_path: Pat
     assert not key.file.path.is_symlink()
     key.file.check_digests()
     assert mine.read_bytes() == b"mine"
+
+
+def test_a_file_that_takes_the_key_s_place_while_it_is_opened(
+    key_bytes: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The header of one file never speaks for the sections of another."""
+    path, other = tmp_path / "key", tmp_path / "other"
+    path.write_bytes(key_bytes)
+    other.write_bytes(bytes(len(key_bytes)))
+    parse = key_file._parse_header
+
+    def parse_and_swap(*arguments: Any) -> Any:
+        found = parse(*arguments)
+        os.replace(other, path)
+        return found
+
+    monkeypatch.setattr(key_file, "_parse_header", parse_and_swap)
+    ProvingKey.open(path).file.check_digests()
+    assert not any(path.read_bytes())
 
 
 def test_key_without_consistency_rows_is_refused(

@@ -180,16 +180,17 @@ class KeyFile:
         """
         self.path = path
         try:
-            size = path.stat().st_size
+            # opened once: what is checked is what is mapped, whatever takes the file's place
             with open(path, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
                 header = file.read(_header_size(MAX_SECTIONS, True))
+                self.shape, self.sections, self.digest = _parse_header(header, layouts)
+                end = _header_size(len(self.sections), self.shape.n_challenges > 0)
+                self._check_layout(size, end)
+                # copy-on-write: kernels take writeable arrays, the file never changes
+                self._map = np.memmap(file, np.uint8, mode="c", shape=(size,))
         except OSError as error:
             raise DecodeError(f"cannot read the proving key {path}: {error.strerror}") from error
-        self.shape, self.sections, self.digest = _parse_header(header, layouts)
-        end = _header_size(len(self.sections), self.shape.n_challenges > 0)
-        self._check_layout(size, end)
-        # copy-on-write: kernels take writeable arrays, the file never changes
-        self._map = np.memmap(path, np.uint8, mode="c")
         self._check_padding(end)
 
     def _check_layout(self, size: int, end: int) -> None:
