@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from zkcmp.errors import ZkcmpError
+from zkcmp.model.layers import MAX_TENSOR_BITS
 from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Network, Square, SumPool
 
 TINY = Architecture(
@@ -127,7 +128,7 @@ def _naive_sums(layer: SumPool, x: np.ndarray) -> np.ndarray:
 @st.composite
 def architectures(draw: st.DrawFn) -> Architecture:
     """Random small architectures, narrow and wide, with and without convolutions."""
-    bits = st.integers(1, 40)
+    bits = st.integers(1, 40) | st.integers(41, MAX_TENSOR_BITS)
     shape = (draw(st.integers(1, 2)), draw(st.integers(1, 5)), draw(st.integers(1, 5)))
     layers: list = []
     current = shape
