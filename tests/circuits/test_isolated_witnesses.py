@@ -21,6 +21,7 @@ from circuits.freivalds.plan import Check, make_plan
 from circuits.sampled import statement as sampled_statement
 from zkcmp.bn254.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Square
 from zkcmp.r1cs import R1CS
 
 # --- one round -----------------------------------------------------------------------------------
@@ -105,8 +106,17 @@ def moving(r1cs: R1CS) -> set[int]:
     return {wire for span in spans for wire in span}
 
 
+ARCHITECTURES = {
+    **NETWORKS,
+    "moments": Architecture(
+        (1, 2, 3),
+        2,
+        (Conv(1, 1, (1, 2), (1, 1), (0, 0, 0, 0), 2, 2), Square(), Flatten(), Dense(4, 2, 2, 2)),
+    ),
+}
 CASES = [
     ("small", 3),
+    ("moments", 8),
     ("dense first", 1),
     ("dense after dense", 2),
     ("many channels", 1),
