@@ -129,8 +129,9 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "n"), CASES)
 def test_freivalds(name, n):
-    case = make_case(NETWORKS[name], n)
+    case = make_case(ARCHITECTURES[name], n)
     assert free_for_every_challenge(case, n_equations(case)) == {}
+    assert make_plan(ARCHITECTURES[name], n).has_moments == (name == "moments")
 
 
 def test_freivalds_with_fewer_challenges_than_images():
