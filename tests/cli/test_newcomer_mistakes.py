@@ -439,3 +439,21 @@ def test_a_passphrase_to_be_set_without_a_terminal(tmp_path: Path, capsys) -> No
         f"zkcmp: the new passphrase of {home} is to be typed: run this in a terminal, or name a "
         "file of it with --new-file\n"
     )
+
+
+def test_a_set_with_images_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("once.npz", images=IMAGES, labels=LABELS)
+    np.savez("twice.npz", images=np.tile(IMAGES, (2, 1, 1, 1)), labels=np.tile(LABELS, 2))
+    said = "caution    40 images of the set repeat others, and count again\n"
+    for name in ("once", "twice"):
+        assert run(["model", "evaluate", DIGITS, "--test-set", f"{name}.npz"]) == 0
+        assert (said in capsys.readouterr().out) == (name == "twice")
+    deal = ("--deal", "deal")
+    assert run(["seller", "seal", DIGITS, *deal, "--price-sat", "2000", "--home", "seller"]) == 0
+    ask = ["buyer", "request", *deal, "--test-set", "twice.npz", "--threshold", "1"]
+    capsys.readouterr()
+    assert run([*ask, "--home", "buyer"]) == 0
+    assert said in capsys.readouterr().out

@@ -29,7 +29,13 @@ from zkcmp.cli.options import (
     open_chain,
 )
 from zkcmp.cli.party import opened, say_damaged, say_first_step, say_wallets
-from zkcmp.cli.samples import Labels, TestSetName, load_samples, offered_architecture
+from zkcmp.cli.samples import (
+    Labels,
+    TestSetName,
+    load_samples,
+    offered_architecture,
+    say_repeated,
+)
 from zkcmp.cli.steps import buyer_step
 from zkcmp.cli.watching import Interval, Once, keep_looking
 from zkcmp.cli.withdrawing import (
@@ -133,6 +139,7 @@ def request(
         )
         say_offer(offer)
         say(f"asked      at least {wanted} of {len(samples)} images right; these are spent now")
+        say_repeated(samples)
         say(f"mode       {method.title}")
         if not method.is_sound:
             say_unsound()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zkcmp.cli.console import count, say
 from zkcmp.errors import ZkcmpError
 
 if TYPE_CHECKING:
@@ -79,3 +80,10 @@ def load_samples(
             f"{name} has only {len(samples)} images, and {asked} were asked for; ask for fewer"
         )
     return samples.take(slice(skip, stop))
+
+
+def say_repeated(samples: "TestSet") -> None:
+    """Images that are in a set more than once count more than once."""
+    repeated = len(samples) - len(set(samples.sample_digests()))
+    if repeated:
+        say(f"caution    {count(repeated, 'image')} of the set repeat others, and count again")

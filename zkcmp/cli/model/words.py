@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from zkcmp.cli.console import say
+from zkcmp.cli.samples import say_repeated
 
 if TYPE_CHECKING:
     from zkcmp.exchange.costs import Cost
@@ -32,11 +33,12 @@ def say_report(
 
 
 def say_caution(samples: "TestSet", network: "Network") -> None:
-    """Pixels of 0 and 1 are most often fractions that were cut to integers."""
+    """Pixels of 0 and 1 are most often fractions that were cut to integers; and repetitions."""
     largest, allowed = int(samples.images.max()), (1 << network.architecture.input_bits) - 1
     if largest <= 1 < allowed:
         say(f"caution    no pixel is above {largest}, and the network reads 0 to {allowed}: were")
         say("           fractions from 0 to 1 cut to integers? scale them before that")
+    say_repeated(samples)
 
 
 def kind_of(float_network: "FloatNetwork") -> str:
