@@ -110,7 +110,7 @@ def test_another_message_in_its_place(sale: Callable[[str], Sale], name: str) ->
         if other != name and deal.message(other).exists():
             deal.message(name).write_bytes(deal.message(other).read_bytes())
             error = check_refused(deal, name).err
-            assert "expected a" in error or "more than such a message has" in error
+            assert "is expected, and this is" in error or "more than such a message has" in error
 
 
 @pytest.mark.parametrize("name", MESSAGES[1:])
