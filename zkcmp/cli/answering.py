@@ -7,11 +7,10 @@ before. Until then the private directory is free for other commands, and before 
 another one is waited for: a second `prove` finds the answer of the first, and sends the same.
 """
 
-import contextlib
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -22,8 +21,7 @@ from zkcmp.cli.console import progress_bars, say
 from zkcmp.cli.party import opened
 
 if TYPE_CHECKING:
-    from zkcmp.exchange.keyring import AskPassphrase
-    from zkcmp.exchange.seller import Proved, Seller
+    from zkcmp.exchange.seller import Proved
 
 _PAUSE_S = 1.0
 
@@ -45,18 +43,23 @@ def prove(
     deal: Path, home: Path, buyer: str | None, mode: str | None, force: bool, after_minutes: int
 ) -> "Proved":
     """Answer the request, or raise, not before so many minutes have passed."""
+    from zkcmp.exchange.seller import Seller
+
     ask = functools.cache(passphrase.ask)
     deadline_s = time.monotonic() + 60 * after_minutes
 
     def compute() -> "Proved":
-        with _opened(home, ask, deadline_s) as seller, progress_bars() as progress:
+        with opened(Seller, home, ask) as seller, progress_bars() as progress:
             seller.force = force
             return seller.prove(deal, buyer, progress, mode, publish=not after_minutes)
 
-    proved, known_s = _not_before(deadline_s, compute)
-    if after_minutes:
-        with _opened(home, ask, math.inf) as seller:  # it is ready, and nothing else sends it
+    def publish() -> None:
+        with opened(Seller, home, ask) as seller:
             seller.publish(deal)
+
+    proved, known_s = _not_before(deadline_s, lambda: _patiently(compute, deadline_s))
+    if after_minutes:
+        _patiently(publish, math.inf)  # it is ready, and nothing else sends it
         if known_s > deadline_s:
             say(f"caution    a proof takes longer than --answer-after {after_minutes}, at which a")
             say("           refusal would have ended; say more the next time")
@@ -81,23 +84,18 @@ def _wait_until(deadline_s: float) -> None:
         time.sleep(left_s)
 
 
-@contextlib.contextmanager
-def _opened(home: Path, ask: "AskPassphrase", until_s: float) -> "Iterator[Seller]":
-    """The seller, once no other command has the directory. Raises BusyError from `until_s` on."""
-    from zkcmp.exchange.seller import Seller
+def _patiently(work: Callable[[], T], until_s: float) -> T:
+    """What `work` returns, once no other command is in its way. Raises BusyError from then on."""
     from zkcmp.exchange.store import BusyError
 
-    with contextlib.ExitStack() as stack:
-        said = False
-        while True:
-            try:
-                seller = stack.enter_context(opened(Seller, home, ask))
-                break
-            except BusyError as busy:
-                if time.monotonic() >= until_s:
-                    raise
-                if not said:
-                    said = True
-                    say(f"waiting    {busy}")
-                time.sleep(min(_PAUSE_S, until_s - time.monotonic()))
-        yield seller
+    said = False
+    while True:
+        try:
+            return work()
+        except BusyError as busy:
+            if time.monotonic() >= until_s:
+                raise
+            if not said:
+                said = True
+                say(f"waiting    {busy}")
+            time.sleep(min(_PAUSE_S, until_s - time.monotonic()))

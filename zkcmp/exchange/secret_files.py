@@ -31,7 +31,7 @@ from zkcmp.exchange.keyring import (
     seal,
     unseal,
 )
-from zkcmp.exchange.store import UNFINISHED, sync_directory, write_atomic
+from zkcmp.exchange.store import UNFINISHED, Home, sync_directory, write_atomic
 
 HEADER_FILE = "passphrase"
 RESCUE_DIRECTORY = "rescue"
@@ -108,9 +108,14 @@ class SecretFiles:
     def change(self, passphrase: str | None, log2_n: int = LOG2_N) -> None:
         """Set, change or remove (None) the passphrase.
 
-        Raises, before anything is changed, DecodeError when a file cannot be read, and DealError
-        when an earlier change is unfinished because of one.
+        Raises, before anything is changed, DecodeError when a file cannot be read, DealError when
+        an earlier change is unfinished because of one, and BusyError while a deal is at work
+        (`Home.released`): that goes on with the keys of before.
         """
+        home = Home(self.home)
+        for directory in home.deal_directories() if (self.home / "deals").is_dir() else ():
+            with home.lock_deal(directory):
+                pass
         for path in self._paths():
             self._content(path)
         old = self.keyring

@@ -2,9 +2,10 @@
 
 Directories have mode 0700, files 0600; a file is written beside its name, synced and renamed, and
 its directory synced, so a reader sees the old bytes or the new ones. One command at a time: an
-advisory lock, which the kernel drops with the process that held it. The *deal folder* is the
-opposite: shared, and anything in it may change at any time. `take_in` copies a message out of it
-first; whoever judges the message reads the copy.
+advisory lock, which the kernel drops with the process that held it. During a seller's audits and
+proofs, which can last for hours, they hold their deal only: another deal's claim may have to be
+sent. The *deal folder* is the opposite: shared, and anything in it may change at any time.
+`take_in` copies a message out of it first; whoever judges the message reads the copy.
 
 A new deal is made under a name of its own and renamed when it is whole, before anything of it is
 sent. So a directory with a deal's name is never removed, whatever it lacks: it may hold the only
@@ -135,11 +136,20 @@ def _open_regular(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
+def _take(descriptor: int, path: Path) -> None:
+    """Lock an open file or directory until it is closed. Raises BusyError."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise BusyError(f"another zkcmp command is using {path}; wait until it has ended") from None
+
+
 class Home:
     """A party's private directory: `identity`, ledgers, and `deals/<deal id>/`."""
 
     def __init__(self, path: Path):
         self.path = path.expanduser().absolute()
+        self._held: int | None = None
 
     def prepare(self) -> None:
         """Create what is missing. Raises DealError when others could read the directory."""
@@ -151,15 +161,40 @@ class Home:
         """Hold the directory for one command. Raises BusyError when another command has it."""
         descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise BusyError(
-                    f"another zkcmp command is using {self.path}; wait until it has ended"
-                ) from None
+            _take(descriptor, self.path)
+            self._held = descriptor
+            yield
+        finally:
+            self._held = None
+            os.close(descriptor)
+
+    @contextlib.contextmanager
+    def lock_deal(self, directory: Path) -> Iterator[None]:
+        """Hold one deal beside the directory, so that `released` leaves nobody else at work on it.
+
+        Raises BusyError when another command holds it.
+        """
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            _take(descriptor, directory)
             yield
         finally:
             os.close(descriptor)
+
+    @contextlib.contextmanager
+    def released(self) -> Iterator[None]:
+        """Let other commands have the directory during long work, and wait for it afterwards.
+
+        For work that neither reads nor writes it but for what `lock_deal` keeps from others. What
+        else was read of it before can be old afterwards.
+        """
+        if self._held is None:
+            raise ValueError("the directory is not held")
+        fcntl.flock(self._held, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._held, fcntl.LOCK_EX)
 
     def deal_directory(self, deal: bytes) -> Path:
         return self.path / "deals" / deal.hex()

@@ -59,9 +59,12 @@ class Seller(WithdrawingParty[SellerState]):
         """Take request and key material in and check that proving with the key is safe, or refuse.
 
         Nothing of the network is used, so what comes out depends on the buyer's messages alone.
-        With `mode`, a request for a proof in any other mode is refused.
+        With `mode`, a request for a proof in any other mode is refused. Other commands may have the
+        private directory during the audit, here and in `prove`, and during the proof.
         """
-        return binding.audit(self, self.need(folder), Accepted(buyer_fingerprint, mode), progress)
+        deal = self.need(folder)
+        with self.home.lock_deal(deal.directory):
+            return binding.audit(self, deal, Accepted(buyer_fingerprint, mode), progress)
 
     def prove(
         self,
@@ -77,9 +80,10 @@ class Seller(WithdrawingParty[SellerState]):
         the private directory until `publish` or `prove` is called.
         """
         deal = self.need(folder)
-        proved = answering.prove(self, deal, Accepted(buyer_fingerprint, mode), progress)
-        if publish:
-            answering.publish(deal)
+        with self.home.lock_deal(deal.directory):
+            proved = answering.prove(self, deal, Accepted(buyer_fingerprint, mode), progress)
+            if publish:
+                answering.publish(deal)
         return proved
 
     def publish(self, folder: Path) -> None:
@@ -88,7 +92,9 @@ class Seller(WithdrawingParty[SellerState]):
 
     def inspect(self, folder: Path) -> Inspected:
         """What the request in the folder asks for, checked as `prove` does; nothing is bound."""
-        return binding.inspect(self.need(folder))
+        deal = self.need(folder)
+        with self.home.lock_deal(deal.directory):
+            return binding.inspect(deal)
 
     def damaged(self) -> list[Damaged]:
         return [*super().damaged(), *answering.damaged_ledger(self)]

@@ -139,7 +139,8 @@ def _deliver(
     statement = DealStatement(
         asked, words, offer.commitment, request.threshold, request.digest, parameters_digest
     )
-    proof = prover.prove(statement, network, preimage, proving_key, progress)
+    with seller.home.released():
+        proof = prover.prove(statement, network, preimage, proving_key, progress)
     answers = bytes.fromhex(state.key_material or state.request)
     with replacing(deal.own(Kind.DELIVERY)) as path:
         digest = messages.write_delivery(

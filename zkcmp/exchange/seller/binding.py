@@ -192,7 +192,8 @@ def _take_key(
         material = messages.read_key_material(
             copy, offer, request, deal.keys().reading, path, progress
         )
-        audited = backend(asked.method).audit(path, asked, progress)
+        with seller.home.released():
+            audited = backend(asked.method).audit(path, asked, progress)
         found = audited.parameters
         if found != material.verifying_key_digest:
             raise VerificationError("key material: verifying key", "the announced one", found)
