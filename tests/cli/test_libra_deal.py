@@ -35,6 +35,9 @@ def test_sale(sale: Callable[[str], Sale]) -> None:
     assert deal.run("chain", "mine", "1").code == 0
     assert deal.run("seller", "redeem").code == 0
     assert deal.open().code == 0
+    exported = deal.run("buyer", "export", "--out", str(deal.root / "files"))
+    assert "nothing but this program verifies proofs of libra" in exported.out
+    assert "verify_standalone" not in exported.out
 
 
 def test_options_that_do_not_go_together(sale: Callable[[str], Sale]) -> None:

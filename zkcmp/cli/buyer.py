@@ -225,11 +225,13 @@ def export(
     from zkcmp.exchange.buyer import Buyer
 
     with opened(Buyer, home) as buyer:
-        names = buyer.export_files(deal, out)
+        names, method = buyer.export_files(deal, out), buyer.method(deal)
     say(f"written    {', '.join(names)} in {out}")
-    say(
-        "check      python experiments/verify_standalone.py, which shares no code with this program"
-    )
+    if method.backend == "libra":
+        say("check      nothing but this program verifies proofs of libra yet")
+        return
+    say("check      with the project's experiments/verify_standalone.py, which shares no code with")
+    say(f"           this program: python verify_standalone.py {typed(out)} --seller FINGERPRINT")
 
 
 @app.command()
