@@ -140,3 +140,10 @@ def test_what_the_system_refused(
     monkeypatch.setattr("zkcmp.cli.seller.opened", fail)
     assert run(["seller", "status"]) == 2
     assert capsys.readouterr().err == f"zkcmp: {advice}\n"
+
+
+@pytest.mark.parametrize(("closed", "said"), [(">&-", ""), ("2>&-", "zkcmp "), (">&- 2>&-", "")])
+def test_streams_that_the_caller_closed(closed: str, said: str) -> None:
+    line = f'"{sys.executable}" -m zkcmp --version {closed}'
+    done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr, done.stdout[:6]) == (0, "", said)

@@ -103,7 +103,7 @@ def test_wrong_version_and_kind(sample: Sample, name: str) -> None:
         read(sample, name, path)
     for other in NAMES:
         if other != name:
-            with pytest.raises(DecodeError, match="expected a"):
+            with pytest.raises(DecodeError, match="is expected, and this is the"):
                 read(sample, name, build(sample, other))
 
 

@@ -105,6 +105,11 @@ def _options(
 
 def main() -> None:
     """Entry point of the command."""
+    # one that was closed by who called us would be the number of the next file that is opened
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # a path that the terminal cannot show must not end a command half way
