@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.linear_combination import IntArray, LinearCombination
 from zkcmp.r1cs import SparseMatrix
 from zkcmp.r1cs_builder import ConstraintSystem, Respond

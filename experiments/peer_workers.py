@@ -61,7 +61,7 @@ def zkey(place: Path) -> Result:
 
 
 def setup(place: Path, repeats: str) -> Result:
-    from zkcmp.bn254.body import BODY
+    from zkcmp.bn254.lanes.body import BODY
     from zkcmp.groth16 import setup as make_key
     from zkcmp.groth16.snarkjs import read_r1cs
 
@@ -72,7 +72,7 @@ def setup(place: Path, repeats: str) -> Result:
 
 
 def prove(place: Path, repeats: str) -> Result:
-    from zkcmp.bn254.body import BODY
+    from zkcmp.bn254.lanes.body import BODY
     from zkcmp.errors import VerificationError
     from zkcmp.groth16 import ProvingKey, verify
     from zkcmp.groth16 import prove as make_proof

@@ -51,7 +51,7 @@ from circuits.sampled.size import network_rows
 from circuits.sampled.statement import SampledStatement
 from circuits.signals import Signals
 from zkcmp import seal
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import VerificationError
 from zkcmp.exchange.statement import parse_threshold
 from zkcmp.groth16 import FirstRound, ProvingKey, prove, setup, verify

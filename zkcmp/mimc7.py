@@ -13,7 +13,7 @@ and picks a new key for each network (seal.py).
 import numpy as np
 from Crypto.Hash import keccak
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 
 ROUNDS = 91

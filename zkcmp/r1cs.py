@@ -30,8 +30,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.spmv import rows_by_length, sparse_multiply
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.spmv import rows_by_length, sparse_multiply
 from zkcmp.errors import VerificationError
 from zkcmp.overlap import overlapped
 

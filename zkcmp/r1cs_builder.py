@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.linear_combination import (
     ONE_ID,
     CoefficientTable,

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zkcmp import mimc7
-from zkcmp.bn254.fr import FrVector, ints_to_words
+from zkcmp.bn254.field.fr import FrVector, ints_to_words
 from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.model.network import Architecture, Network
 

@@ -39,7 +39,7 @@ from circuits.lookups.ranges import Lookups
 from circuits.projections.constant_images import ConstantImages
 from circuits.second_round import CommittedValues, SecondRound
 from circuits.signals import Signals, private, public
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import VerificationError
 from zkcmp.model.bounds import check_no_wrap
 from zkcmp.model.dataset import TestSet

@@ -28,7 +28,7 @@ from circuits.gadgets.sealed_weights import (
     sealed_weights,
 )
 from circuits.signals import Signals, private, public
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import ZkcmpError
 from zkcmp.linear_combination import IntArray
 from zkcmp.model.bounds import bounds, check_no_wrap

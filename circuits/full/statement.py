@@ -31,7 +31,7 @@ from circuits.gadgets.sealed_weights import check_secret
 from circuits.gadgets.square import square
 from circuits.gadgets.sum_pool import sum_pool
 from circuits.signals import Signals
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import VerificationError
 from zkcmp.model.bounds import bounds, check_no_wrap
 from zkcmp.model.dataset import TestSet

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.linear_combination import IntArray, LinearCombination
 from zkcmp.mimc7 import CONSTANTS
 from zkcmp.r1cs_builder import ConstraintSystem

@@ -21,7 +21,7 @@ from circuits.gadgets.mimc7 import counter_mode
 from circuits.gadgets.packing import packed_blocks
 from circuits.gadgets.sha256 import Sha256, compress_32_bytes
 from circuits.signals import Signals, private, public
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import VerificationError
 from zkcmp.linear_combination import IntArray, LinearCombination
 from zkcmp.model.layers import TensorSpec

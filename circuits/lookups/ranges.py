@@ -26,7 +26,7 @@ import numpy as np
 from circuits.lookups.plan import Limb, Tables, split
 from circuits.second_round import GAMMA, FieldSignals, SecondRound
 from circuits.signals import IntValues, Signals, private
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.linear_combination import LinearCombination
 from zkcmp.model.layers import TensorSpec

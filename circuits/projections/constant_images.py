@@ -16,7 +16,7 @@ import numpy as np
 from circuits.second_round import FieldSignals, SecondRound
 from circuits.signals import INT64_LIMIT, IntValues
 from circuits.window_shape import Reads, WindowShape
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.linear_combination import CoefficientTable, IntArray
 from zkcmp.model.layers import Shape, SumPool
 from zkcmp.model.network import sum_windows

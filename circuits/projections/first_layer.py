@@ -18,7 +18,7 @@ from circuits.projections.image_sums import ImagePowers, closing, image_sums
 from circuits.second_round import FieldSignals
 from circuits.signals import IntValues, Signals, private, widen
 from circuits.window_shape import WindowShape
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.linear_combination import IntArray, LinearCombination
 from zkcmp.r1cs_builder import ConstraintSystem
 

@@ -17,7 +17,7 @@ and C only; B holds the committed integers.
 import numpy as np
 
 from circuits.second_round import POWER, FieldSignals, SecondRound, grouped, row_sums
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.linear_combination import IntArray, LinearCombination
 
 GADGET = "image powers"

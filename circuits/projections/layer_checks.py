@@ -28,7 +28,7 @@ from circuits.projections.image_sums import ImagePowers
 from circuits.second_round import FieldSignals, SecondRound, grouped, row_sums
 from circuits.signals import Signals
 from circuits.window_shape import WindowShape
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.linear_combination import IntArray, LinearCombination
 
 

@@ -16,7 +16,7 @@ from circuits.projections.first_layer import LinearForm
 from circuits.projections.image_sums import ImagePowers
 from circuits.second_round import FieldSignals, SecondRound, row_sums
 from circuits.signals import Signals, private
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.linear_combination import IntArray
 
 

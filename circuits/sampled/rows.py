@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from circuits.full.statement import build
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.linear_combination import IntArray, LinearCombination
 from zkcmp.model.architecture import Architecture
 from zkcmp.r1cs import R1CS, Span, SparseMatrix

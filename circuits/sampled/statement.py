@@ -30,7 +30,7 @@ from circuits.sampled.sampling import check_seed, check_selecting_parameter, sam
 from circuits.sampled.size import check_sampled_size
 from circuits.sampled.values import kept_values
 from circuits.signals import Signals
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.linear_combination import IntArray
 from zkcmp.model.bounds import check_no_wrap
 from zkcmp.model.network import Architecture

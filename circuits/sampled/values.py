@@ -19,7 +19,7 @@ import numpy as np
 from circuits.gadgets.conv import first_inputs, taps
 from circuits.sampled.rows import SampledRows, chunks
 from circuits.signals import INT64_LIMIT, IntValues
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.linear_combination import IntArray
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import bounds

@@ -11,8 +11,8 @@ from deal_stages import Sale
 from forged_messages import refused_without_a_trace
 from malicious import CheatingSeller, verify
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.encoding import decode_g1, decode_g2, encode_g1, encode_g2
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.curve.encoding import decode_g1, decode_g2, encode_g1, encode_g2
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.reference import G1, G2
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zkcmp.bn254.body import BODY
+from zkcmp.bn254.lanes.body import BODY
 
 
 def pytest_report_header(config: pytest.Config) -> str:

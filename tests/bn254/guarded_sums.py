@@ -18,23 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from zkcmp.bn254 import (
-    aligned,
-    bucket_tree,
-    fixed_base,
-    fr,
-    g1,
-    g2,
-    msm,
-    point_arrays,
-    reference,
-    row_msm,
-    run_sums,
-)
-from zkcmp.bn254.body import LANES
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254 import aligned, reference
+from zkcmp.bn254.curve import g1, g2, point_arrays
+from zkcmp.bn254.field import fr
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.lanes.body import LANES
+from zkcmp.bn254.msm import bucket_tree, fixed_base, point_multiples, row_msm, run_sums
+from zkcmp.bn254.msm import pippenger as msm
 from zkcmp.bn254.params import FR_MODULUS as R
-from zkcmp.groth16 import point_multiples
 
 PAGE = mmap.PAGESIZE
 POOL = 5000

@@ -8,7 +8,7 @@ from pathlib import Path
 import llvmlite.binding as llvm
 import pytest
 
-from zkcmp.bn254.body import BODY
+from zkcmp.bn254.lanes.body import BODY
 
 HERE = Path(__file__)
 # nothing in these depends on the lane body
@@ -38,7 +38,7 @@ def test_with_the_other_body(name: str) -> None:
 @pytest.mark.parametrize("wanted", ["", "IFMA", "avx2"])
 def test_an_unknown_body_is_refused(wanted: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import zkcmp.bn254.body"],
+        [sys.executable, "-c", "import zkcmp.bn254.lanes.body"],
         env={**os.environ, "ZKCMP_LANES": wanted},
         capture_output=True,
         text=True,

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from zkcmp.bn254 import g1, g2, reference
-from zkcmp.bn254.encoding import decode_g1, decode_g2, encode_g1, encode_g2
+from zkcmp.bn254 import reference
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.curve.encoding import decode_g1, decode_g2, encode_g1, encode_g2
 from zkcmp.bn254.params import FQ_MODULUS as P
 from zkcmp.bn254.params import FR_MODULUS as R
 from zkcmp.bn254.params import TWIST_B
@@ -79,7 +80,7 @@ def test_known_bytes() -> None:
 
 def test_larger_y_in_g2_by_the_real_part_when_the_imaginary_part_is_zero() -> None:
     """Such points need not be in G2; the flag rule is checked on the curve's own y."""
-    from zkcmp.bn254.encoding import _LARGER, _SMALLER, _sign_flag_fq2
+    from zkcmp.bn254.curve.encoding import _LARGER, _SMALLER, _sign_flag_fq2
 
     half = (P - 1) // 2
     for y, flag in [

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import fixed_base, g1, g2, reference
-from zkcmp.bn254.bucket_plan import SIGN
-from zkcmp.bn254.fixed_base import fixed_base_mul
-from zkcmp.bn254.fixed_base_kernels import half_digits
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254 import reference
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm import fixed_base
+from zkcmp.bn254.msm.bucket_plan import SIGN
+from zkcmp.bn254.msm.fixed_base import fixed_base_mul
+from zkcmp.bn254.msm.fixed_base_kernels import half_digits
 from zkcmp.bn254.params import FR_MODULUS
 
 GROUPS: dict[str, tuple[Any, Any]] = {"g1": (g1, reference.G1), "g2": (g2, reference.G2)}

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zkcmp.bn254 import fr_kernels as kernels
-from zkcmp.bn254.body import BODY, LANES, LIMBS
-from zkcmp.bn254.fr import FrVector, ints_to_words, padded, words_to_ints
+from zkcmp.bn254.field import fr_kernels as kernels
+from zkcmp.bn254.field.fr import FrVector, ints_to_words, padded, words_to_ints
+from zkcmp.bn254.lanes.body import BODY, LANES, LIMBS
 from zkcmp.bn254.params import FR_MODULUS as R
 from zkcmp.errors import DecodeError
 

@@ -5,11 +5,11 @@ import random
 import numpy as np
 import pytest
 
-from zkcmp.bn254.body import BODY, LANES
-from zkcmp.bn254.fr import ints_to_words, words_to_ints
-from zkcmp.bn254.inversion import invert_fq, invert_words
-from zkcmp.bn254.jit import kernel
-from zkcmp.bn254.lane_memory import load_words_fq, store_words
+from zkcmp.bn254.field.fr import ints_to_words, words_to_ints
+from zkcmp.bn254.lanes.body import BODY, LANES
+from zkcmp.bn254.lanes.inversion import invert_fq, invert_words
+from zkcmp.bn254.lanes.jit import kernel
+from zkcmp.bn254.lanes.memory import load_words_fq, store_words
 from zkcmp.bn254.params import FQ_MODULUS as P
 
 EDGES = [0, 1, 2, 3, P - 1, P - 2, P // 2, (P + 1) // 2, (1 << 30) - 1, 1 << 30, 1 << 253]

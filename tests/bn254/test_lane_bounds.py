@@ -11,10 +11,9 @@ import numba
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import lane_memory, lanes
-from zkcmp.bn254.body import BODY, LANES, LIMBS
-from zkcmp.bn254.lane_memory import store_fr
-from zkcmp.bn254.lanes import (
+from zkcmp.bn254.lanes import arithmetic as lanes
+from zkcmp.bn254.lanes import memory as lane_memory
+from zkcmp.bn254.lanes.arithmetic import (
     add,
     canonical,
     is_zero,
@@ -27,6 +26,8 @@ from zkcmp.bn254.lanes import (
     sub_both,
     sub_reduced,
 )
+from zkcmp.bn254.lanes.body import BODY, LANES, LIMBS
+from zkcmp.bn254.lanes.memory import store_fr
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS
 
 BITS, MASK = BODY.bits, (1 << BODY.bits) - 1

@@ -6,25 +6,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import lanes
-from zkcmp.bn254.body import BODY, LANES, LIMBS
-from zkcmp.bn254.fr import ints_to_words, words_to_ints
-from zkcmp.bn254.jit import kernel
-from zkcmp.bn254.lane_memory import (
-    broadcast_fq,
-    broadcast_fr,
-    gather_fr,
-    load_fq,
-    load_fr,
-    load_scratch,
-    load_words_fq,
-    load_words_fr,
-    store_fq,
-    store_fr,
-    store_scratch,
-    store_words,
-)
-from zkcmp.bn254.lanes import (
+from zkcmp.bn254.field.fr import ints_to_words, words_to_ints
+from zkcmp.bn254.lanes import arithmetic as lanes
+from zkcmp.bn254.lanes.arithmetic import (
     add,
     any_lane,
     canonical,
@@ -49,6 +33,22 @@ from zkcmp.bn254.lanes import (
     select,
     sqr,
     sub,
+)
+from zkcmp.bn254.lanes.body import BODY, LANES, LIMBS
+from zkcmp.bn254.lanes.jit import kernel
+from zkcmp.bn254.lanes.memory import (
+    broadcast_fq,
+    broadcast_fr,
+    gather_fr,
+    load_fq,
+    load_fr,
+    load_scratch,
+    load_words_fq,
+    load_words_fr,
+    store_fq,
+    store_fr,
+    store_scratch,
+    store_words,
 )
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS
 from zkcmp.bn254.reference import fq2_mul

@@ -10,13 +10,15 @@ import random
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import bucket_plan, g1, g2, reference
-from zkcmp.bn254 import msm as engine
-from zkcmp.bn254.fixed_base import fixed_base_mul
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.msm import msm, msm_tables, window_bits
+from zkcmp.bn254 import reference
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.curve.point_arrays import from_kernel_form, to_kernel_form
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm import bucket_plan
+from zkcmp.bn254.msm import pippenger as engine
+from zkcmp.bn254.msm.fixed_base import fixed_base_mul
+from zkcmp.bn254.msm.pippenger import msm, msm_tables, window_bits
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.bn254.point_arrays import from_kernel_form, to_kernel_form
 
 R = FR_MODULUS
 GROUPS = [(g1, reference.G1, "g1"), (g2, reference.G2, "g2")]

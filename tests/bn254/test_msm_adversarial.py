@@ -14,16 +14,18 @@ import numpy as np
 import pytest
 from test_subgroup import multiple, point_of_order, twist_points
 
-from zkcmp.bn254 import bucket_sums, g1, g2, reference
-from zkcmp.bn254 import msm as engine
-from zkcmp.bn254.body import LANES
-from zkcmp.bn254.fixed_base import fixed_base_mul
-from zkcmp.bn254.fr import FrVector, ints_to_words, words_to_ints
-from zkcmp.bn254.msm import msm, msm_tables
+from zkcmp.bn254 import reference
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.curve.point_arrays import is_infinity, to_kernel_form
+from zkcmp.bn254.field.fr import FrVector, ints_to_words, words_to_ints
+from zkcmp.bn254.lanes.body import LANES
+from zkcmp.bn254.msm import bucket_sums
+from zkcmp.bn254.msm import pippenger as engine
+from zkcmp.bn254.msm.fixed_base import fixed_base_mul
+from zkcmp.bn254.msm.pippenger import msm, msm_tables
+from zkcmp.bn254.msm.row_msm import FixedBases, msm_rows
 from zkcmp.bn254.params import FQ_MODULUS
 from zkcmp.bn254.params import FR_MODULUS as R
-from zkcmp.bn254.point_arrays import is_infinity, to_kernel_form
-from zkcmp.bn254.row_msm import FixedBases, msm_rows
 from zkcmp.overlap import overlapped
 
 GROUPS: dict[str, tuple[Any, Any]] = {"g1": (g1, reference.G1), "g2": (g2, reference.G2)}

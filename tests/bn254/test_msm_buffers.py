@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import aligned, bucket_tree, g1, g2, reference, run_sums
-from zkcmp.bn254 import msm as engine
-from zkcmp.bn254.body import LANES
-from zkcmp.bn254.fixed_base import fixed_base_mul
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254 import aligned, reference
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.lanes.body import LANES
+from zkcmp.bn254.msm import bucket_tree, run_sums
+from zkcmp.bn254.msm import pippenger as engine
+from zkcmp.bn254.msm.fixed_base import fixed_base_mul
 from zkcmp.bn254.params import FR_MODULUS as R
 
 GUARD = 1 << 12

@@ -5,10 +5,10 @@ import random
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import ntt as transform
 from zkcmp.bn254 import reference
-from zkcmp.bn254.body import BODY
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field import ntt as transform
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.lanes.body import BODY
 from zkcmp.bn254.params import FR_MODULUS
 
 EDGES = [0, 1, FR_MODULUS - 1, FR_MODULUS // 2, (1 << 52) - 1, (1 << 253) - 1, 1 << 208]

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zkcmp.bn254 import g1, g2, pairing, reference
-from zkcmp.bn254.body import LANES
-from zkcmp.bn254.fq2_program import from_lane, to_lanes
+from zkcmp.bn254 import reference
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.lanes.body import LANES
+from zkcmp.bn254.pairing import ate as pairing
+from zkcmp.bn254.pairing.fq2_program import from_lane, to_lanes
 from zkcmp.bn254.params import BN_X
 from zkcmp.bn254.params import FQ_MODULUS as P
 from zkcmp.bn254.params import FR_MODULUS as R

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zkcmp.bn254 import g1
-from zkcmp.bn254.encoding import decode_g1, encode_g1
-from zkcmp.bn254.fixed_base import fixed_base_mul
-from zkcmp.bn254.fr import FrVector, ints_to_words
+from zkcmp.bn254.curve import g1
+from zkcmp.bn254.curve.encoding import decode_g1, encode_g1
+from zkcmp.bn254.curve.point_bytes import decode_g1_points, encode_g1_points
+from zkcmp.bn254.curve.square_root import points_from_x
+from zkcmp.bn254.field.fr import FrVector, ints_to_words
+from zkcmp.bn254.msm.fixed_base import fixed_base_mul
 from zkcmp.bn254.params import FQ_MODULUS as P
 from zkcmp.bn254.params import FR_MODULUS as R
-from zkcmp.bn254.point_bytes import decode_g1_points, encode_g1_points
 from zkcmp.bn254.reference import G1, fq_sqrt
-from zkcmp.bn254.square_root import points_from_x
 from zkcmp.errors import DecodeError
 
 INFINITY, SMALLER, LARGER = 0x40, 0x80, 0xC0

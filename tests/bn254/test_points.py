@@ -5,9 +5,10 @@ import random
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import g1, g2, reference
-from zkcmp.bn254.fixed_base import fixed_base_mul
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254 import reference
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.fixed_base import fixed_base_mul
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS
 
 GROUPS = [(g1, reference.G1, "g1"), (g2, reference.G2, "g2")]

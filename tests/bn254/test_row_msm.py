@@ -8,14 +8,15 @@ import random
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import bucket_tree, g1
-from zkcmp.bn254.fixed_base import fixed_base_mul
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.msm import msm
+from zkcmp.bn254.curve import g1
+from zkcmp.bn254.curve.point_arrays import from_kernel_form
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm import bucket_tree
+from zkcmp.bn254.msm.fixed_base import fixed_base_mul
+from zkcmp.bn254.msm.pippenger import msm
+from zkcmp.bn254.msm.row_msm import FixedBases, add_points, msm_rows
 from zkcmp.bn254.params import FR_MODULUS as R
-from zkcmp.bn254.point_arrays import from_kernel_form
 from zkcmp.bn254.reference import G1
-from zkcmp.bn254.row_msm import FixedBases, add_points, msm_rows
 
 EDGES = [0, 1, R - 1, R // 2, R // 2 + 1, 2**64 - 1, 2**64, 2**128, 2**192 - 1, 2**252]
 

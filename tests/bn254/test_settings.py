@@ -11,7 +11,7 @@ from zkcmp.bn254 import threads
 from zkcmp.errors import SettingError
 
 PRODUCT = """
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 print((FrVector.from_ints([3, 4]) * 5).to_ints())
 """
 

@@ -11,10 +11,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import g1, g2
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.curve.subgroup_kernels import OMEGA, SQRT_MINUS_3, X_DIGITS, check_subgroup
 from zkcmp.bn254.params import BN_X, FQ_MODULUS, FR_MODULUS, FROBENIUS_X, FROBENIUS_Y
 from zkcmp.bn254.reference import G2, fq2_add, fq2_mul, fq2_sqrt, fq2_sub
-from zkcmp.bn254.subgroup_kernels import OMEGA, SQRT_MINUS_3, X_DIGITS, check_subgroup
 
 TRACE = 6 * BN_X**2 + 1
 COFACTOR = 2 * FQ_MODULUS - FR_MODULUS

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import integer_row_kernels as integers
-from zkcmp.bn254 import sumcheck_kernels as kernels
-from zkcmp.bn254.body import BODY, LANES, LIMBS
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.lane_wide import MAX_TERMS
+from zkcmp.bn254.field import integer_row_kernels as integers
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.rows import Rows, sums_of_slots
+from zkcmp.bn254.lanes.body import BODY, LANES, LIMBS
+from zkcmp.bn254.lanes.wide import MAX_TERMS
 from zkcmp.bn254.params import FR_MODULUS as R
-from zkcmp.bn254.rows import Rows, sums_of_slots
+from zkcmp.bn254.sumcheck import table_kernels as kernels
 
 EDGES = [0, 1, -1, 2**63 - 1, -(2**63), 2**52 - 1, -(2**52), 2**32, 255]
 

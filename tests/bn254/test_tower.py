@@ -5,9 +5,10 @@ import random
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import reference, tower
-from zkcmp.bn254.body import BODY, LANES, LIMBS
-from zkcmp.bn254.fq2_program import Program, from_lane, to_lanes
+from zkcmp.bn254 import reference
+from zkcmp.bn254.lanes.body import BODY, LANES, LIMBS
+from zkcmp.bn254.pairing import tower
+from zkcmp.bn254.pairing.fq2_program import Program, from_lane, to_lanes
 from zkcmp.bn254.params import FQ_MODULUS as P
 
 SOURCE = random.Random(5)

@@ -13,7 +13,7 @@ from circuits.freivalds.plan import make_plan
 from circuits.freivalds.statement import Assignment, Statement, build
 from circuits.gadgets.accuracy import choose_flags
 from zkcmp import seal
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import (
     Architecture,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.r1cs import R1CS
 from zkcmp.r1cs_builder import ConstraintSystem

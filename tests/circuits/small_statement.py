@@ -9,7 +9,7 @@ import numpy as np
 from circuits.full.statement import Assignment, Statement, build
 from circuits.gadgets.accuracy import choose_flags
 from zkcmp import mimc7, seal
-from zkcmp.bn254.fr import FrVector, ints_to_words
+from zkcmp.bn254.field.fr import FrVector, ints_to_words
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Network, Square

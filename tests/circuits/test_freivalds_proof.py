@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from freivalds_case import CONTEXT, PREIMAGE, Case, cheated_case
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import VerificationError
 from zkcmp.groth16 import FirstRound, Proof, ProvingKey, prove, setup, verify
 

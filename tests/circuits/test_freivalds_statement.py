@@ -19,7 +19,7 @@ from circuits.freivalds.plan import make_plan
 from circuits.freivalds.statement import build, public_inputs
 from circuits.lookups.plan import split
 from zkcmp import seal
-from zkcmp.bn254.fr import FrVector, ints_to_words
+from zkcmp.bn254.field.fr import FrVector, ints_to_words
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
 from zkcmp.model.dataset import TestSet

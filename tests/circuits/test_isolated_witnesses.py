@@ -19,7 +19,7 @@ from jacobian import derivatives, without_pivot
 
 from circuits.freivalds.plan import Check, make_plan
 from circuits.sampled import statement as sampled_statement
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Square
 from zkcmp.r1cs import R1CS

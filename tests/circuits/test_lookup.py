@@ -9,7 +9,7 @@ from circuits.lookups.plan import Demand, Limb, choose_tables, n_lookups, split
 from circuits.lookups.ranges import Lookups, digits
 from circuits.second_round import GAMMA, CommittedValues, SecondRound
 from circuits.signals import private
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.model.layers import TensorSpec
 from zkcmp.r1cs import R1CS

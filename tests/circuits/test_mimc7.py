@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from circuits.gadgets.mimc7 import CONSTRAINTS_PER_BLOCK, counter_mode
 from zkcmp import mimc7
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 
 field = st.integers(0, FR_MODULUS - 1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gadget_harness import changed, plain_rows, record_and_assign
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
 from zkcmp.r1cs import R1CS, SparseMatrix

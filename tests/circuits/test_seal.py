@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zkcmp import mimc7
-from zkcmp.bn254.fr import ints_to_words, words_to_ints
+from zkcmp.bn254.field.fr import ints_to_words, words_to_ints
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
 from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Network, Square

@@ -18,7 +18,7 @@ from small_statement import (
 from circuits.full.statement import build
 from circuits.gadgets.argmax import margin_bits
 from zkcmp import seal
-from zkcmp.bn254.fr import FrVector, ints_to_words
+from zkcmp.bn254.field.fr import FrVector, ints_to_words
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
 from zkcmp.model.bounds import bounds, check_no_wrap, logit_difference_bound

@@ -6,7 +6,7 @@ from typing import Any
 
 from circuits.freivalds.statement import Assignment, Statement, synthesise
 from circuits.second_round import CommittedValues
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.r1cs_builder import ConstraintSystem
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from zkcmp.bn254.body import BODY
+from zkcmp.bn254.lanes.body import BODY
 from zkcmp.cli.bench import dense_circuit
 from zkcmp.cli.bench_libra import app
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from deal_stages import Sale
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.point_multiples import multiples
 from zkcmp.cli.main import run
 from zkcmp.groth16 import ProvingKey, prove, verify
 from zkcmp.groth16.audit import audit
-from zkcmp.groth16.point_multiples import multiples
 from zkcmp.groth16.snarkjs import write_r1cs
 from zkcmp.r1cs_builder import ConstraintSystem
 
@@ -138,7 +138,7 @@ def test_cheating_contributor(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Points of another curve come from the first contributor; the second says so and stops."""
-    from zkcmp.bn254 import g1
+    from zkcmp.bn254.curve import g1
 
     circuit, place = _circuit(tmp_path / "c.r1cs"), tmp_path / "ceremony"
     assert _zkcmp(capsys, "setup", "new", place, circuit)[0] == 0

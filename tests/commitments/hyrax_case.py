@@ -4,7 +4,7 @@ import random
 
 from proof_fields import split
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS as R
 from zkcmp.commitments.hyrax import Hyrax, HyraxOpening
 from zkcmp.transcript import Transcript

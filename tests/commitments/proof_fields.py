@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
-from zkcmp.bn254.encoding import encode_g1
-from zkcmp.bn254.fixed_base import fixed_base_mul
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.curve.encoding import encode_g1
+from zkcmp.bn254.curve.point_bytes import decode_g1_points
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.fixed_base import fixed_base_mul
+from zkcmp.bn254.msm.row_msm import add_points
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS
-from zkcmp.bn254.point_bytes import decode_g1_points
-from zkcmp.bn254.row_msm import add_points
 from zkcmp.commitments.inner_product import rounds
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
 

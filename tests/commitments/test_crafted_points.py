@@ -11,7 +11,7 @@ import pytest
 import zkvpd_case
 from zkvpd_case import srs_from
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS as R
 from zkcmp.commitments.srs_audit import audit
 from zkcmp.commitments.zkvpd import Zkvpd

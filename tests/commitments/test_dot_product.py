@@ -5,11 +5,11 @@ import pytest
 from fixed_challenges import FixedChallenges
 from proof_fields import damages, n_points, outcome, replaced, split
 
-from zkcmp.bn254.encoding import encode_g1
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.msm import msm
+from zkcmp.bn254.curve.encoding import encode_g1
+from zkcmp.bn254.curve.point_bytes import decode_g1_points
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.pippenger import msm
 from zkcmp.bn254.params import FR_MODULUS as R
-from zkcmp.bn254.point_bytes import decode_g1_points
 from zkcmp.commitments import dot_product
 from zkcmp.commitments import inner_product as ip
 from zkcmp.commitments.dot_product import Combination

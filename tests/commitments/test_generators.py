@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import g1
+from zkcmp.bn254.curve import g1
 from zkcmp.bn254.params import FQ_MODULUS as P
 from zkcmp.bn254.reference import fq_sqrt
 from zkcmp.commitments.generators import generators

@@ -13,11 +13,11 @@ from fixed_challenges import FixedChallenges
 from hyrax_case import Case, elements
 from proof_fields import INFINITY, split
 
-from zkcmp.bn254.encoding import encode_g1
-from zkcmp.bn254.fixed_base import fixed_base_mul
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.curve.encoding import encode_g1
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.fixed_base import fixed_base_mul
+from zkcmp.bn254.msm.row_msm import add_points
 from zkcmp.bn254.params import FR_MODULUS as R
-from zkcmp.bn254.row_msm import add_points
 from zkcmp.commitments.hyrax import Shape
 from zkcmp.commitments.multilinear import eq_table
 from zkcmp.errors import VerificationError
@@ -140,7 +140,7 @@ def test_secrets_are_not_shown() -> None:
 
 VERIFY = """
 import sys
-from zkcmp.bn254.body import BODY
+from zkcmp.bn254.lanes.body import BODY
 from zkcmp.commitments.hyrax import Hyrax
 from zkcmp.transcript import Transcript
 commitment, proof, *numbers = sys.argv[1:]

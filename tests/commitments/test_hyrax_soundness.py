@@ -7,11 +7,11 @@ from fixed_challenges import FixedChallenges, RecordedChallenges
 from hyrax_case import Case, elements, evaluate
 from proof_fields import damages, n_points, other_points, other_scalars, outcome, replaced, split
 
-from zkcmp.bn254 import g1
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.curve import g1
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.row_msm import add_points
 from zkcmp.bn254.params import FR_MODULUS as R
 from zkcmp.bn254.reference import G1
-from zkcmp.bn254.row_msm import add_points
 from zkcmp.commitments import dot_product
 from zkcmp.commitments.generators import generators
 from zkcmp.commitments.hyrax import Hyrax, HyraxCommitment, HyraxOpening

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from zkvpd_case import known_secrets, small_srs, srs_from
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fixed_base import fixed_base_mul
-from zkcmp.bn254.fr import FrVector, ints_to_words, words_to_ints
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.field.fr import FrVector, ints_to_words, words_to_ints
+from zkcmp.bn254.msm.fixed_base import fixed_base_mul
+from zkcmp.bn254.msm.row_msm import add_points
 from zkcmp.bn254.params import FQ_MODULUS as P
 from zkcmp.bn254.params import FR_MODULUS as R
 from zkcmp.bn254.params import TWIST_B
 from zkcmp.bn254.reference import G1, G2, fq2_add, fq2_mul, fq2_sqrt
-from zkcmp.bn254.row_msm import add_points
 from zkcmp.commitments import srs as srs_module
 from zkcmp.commitments import srs_update
 from zkcmp.commitments.srs import Srs, VerifierKey, assemble, file_bytes, load_srs, make_srs

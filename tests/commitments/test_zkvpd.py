@@ -18,15 +18,15 @@ from proof_fields import (
 )
 from zkvpd_case import Case, known_secrets, small_srs, srs_from
 
-from zkcmp.bn254 import g1
-from zkcmp.bn254.encoding import encode_g1
-from zkcmp.bn254.fixed_base import fixed_base_mul
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.msm import msm
+from zkcmp.bn254.curve import g1
+from zkcmp.bn254.curve.encoding import encode_g1
+from zkcmp.bn254.curve.point_bytes import encode_g1_points
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.fixed_base import fixed_base_mul
+from zkcmp.bn254.msm.pippenger import msm
+from zkcmp.bn254.msm.row_msm import add_points
 from zkcmp.bn254.params import FR_MODULUS as R
-from zkcmp.bn254.point_bytes import encode_g1_points
 from zkcmp.bn254.reference import G1
-from zkcmp.bn254.row_msm import add_points
 from zkcmp.commitments import dot_product
 from zkcmp.commitments import inner_product as ip
 from zkcmp.commitments.generators import generators

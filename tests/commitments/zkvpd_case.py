@@ -5,8 +5,8 @@ from functools import cache
 
 from hyrax_case import evaluate
 
-from zkcmp.bn254.fixed_base import fixed_base_mul
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.fixed_base import fixed_base_mul
 from zkcmp.bn254.params import FR_MODULUS as R
 from zkcmp.commitments import dot_product
 from zkcmp.commitments.multilinear import suffix_eq_tables

@@ -12,7 +12,7 @@ import pytest
 from documents import ROOT, blocks
 
 # settles where compiled kernels are, before HOME is another
-import zkcmp.bn254.jit  # noqa: F401
+import zkcmp.bn254.lanes.jit  # noqa: F401
 from bitcoin_scripts.keys import bech32_address, p2wpkh_script, public_key
 from zkcmp.cli.main import run
 

@@ -21,9 +21,9 @@ import numpy as np
 
 from bitcoin_scripts import htlc
 from bitcoin_scripts.errors import SettlementError
-from zkcmp.bn254 import encoding, g1, g2
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.point_bytes import decode_g1_points
+from zkcmp.bn254.curve import encoding, g1, g2
+from zkcmp.bn254.curve.point_bytes import decode_g1_points
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.commitments import srs
 from zkcmp.errors import ZkcmpError
 from zkcmp.exchange import encryption, envelope, messages

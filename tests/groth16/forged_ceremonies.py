@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from forged_keys import element, forge, plus, small_order_point, with_entry
 
-from zkcmp.bn254 import g1, g2
+from zkcmp.bn254.curve import g1, g2
 from zkcmp.bn254.reference import G1, G2
 from zkcmp.groth16 import ProvingKey
 from zkcmp.groth16.ceremony import Ceremony

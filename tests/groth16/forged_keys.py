@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zkcmp.bn254 import g1, g2
+from zkcmp.bn254.curve import g1, g2
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS, TWIST_B
 from zkcmp.bn254.reference import G1, G2, fq2_add, fq2_mul, fq2_sqrt
 from zkcmp.groth16 import ProvingKey, VerifyingKey

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.r1cs import R1CS, Span, SparseMatrix
 

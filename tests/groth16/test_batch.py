@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from groth16_circuits import cubic
 
-from zkcmp.bn254 import g1
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.curve import g1
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.reference import G1
 from zkcmp.errors import VerificationError
 from zkcmp.groth16 import Proof, VerifyingKey, prove, setup, verify_batch

@@ -20,9 +20,9 @@ from py_ecc.optimized_bn128 import (
     pairing,
 )
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.ntt import bit_reversed, root_of_unity
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.ntt import bit_reversed, root_of_unity
 from zkcmp.bn254.params import FR_MODULUS, G1_GENERATOR, G2_GENERATOR
 from zkcmp.bn254.reference import G1, G2
 from zkcmp.errors import VerificationError
@@ -248,7 +248,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from groth16_circuits import cubic
 from test_groth16_equations import TRAPDOOR
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.groth16 import Proof, prove, verify
 from zkcmp.groth16.setup import setup_with
 r1cs, wires = cubic()

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from groth16_circuits import bits, cubic
 
-from zkcmp.bn254 import g2
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.curve import g2
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FQ_MODULUS, TWIST_B
 from zkcmp.bn254.reference import G2, fq2_add, fq2_mul, fq2_sqrt
 from zkcmp.errors import DecodeError, VerificationError

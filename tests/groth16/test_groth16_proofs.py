@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from groth16_circuits import bits, cubic
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.reference import G1, G2
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
 from zkcmp.groth16 import Proof, ProvingKey, prove, setup, verify

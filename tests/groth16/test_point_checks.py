@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import g1, g2
+from zkcmp.bn254.curve import g1, g2
 from zkcmp.bn254.params import FQ_MODULUS
 from zkcmp.errors import DecodeError
 from zkcmp.groth16 import verifying_key

@@ -13,8 +13,8 @@ import pytest
 from forged_keys import element, forge, plus, with_entry
 from groth16_circuits import system
 
-from zkcmp.bn254 import g1
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.curve import g1
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.reference import G1
 from zkcmp.errors import VerificationError

@@ -19,9 +19,9 @@ from forged_keys import (
 )
 from groth16_circuits import bits, cubic, system
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.ntt import bit_reversed, root_of_unity
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.ntt import bit_reversed, root_of_unity
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.reference import G1, G2
 from zkcmp.errors import VerificationError

@@ -19,8 +19,8 @@ from forged_ceremonies import (
 from forged_keys import plus, twist_point
 from groth16_circuits import bits, cubic, system
 
-from zkcmp.bn254 import g1
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.curve import g1
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.reference import G1, G2
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError

@@ -22,7 +22,7 @@ from forged_ceremonies import (
 from forged_keys import SMALL_ORDER, element, small_order_point, twist_point
 from groth16_circuits import bits, shuffled
 
-from zkcmp.bn254 import g2
+from zkcmp.bn254.curve import g2
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.reference import G2
 from zkcmp.errors import DecodeError, ZkcmpError

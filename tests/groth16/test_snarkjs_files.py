@@ -8,10 +8,10 @@ import pytest
 from groth16_circuits import bits, cubic, system
 from snarkjs_files import VECTORS, join, read_zkey, split
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fixed_base import fixed_base_mul
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.ntt import intt
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.ntt import intt
+from zkcmp.bn254.msm.fixed_base import fixed_base_mul
 from zkcmp.bn254.params import FR_MODULUS, TWIST_B
 from zkcmp.bn254.reference import G2, fq2_add, fq2_mul, fq2_sqrt
 from zkcmp.errors import DecodeError, VerificationError
@@ -127,7 +127,7 @@ def test_powers_by_snarkjs() -> None:
 
 
 def _sum(points: np.ndarray) -> np.ndarray:
-    from zkcmp.bn254.msm import msm
+    from zkcmp.bn254.msm.pippenger import msm
 
     return msm(points, FrVector.from_ints([1] * len(points)))
 

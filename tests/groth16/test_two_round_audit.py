@@ -17,8 +17,8 @@ from forged_keys import (
 )
 from groth16_circuits import PRODUCTS, shuffled, system
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.reference import G1, G2
 from zkcmp.errors import DecodeError, VerificationError

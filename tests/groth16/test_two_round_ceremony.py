@@ -10,7 +10,7 @@ from forged_ceremonies import append, edit_key, entry_moved, off_the_curve, set_
 from forged_keys import element, small_order_point
 from groth16_circuits import shuffled, shuffled_witness, system
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
 from zkcmp.groth16 import FirstRound, ProvingKey, prove, verify

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from groth16_circuits import shuffled, shuffled_witness
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.encoding import decode_g1, encode_g1
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.curve.encoding import decode_g1, encode_g1
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS
 from zkcmp.bn254.reference import G1
 from zkcmp.errors import DecodeError, VerificationError

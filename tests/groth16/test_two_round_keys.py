@@ -9,7 +9,7 @@ import pytest
 from forged_keys import forge
 from groth16_circuits import cubic, shuffled
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.groth16 import FirstRound, ProvingKey, VerifyingKey, setup
 from zkcmp.groth16.estimate import CircuitSize

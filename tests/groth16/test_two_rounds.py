@@ -9,8 +9,8 @@ import pytest
 from groth16_circuits import bits, cubic, shuffled, shuffled_witness, system
 from py_ecc.optimized_bn128 import FQ, FQ2, FQ12, final_exponentiate, neg, pairing
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.reference import G1, G2
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.point_bytes import encode_g1_points
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.curve.point_bytes import encode_g1_points
 from zkcmp.bn254.reference import G1, G2
 from zkcmp.errors import DecodeError
 from zkcmp.groth16.proof import Proof

@@ -1,6 +1,6 @@
 """A commitment that hides nothing, to test what stands on a commitment."""
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
 from zkcmp.libra.channel import ProverChannel, VerifierChannel

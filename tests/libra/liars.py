@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from clear_scheme import new_transcript, run
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS as R
 from zkcmp.errors import VerificationError
 from zkcmp.libra.channel import ProverChannel

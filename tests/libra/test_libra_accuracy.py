@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from clear_scheme import run
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import VerificationError
 from zkcmp.libra.accuracy import FLAGS, Margins, limbs, margins, prove_accuracy
 from zkcmp.libra.lookup import MULTIPLICITIES, Column, Lookup, prove_lookup

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.libra.channel import VerifierChannel
 from zkcmp.libra.forms import Form
 from zkcmp.libra.layout import Layout

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from clear_scheme import run
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import VerificationError
 from zkcmp.libra import sha256
 from zkcmp.libra.tables import evaluate

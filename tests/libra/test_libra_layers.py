@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_cases import Case, conv_case, dense_case, square_case
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import VerificationError
 from zkcmp.libra.layers.weights import EqOuterWeights
 from zkcmp.libra.opening import TableWeights

@@ -16,7 +16,7 @@ import test_libra_seal as seal_case
 from layer_cases import Case, conv_case, dense_case, square_case
 from liars import Liar, NoRootError, interpolated, root
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS as R
 from zkcmp.libra import mimc7, sha256
 from zkcmp.libra.accuracy import FLAGS, limbs, margins, prove_accuracy

@@ -8,7 +8,7 @@ from clear_scheme import run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
 from zkcmp.libra.forms import Form

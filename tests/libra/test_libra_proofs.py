@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.commitments.hyrax import Hyrax
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError

@@ -5,7 +5,7 @@ import pytest
 from clear_scheme import run
 
 from zkcmp import mimc7 as cipher
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
 from zkcmp.libra import mimc7

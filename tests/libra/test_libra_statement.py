@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zkcmp.bn254.fr import FrVector, ints_to_words, words_to_ints
+from zkcmp.bn254.field.fr import FrVector, ints_to_words, words_to_ints
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.commitments.hyrax import Hyrax
 from zkcmp.errors import DecodeError, VerificationError

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.libra.sealed_tensor import EntryWeights, PaddingWeights, SealedTensor
 from zkcmp.libra.sumcheck import ProductProver, TableProver

@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 from test_libra_proofs import PREIMAGE, SCHEME, network, statement
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
 from zkcmp.libra.channel import ELEMENT_BYTES, VerifierChannel

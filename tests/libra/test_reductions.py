@@ -3,7 +3,7 @@
 import pytest
 from clear_scheme import new_transcript, run
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.libra.channel import ProverChannel

@@ -20,16 +20,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.body import BODY, LANES
-from zkcmp.bn254.fixed_base import Group, fixed_base_mul
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.msm import msm as multi_scalar_multiplication
-from zkcmp.bn254.mul_chains import CHAINS, multiply_chains, multiply_stream
-from zkcmp.bn254.ntt import from_reversed, to_reversed
-from zkcmp.bn254.ntt import ntt as transform
-from zkcmp.bn254.pairing import pairing as compute_pairing
-from zkcmp.bn254.pairing import pairing_product_is_one
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.ntt import from_reversed, to_reversed
+from zkcmp.bn254.field.ntt import ntt as transform
+from zkcmp.bn254.lanes.body import BODY, LANES
+from zkcmp.bn254.lanes.mul_chains import CHAINS, multiply_chains, multiply_stream
+from zkcmp.bn254.msm.fixed_base import Group, fixed_base_mul
+from zkcmp.bn254.msm.pippenger import msm as multi_scalar_multiplication
+from zkcmp.bn254.pairing.ate import pairing as compute_pairing
+from zkcmp.bn254.pairing.ate import pairing_product_is_one
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.threads import thread_count
 from zkcmp.cli.listing import Listing

@@ -24,12 +24,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkcmp.bn254.encoding import G1_BYTES
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.msm import msm
+from zkcmp.bn254.curve.encoding import G1_BYTES
+from zkcmp.bn254.curve.point_arrays import is_infinity
+from zkcmp.bn254.curve.point_bytes import decode_g1_points, encode_g1_points
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.pippenger import msm
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.bn254.point_arrays import is_infinity
-from zkcmp.bn254.point_bytes import decode_g1_points, encode_g1_points
 from zkcmp.commitments import inner_product
 from zkcmp.commitments.inner_product import Bases
 from zkcmp.errors import DecodeError, VerificationError

@@ -18,7 +18,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from zkcmp.bn254.square_root import points_from_x
+from zkcmp.bn254.curve.square_root import points_from_x
 
 _LARGER, _X_BITS = 0x80, 0x3F
 

@@ -32,14 +32,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from zkcmp.bn254 import g1
-from zkcmp.bn254.body import LANES
-from zkcmp.bn254.encoding import G1_BYTES
-from zkcmp.bn254.fixed_base import fixed_base_mul
-from zkcmp.bn254.fr import FrVector, padded
+from zkcmp.bn254.curve import g1
+from zkcmp.bn254.curve.encoding import G1_BYTES
+from zkcmp.bn254.curve.point_bytes import decode_g1_points, encode_g1_points
+from zkcmp.bn254.field.fr import FrVector, padded
+from zkcmp.bn254.lanes.body import LANES
+from zkcmp.bn254.msm.fixed_base import fixed_base_mul
+from zkcmp.bn254.msm.row_msm import add_points, msm_rows
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.bn254.point_bytes import decode_g1_points, encode_g1_points
-from zkcmp.bn254.row_msm import add_points, msm_rows
 from zkcmp.bn254.threads import parallel_ranges
 from zkcmp.commitments import dot_product
 from zkcmp.commitments.dot_product import Combination

@@ -30,11 +30,11 @@ from functools import cached_property
 
 import numpy as np
 
-from zkcmp.bn254.encoding import G1_BYTES
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.curve.encoding import G1_BYTES
+from zkcmp.bn254.curve.point_bytes import decode_g1_points, encode_g1_points
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.row_msm import FixedBases, msm_rows
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.bn254.point_bytes import decode_g1_points, encode_g1_points
-from zkcmp.bn254.row_msm import FixedBases, msm_rows
 from zkcmp.errors import DecodeError
 from zkcmp.transcript import Transcript
 

@@ -7,7 +7,7 @@ Index bits are most significant first: p[0] belongs to the top bit of i.
 
 from collections.abc import Sequence
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 
 
 def eq_table(point: Sequence[int]) -> FrVector:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from zkcmp.bn254.jit import kernel
-from zkcmp.bn254.lane_memory import broadcast_fr, load_fr, store_fr
-from zkcmp.bn254.lanes import add, mul, reduce
+from zkcmp.bn254.lanes.arithmetic import add, mul, reduce
+from zkcmp.bn254.lanes.jit import kernel
+from zkcmp.bn254.lanes.memory import broadcast_fr, load_fr, store_fr
 
 
 @kernel

@@ -14,7 +14,7 @@ labels of their own, and each message of theirs before the challenge that answer
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.transcript import Transcript
 
 MAX_TAIL = 128

@@ -15,12 +15,12 @@ A verifier needs the elements outside the tables and the tables' digest: `Verifi
     magic "zkcmp-ml", version u32, m u32, 48 zero bytes,
     [s_1 … s_m, t]₁, [s_1 … s_m, t]₂, E_0, E_1, …, E_m
 
-with points at rest (bn254/point_arrays.py), little-endian, and nothing after them. A verifier's key
-by itself is
+with points at rest (bn254/curve/point_arrays.py), little-endian, and nothing after them. A
+verifier's key by itself is
 
     magic "zkcmp-mk", version u32, m u32, the tables' digest, [s_1 … s_m, t]₁, [s_1 … s_m, t]₂
 
-with compressed points (bn254/encoding.py).
+with compressed points (bn254/curve/encoding.py).
 """
 
 import hashlib
@@ -33,12 +33,12 @@ from typing import Self
 
 import numpy as np
 
-from zkcmp.bn254.encoding import G1_BYTES, G2_BYTES, decode_g2, encode_g2
-from zkcmp.bn254.fixed_base import fixed_base_mul
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.curve.encoding import G1_BYTES, G2_BYTES, decode_g2, encode_g2
+from zkcmp.bn254.curve.point_arrays import is_infinity
+from zkcmp.bn254.curve.point_bytes import decode_g1_points, encode_g1_points
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.fixed_base import fixed_base_mul
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.bn254.point_arrays import is_infinity
-from zkcmp.bn254.point_bytes import decode_g1_points, encode_g1_points
 from zkcmp.commitments.multilinear import suffix_eq_tables
 from zkcmp.errors import DecodeError
 

@@ -20,13 +20,13 @@ import secrets
 
 import numpy as np
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fr import FrVector, below_modulus, ints_to_words
-from zkcmp.bn254.msm import msm
-from zkcmp.bn254.pairing import pairing_product_is_one
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.curve.point_arrays import is_infinity
+from zkcmp.bn254.field.fr import FrVector, below_modulus, ints_to_words
+from zkcmp.bn254.msm.pippenger import msm
+from zkcmp.bn254.msm.row_msm import add_points
+from zkcmp.bn254.pairing.ate import pairing_product_is_one
 from zkcmp.bn254.params import FQ_MODULUS
-from zkcmp.bn254.point_arrays import is_infinity
-from zkcmp.bn254.row_msm import add_points
 from zkcmp.commitments.srs import Srs
 from zkcmp.errors import VerificationError
 from zkcmp.progress import Progress, silent

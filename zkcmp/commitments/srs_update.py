@@ -15,12 +15,12 @@ and about m·2^m additions.
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector, ints_to_words
+from zkcmp.bn254.curve.point_arrays import is_infinity
+from zkcmp.bn254.field.fr import FrVector, ints_to_words
+from zkcmp.bn254.msm.point_multiples import multiples, sums
 from zkcmp.bn254.params import FQ_MODULUS
-from zkcmp.bn254.point_arrays import is_infinity
 from zkcmp.commitments.srs import Srs, assemble, random_secret
 from zkcmp.commitments.srs_audit import audit
-from zkcmp.groth16.point_multiples import multiples, sums
 from zkcmp.progress import Progress, silent
 
 _MODULUS = ints_to_words([FQ_MODULUS])[0]

@@ -27,14 +27,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.encoding import G1_BYTES
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.msm import msm
-from zkcmp.bn254.pairing import pairing_product_is_one
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.curve.encoding import G1_BYTES
+from zkcmp.bn254.curve.point_bytes import decode_g1_points, encode_g1_points
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.pippenger import msm
+from zkcmp.bn254.msm.row_msm import add_points
+from zkcmp.bn254.pairing.ate import pairing_product_is_one
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.bn254.point_bytes import decode_g1_points, encode_g1_points
-from zkcmp.bn254.row_msm import add_points
 from zkcmp.commitments import dot_product
 from zkcmp.commitments.dot_product import Combination
 from zkcmp.commitments.generators import generators

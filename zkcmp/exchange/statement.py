@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import DecodeError, ZkcmpError
 from zkcmp.exchange.messages import BLOCK_BYTES, PROTOCOL_VERSION
 from zkcmp.exchange.method import Method

@@ -8,7 +8,6 @@ verify, batch                    the pairing equation, of one proof and of many
 audit/                           is somebody else's key safe for the prover?
 ceremony/                        a key that several parties make in turn
 snarkjs/                         files of snarkjs and circom, in and out
-point_multiples                  another multiple of every point
 estimate                         what setup and proof cost, before either
 """
 

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.msm import msm
-from zkcmp.bn254.pairing import pairing_product_is_one
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.pippenger import msm
+from zkcmp.bn254.msm.point_multiples import multiples
+from zkcmp.bn254.pairing.ate import pairing_product_is_one
 from zkcmp.errors import VerificationError
-from zkcmp.groth16.point_multiples import multiples
 from zkcmp.groth16.proof import Proof
 from zkcmp.groth16.verify import all_public, check_form, verify
 from zkcmp.groth16.verifying_key import VerifyingKey

@@ -12,8 +12,8 @@ one of them: nothing else binds it.
 
 import numpy as np
 
-from zkcmp.bn254.encoding import encode_g1
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.curve.encoding import encode_g1
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.groth16.verifying_key import VerifyingKey
 from zkcmp.transcript import Transcript
 

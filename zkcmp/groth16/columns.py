@@ -6,7 +6,7 @@ cut into pieces of at most PIECE entries, summed side by side, and the pieces ad
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.r1cs import SparseMatrix
 
 PIECE = 1024

@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from zkcmp.bn254.body import LANES
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.mul_chains import CHAINS, multiply_chains
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.lanes.body import LANES
+from zkcmp.bn254.lanes.mul_chains import CHAINS, multiply_chains
 from zkcmp.bn254.threads import thread_count
 from zkcmp.errors import ZkcmpError
 from zkcmp.groth16.key_file import ALIGNMENT

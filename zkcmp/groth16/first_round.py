@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from zkcmp.bn254 import g1
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.msm import msm
+from zkcmp.bn254.curve import g1
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.pippenger import msm
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.reference import G1
 from zkcmp.errors import VerificationError

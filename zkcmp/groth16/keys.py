@@ -34,7 +34,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zkcmp.bn254.ntt import MAX_LOG
+from zkcmp.bn254.field.ntt import MAX_LOG
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.groth16.key_file import KeyFile, Shape
 from zkcmp.groth16.verifying_key import VerifyingKey, bad_points, check_points

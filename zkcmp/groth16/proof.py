@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkcmp.bn254.encoding import decode_g1, decode_g2, encode_g1, encode_g2
+from zkcmp.bn254.curve.encoding import decode_g1, decode_g2, encode_g1, encode_g2
 from zkcmp.errors import DecodeError
 
 PROOF_BYTES, TWO_ROUND_PROOF_BYTES = 128, 160

@@ -9,8 +9,8 @@ there is known modulo X^N − g^N. H and C have degrees below N, hence
 and C is never evaluated on the coset: six transforms. All coefficients stay in bit-reversed order.
 """
 
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.ntt import COSET_SHIFT, from_reversed, scale_reversed, to_reversed
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.ntt import COSET_SHIFT, from_reversed, scale_reversed, to_reversed
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.overlap import overlapped
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from zkcmp.bn254.fixed_base import Group, fixed_base_mul
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.ntt import permute, root_of_unity
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.ntt import permute, root_of_unity
+from zkcmp.bn254.msm.fixed_base import Group, fixed_base_mul
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.groth16.columns import column_sums
 from zkcmp.groth16.key_file import KeyWriter, Shape, create_key_file

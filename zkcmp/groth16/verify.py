@@ -17,10 +17,10 @@ those of the statement. Soundness rests on BN254 (about 100 bits) and the generi
 
 import numpy as np
 
-from zkcmp.bn254 import g1
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.msm import msm
-from zkcmp.bn254.pairing import pairing_product_is_one
+from zkcmp.bn254.curve import g1
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.pippenger import msm
+from zkcmp.bn254.pairing.ate import pairing_product_is_one
 from zkcmp.bn254.reference import G1
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.groth16.challenge import challenges

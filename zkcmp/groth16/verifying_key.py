@@ -22,10 +22,10 @@ from functools import cached_property
 
 import numpy as np
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fr import below_modulus, ints_to_words
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.curve.point_arrays import is_infinity
+from zkcmp.bn254.field.fr import below_modulus, ints_to_words
 from zkcmp.bn254.params import FQ_MODULUS
-from zkcmp.bn254.point_arrays import is_infinity
 from zkcmp.errors import DecodeError
 
 _FQ_WORDS = ints_to_words([FQ_MODULUS])[0]

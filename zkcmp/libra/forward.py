@@ -13,8 +13,8 @@ from math import prod
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.rows import Rows
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.rows import Rows
 from zkcmp.bn254.threads import parallel_map
 from zkcmp.libra.tensors import Shape, Tensor
 from zkcmp.model.layers import Conv, Dense, SumPool

@@ -1,14 +1,14 @@
 """Rounds of a sumcheck by one pass of a fused kernel over all tables, on every thread.
 
 A kernel takes the tables' arrays, the number of groups in a half, an array of sums, its slot and a
-range of groups (bn254/rows.py), and leaves as many sums as the degree.
+range of groups (bn254/field/rows.py), and leaves as many sums as the degree.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from zkcmp.bn254.body import LANES
-from zkcmp.bn254.rows import sums_of_slots
+from zkcmp.bn254.field.rows import sums_of_slots
+from zkcmp.bn254.lanes.body import LANES
 from zkcmp.libra.sumcheck import TableProver
 
 _GRAIN = 64

@@ -11,7 +11,7 @@ Blocks are placed by falling size, which leaves no gaps between them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.libra.tables import log_size
 
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkcmp.bn254.cipher_kernels import cipher_round
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.bn254.sumcheck.cipher_kernels import cipher_round
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.forms import Form, combine
 from zkcmp.libra.fused import FusedProver

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.libra import forward
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.claims import TensorClaim

@@ -20,7 +20,7 @@ F~(r) is 0 with a probability of at most m/r.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
 from zkcmp.libra.channel import Channel, Weights

@@ -14,7 +14,7 @@ one of them. Then the prover stops: a random challenge does that with probabilit
 a live verifier picks could ask for any a_t in the clear.
 """
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.forms import Form, combine

@@ -18,7 +18,7 @@ and the opening proves one equation between public numbers. docs/libra.md has th
 
 import struct
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.commitments.scheme import Scheme
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.libra.channel import ProverChannel, VerifierChannel

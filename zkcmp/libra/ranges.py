@@ -20,7 +20,7 @@ from math import prod
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.libra.accuracy import Margins
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.forms import Form, combine

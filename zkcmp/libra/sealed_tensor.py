@@ -10,7 +10,7 @@ from math import prod
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.libra.tables import Point, eq, eq_table, log_size, outer
 

@@ -17,11 +17,11 @@ tables: Dao, Thaler, ePrint 2024/1210.
 
 from collections.abc import Callable
 
-from zkcmp.bn254 import sumcheck_kernels as kernels
-from zkcmp.bn254.body import LANES
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.rows import sums_of_slots
+from zkcmp.bn254.lanes.body import LANES
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.bn254.rows import sums_of_slots
+from zkcmp.bn254.sumcheck import table_kernels as kernels
 from zkcmp.libra.sumcheck import EqTables, Phases, TableProver
 from zkcmp.libra.tables import Point, eq_table, fold, log_size
 from zkcmp.libra.tensors import Tensor

@@ -19,7 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.libra import mimc7, sha256
 from zkcmp.libra.accuracy import FLAGS, limbs, margins, prove_accuracy

@@ -25,11 +25,11 @@ from math import prod
 from operator import mul
 from typing import Protocol
 
-from zkcmp.bn254 import sumcheck_kernels as kernels
-from zkcmp.bn254.body import LANES
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.rows import sums_of_slots
+from zkcmp.bn254.lanes.body import LANES
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.bn254.rows import sums_of_slots
+from zkcmp.bn254.sumcheck import table_kernels as kernels
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.forms import Form, combine
 from zkcmp.libra.tables import Point, eq_table, fold, halves

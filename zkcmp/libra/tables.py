@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zkcmp.bn254 import fr_kernels
-from zkcmp.bn254 import sumcheck_kernels as kernels
-from zkcmp.bn254.body import LANES
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field import fr_kernels
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.lanes.body import LANES
 from zkcmp.bn254.params import FR_MODULUS
+from zkcmp.bn254.sumcheck import table_kernels as kernels
 from zkcmp.bn254.threads import parallel_ranges
 
 Point = list[int]

@@ -4,7 +4,7 @@
 
 Each axis is padded to a power of two on its own; entries outside the real shape are 0. The first
 axis counts images. Only real entries are stored: an image's other axes are one row, and the padding
-appears where an extension over them is asked for. Small integers stay int64 (bn254/rows.py).
+appears where an extension over them is asked for. Small integers stay int64 (bn254/field/rows.py).
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from math import prod
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.rows import Rows
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.rows import Rows
 from zkcmp.libra.tables import Point, eq_table, evaluate, log_size
 
 Shape = tuple[int, ...]

@@ -15,7 +15,7 @@ from circuits.freivalds import statement as freivalds_statement
 from circuits.freivalds.soundness import soundness_bound
 from circuits.full import statement
 from circuits.sampled import statement as sampled_statement
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import ZkcmpError
 from zkcmp.exchange.proofs import Asked, DealStatement
 from zkcmp.model.dataset import TestSet

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.exchange.proofs import Asked, AuditedKey, DealStatement, circuit
 from zkcmp.groth16 import snarkjs

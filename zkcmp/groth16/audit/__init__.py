@@ -36,7 +36,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkcmp.bn254 import g1
+from zkcmp.bn254.curve import g1
 from zkcmp.errors import DecodeError
 from zkcmp.groth16.audit.equations import Equations
 from zkcmp.groth16.audit.error import AuditError

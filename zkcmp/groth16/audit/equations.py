@@ -25,11 +25,11 @@ from typing import Literal
 
 import numpy as np
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.msm import msm
-from zkcmp.bn254.ntt import intt, permute
-from zkcmp.bn254.pairing import Pair, pairing_product_is_one
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.ntt import intt, permute
+from zkcmp.bn254.msm.pippenger import msm
+from zkcmp.bn254.pairing.ate import Pair, pairing_product_is_one
 from zkcmp.bn254.reference import G1
 from zkcmp.groth16.keys import ProvingKey
 from zkcmp.r1cs import R1CS, SparseMatrix

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zkcmp.bn254.ntt import bit_reversed
+from zkcmp.bn254.field.ntt import bit_reversed
 from zkcmp.groth16.audit.equations import Equations
 from zkcmp.groth16.audit.error import AuditError
 from zkcmp.progress import Progress

@@ -19,18 +19,18 @@ from pathlib import Path
 
 import numpy as np
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.ntt import bit_reversed
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.curve.point_arrays import is_infinity
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.ntt import bit_reversed
+from zkcmp.bn254.msm.point_multiples import multiples, sums, transform
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.bn254.point_arrays import is_infinity
 from zkcmp.errors import DecodeError
 from zkcmp.groth16.ceremony.column_points import column_points
 from zkcmp.groth16.ceremony.membership import check_membership
 from zkcmp.groth16.ceremony.powers import Powers
 from zkcmp.groth16.key_file import Shape, create_key_file
 from zkcmp.groth16.keys import POWER_SECTIONS, ProvingKey, circuit_shape, section_names
-from zkcmp.groth16.point_multiples import multiples, sums, transform
 from zkcmp.groth16.verifying_key import VerifyingKey
 from zkcmp.progress import Progress, silent
 from zkcmp.r1cs import R1CS, SparseMatrix

@@ -7,8 +7,8 @@ columns of a piece together.
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
-from zkcmp.groth16.point_multiples import multiples, sums
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.point_multiples import multiples, sums
 from zkcmp.progress import Progress, silent
 from zkcmp.r1cs import SparseMatrix
 

@@ -29,9 +29,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.encoding import G1_BYTES, G2_BYTES, decode_g1, decode_g2, encode_g1, encode_g2
-from zkcmp.bn254.pairing import pairing_product_is_one
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.curve.encoding import (
+    G1_BYTES,
+    G2_BYTES,
+    decode_g1,
+    decode_g2,
+    encode_g1,
+    encode_g2,
+)
+from zkcmp.bn254.pairing.ate import pairing_product_is_one
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS, TWIST_B
 from zkcmp.bn254.reference import G1, G2, fq2_add, fq2_mul, fq2_sqrt
 from zkcmp.errors import DecodeError, VerificationError

@@ -21,9 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.msm import msm
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.pippenger import msm
+from zkcmp.bn254.msm.point_multiples import multiples
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.groth16.audit.equations import random_weights
@@ -31,7 +32,6 @@ from zkcmp.groth16.ceremony.contribution import same_ratio
 from zkcmp.groth16.ceremony.membership import check_membership
 from zkcmp.groth16.key_file import KeyFile, Shape, create_key_file
 from zkcmp.groth16.keys import MAX_DOMAIN
-from zkcmp.groth16.point_multiples import multiples
 from zkcmp.groth16.snarkjs.ptau import (
     ALPHA_TAU_G1,
     BETA_G2,

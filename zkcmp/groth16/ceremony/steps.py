@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkcmp.bn254 import g1, g2
+from zkcmp.bn254.curve import g1, g2
 from zkcmp.errors import VerificationError
 from zkcmp.groth16.audit import audit
 from zkcmp.groth16.ceremony.contribution import POWER_LABELS, Phase, Record

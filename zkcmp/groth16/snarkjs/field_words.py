@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.body import BODY, LANES
-from zkcmp.bn254.fr import below_modulus, ints_to_words, padded
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.curve.point_arrays import is_infinity
+from zkcmp.bn254.curve.point_kernels import rescale
+from zkcmp.bn254.field.fr import below_modulus, ints_to_words, padded
+from zkcmp.bn254.lanes.body import BODY, LANES
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS
-from zkcmp.bn254.point_arrays import is_infinity
-from zkcmp.bn254.point_kernels import rescale
 from zkcmp.bn254.threads import parallel_ranges
 from zkcmp.errors import DecodeError
 

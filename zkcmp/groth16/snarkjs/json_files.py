@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS
 from zkcmp.errors import DecodeError
 from zkcmp.groth16.proof import Proof

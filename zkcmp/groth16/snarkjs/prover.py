@@ -1,9 +1,9 @@
 """Groth16 proofs from a .zkey: prove.py's equations with the quotient's sum in snarkjs's basis."""
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.msm import msm
-from zkcmp.bn254.ntt import root_of_unity
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.ntt import root_of_unity
+from zkcmp.bn254.msm.pippenger import msm
 from zkcmp.bn254.reference import G1
 from zkcmp.errors import VerificationError
 from zkcmp.groth16.proof import Proof

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from zkcmp.bn254 import g1, g2
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.msm import msm
-from zkcmp.bn254.pairing import pairing_product_is_one
+from zkcmp.bn254.curve import g1, g2
+from zkcmp.bn254.curve.point_arrays import is_infinity
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.msm.pippenger import msm
+from zkcmp.bn254.pairing.ate import pairing_product_is_one
 from zkcmp.bn254.params import FQ_MODULUS
-from zkcmp.bn254.point_arrays import is_infinity
 from zkcmp.bn254.reference import G1
 from zkcmp.errors import VerificationError
 from zkcmp.groth16.snarkjs.field_words import G1_SHAPE, G2_SHAPE, point_bytes, read_points

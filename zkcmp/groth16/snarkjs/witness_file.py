@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import DecodeError
 from zkcmp.groth16.snarkjs.field_words import FR_BYTES, read_words

@@ -26,9 +26,9 @@ from pathlib import Path
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.curve.point_arrays import is_infinity
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS
-from zkcmp.bn254.point_arrays import is_infinity
 from zkcmp.errors import DecodeError
 from zkcmp.groth16.keys import MAX_DOMAIN
 from zkcmp.groth16.snarkjs.circuit_file import coefficient_table, sparse_matrix

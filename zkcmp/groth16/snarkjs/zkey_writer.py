@@ -17,15 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
-from zkcmp.bn254.fixed_base import Group, fixed_base_mul
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.ntt import bit_reversed, root_of_unity
+from zkcmp.bn254.curve.point_arrays import is_infinity
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.ntt import bit_reversed, root_of_unity
+from zkcmp.bn254.msm.fixed_base import Group, fixed_base_mul
+from zkcmp.bn254.msm.point_multiples import multiples, transform
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.bn254.point_arrays import is_infinity
 from zkcmp.errors import VerificationError
 from zkcmp.groth16.key_file import Shape, create_key_file
 from zkcmp.groth16.keys import MAX_DOMAIN, SECTIONS, ProvingKey, circuit_shape
-from zkcmp.groth16.point_multiples import multiples, transform
 from zkcmp.groth16.setup import Trapdoor, evaluate_qap, lagrange_basis
 from zkcmp.groth16.snarkjs import zkey as form
 from zkcmp.groth16.snarkjs.circuit_file import sparse_matrix

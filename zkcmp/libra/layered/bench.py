@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.libra.channel import Channel, ProverChannel, VerifierChannel
 from zkcmp.libra.claims import TensorClaim
 from zkcmp.libra.forms import Form

@@ -13,8 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.spmv import rows_by_length, sparse_multiply
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.spmv import rows_by_length, sparse_multiply
 
 
 @dataclass(frozen=True, eq=False)

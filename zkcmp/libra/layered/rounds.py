@@ -24,7 +24,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.claims import TensorClaim

@@ -29,8 +29,8 @@ from math import prod
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.rows import Rows
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.rows import Rows
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.claims import TensorClaim
 from zkcmp.libra.layers.step import Step, open_bias

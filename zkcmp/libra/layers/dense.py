@@ -13,7 +13,7 @@ with weights eq(r_o, ·) ⊗ x~(r_j, ·).
 Soundness error: 2·log(inputs)/r for the sumcheck.
 """
 
-from zkcmp.bn254.rows import Rows
+from zkcmp.bn254.field.rows import Rows
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.claims import TensorClaim
 from zkcmp.libra.layers.step import Step, open_bias

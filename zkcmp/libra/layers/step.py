@@ -10,7 +10,7 @@ the tensor; of any other, only the prover does.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.forms import Form
 from zkcmp.libra.opening import EqWeights

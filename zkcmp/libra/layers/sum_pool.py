@@ -9,9 +9,9 @@ as everywhere (model/onnx/graph.py).
 Soundness error: 2·log(H·W)/r.
 """
 
-from zkcmp.bn254.fr import FrVector
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.rows import Rows
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.bn254.rows import Rows
 from zkcmp.libra.channel import Channel
 from zkcmp.libra.claims import TensorClaim
 from zkcmp.libra.layers.step import Step

@@ -14,8 +14,8 @@ from math import prod
 
 import numpy as np
 
-from zkcmp.bn254.fr import FrVector
-from zkcmp.bn254.rows import Rows
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.bn254.field.rows import Rows
 from zkcmp.libra.tables import Point, eq_table
 
 

@@ -1,0 +1,1 @@
+"""Vectors and matrices over Fr: element-wise arithmetic, sparse products, transforms."""

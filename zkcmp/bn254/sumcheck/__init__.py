@@ -1,0 +1,1 @@
+"""Kernels of sumcheck provers: the rounds over tables, the cipher and fractions."""
