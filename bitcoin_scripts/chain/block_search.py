@@ -22,12 +22,20 @@ _BLOCKS_PER_CALL = 8
 _TRANSACTIONS_PER_CALL = 200
 _HASHES_PER_CALL = 5_000
 
+Reading = Callable[[int, int], None]
+"""Told how many blocks of so many are read."""
+
+
+def _unheard(done: int, total: int) -> None:
+    """Tell nobody."""
+
 
 class BlockSearch:
-    """Searches of one node's blocks and mempool."""
+    """Searches of one node's blocks and mempool. `reading` is told as blocks come in."""
 
-    def __init__(self, node: NodeClient):
+    def __init__(self, node: NodeClient, reading: Reading | None = None):
         self._node = node
+        self._reading = reading or _unheard
         self._mined: dict[bytes, dict[str, list[CTransaction]]] = {}
         self._without: dict[str, set[str]] = {}
         self._waiting: dict[bytes, dict[str, CTransaction | None]] = {}
@@ -43,8 +51,8 @@ class BlockSearch:
         known = self._mined.setdefault(needle, {})
         hashes = self._hashes(since_height, tip_height)
         unknown = [block_hash for block_hash in hashes if block_hash not in known]
-        for some in _parts(unknown, _BLOCKS_PER_CALL):
-            for block_hash, text in zip(some, self._blocks(some, 0, str), strict=True):
+        for some, texts in self._read(unknown, 0, str):
+            for block_hash, text in zip(some, texts, strict=True):
                 known[block_hash] = self._hits(needle, text)
         for height, block_hash in enumerate(hashes, since_height):
             for tx in known[block_hash]:
@@ -55,8 +63,7 @@ class BlockSearch:
         without = self._without.setdefault(txid, set())
         hashes = self._hashes(since_height, tip_height)
         unknown = [block_hash for block_hash in reversed(hashes) if block_hash not in without]
-        for some in _parts(unknown, _BLOCKS_PER_CALL):
-            listed = self._blocks(some, 1, lambda block: list(block["tx"]))
+        for some, listed in self._read(unknown, 1, lambda block: list(block["tx"])):
             for block_hash, txids in zip(some, listed, strict=True):
                 if txid in txids:
                     return str(block_hash)
@@ -91,6 +98,17 @@ class BlockSearch:
                 raise SettlementError("the node's chain changes just now; repeat this")
             hashes += self._node.understood("getblockhash", _identifiers, listed)
         return hashes
+
+    def _read(
+        self, hashes: Sequence[str], verbosity: int, read: Callable[[Any], Any]
+    ) -> Iterator[tuple[Sequence[str], list[Any]]]:
+        """Some hashes and their blocks, and so on. The end is told in any case."""
+        try:
+            for done, some in enumerate(_parts(hashes, _BLOCKS_PER_CALL)):
+                self._reading(done * _BLOCKS_PER_CALL, len(hashes))
+                yield some, self._blocks(some, verbosity, read)
+        finally:
+            self._reading(len(hashes), len(hashes))
 
     def _blocks(
         self, hashes: Sequence[str], verbosity: int, read: Callable[[Any], Any]

@@ -16,7 +16,7 @@ from bitcoin.core import CTransaction
 
 from bitcoin_scripts.chain import Closing, FoundOutput, Outpoint, txid_of
 from bitcoin_scripts.chain.block import COINBASE_MATURITY
-from bitcoin_scripts.chain.block_search import BlockSearch
+from bitcoin_scripts.chain.block_search import BlockSearch, Reading
 from bitcoin_scripts.chain.node_client import NodeClient, NodeError, NodeUnreachable
 from bitcoin_scripts.chain.node_tip import NodeTip, Tip
 from bitcoin_scripts.chain.node_transactions import NodeTransactions, first_recent
@@ -45,12 +45,18 @@ class RpcChain(NodeWallet, Closing):
     """The chain of the node that `node` calls, and the wallet that it names.
 
     Raises SettlementError when the node cannot be asked, and for the main chain unless
-    `accept_unaudited_on_mainnet`. Holds no connection between calls. A context manager.
+    `accept_unaudited_on_mainnet`. `reading` is told how many blocks of a search are read. Holds
+    no connection between calls. A context manager.
     """
 
-    def __init__(self, node: NodeClient, accept_unaudited_on_mainnet: bool = False):
+    def __init__(
+        self,
+        node: NodeClient,
+        accept_unaudited_on_mainnet: bool = False,
+        reading: Reading | None = None,
+    ):
         super().__init__(node)
-        self._search = BlockSearch(node)
+        self._search = BlockSearch(node, reading)
         self._transactions = NodeTransactions(node, self._search)
         self._node_chain = node.ask(lambda info: str(info["chain"]), "getblockchaininfo")
         if self._node_chain not in NAMES:
@@ -74,10 +80,11 @@ class RpcChain(NodeWallet, Closing):
         conf: Path | None = None,
         wallet: str = "",
         accept_unaudited_on_mainnet: bool = False,
+        reading: Reading | None = None,
     ) -> "RpcChain":
         """The chain of the node at a URL, or of a bitcoin.conf; see `node_address`."""
         client = NodeClient.connect(url, cookie=cookie, conf=conf, wallet=wallet)
-        return cls(client, accept_unaudited_on_mainnet)
+        return cls(client, accept_unaudited_on_mainnet, reading)
 
     @property
     def name(self) -> str:

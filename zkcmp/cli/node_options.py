@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from zkcmp.cli.listing import Listing
+from zkcmp.cli.reading import tell_blocks_read
 
 if TYPE_CHECKING:
     from bitcoin_scripts.chain.rpc import RpcChain
@@ -87,6 +88,7 @@ class NodeChoice:
             conf=conf,
             wallet=self.wallet,
             accept_unaudited_on_mainnet=self.accept_unaudited_on_mainnet,
+            reading=tell_blocks_read,
         )
 
 
