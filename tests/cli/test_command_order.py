@@ -225,7 +225,7 @@ def test_refund(sale: Callable[[str], Sale]) -> None:
     assert deal.run("chain", "mine", "1").code == 0
     again = deal.run("buyer", "refund")
     assert again.code == 0
-    assert "1 confirmations" in again.out
+    assert "1 confirmation" in again.out
     assert "refunded" in deal.open().err
     assert deal.run("seller", "redeem").refused
 

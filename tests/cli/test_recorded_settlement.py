@@ -39,7 +39,7 @@ class TestRefund:
         mine(deal, 1)
         again = deal.run("buyer", "refund", "--fee", "7")
         assert again.code == 0
-        assert f"{txid_of(tx)}, 1 confirmations" in again.out
+        assert f"{txid_of(tx)}, 1 confirmation" in again.out
         assert f"refunded by {txid_of(tx)}" in deal.run("buyer", "status").out
 
     def test_that_the_chain_refuses_is_not_claimed(self, sale: Callable[[str], Sale]) -> None:
@@ -169,7 +169,7 @@ class TestClaim:
         again = deal.run("seller", "redeem")
         assert again.code == 0, again
         mine(deal, 1)
-        assert "1 confirmations" in deal.run("seller", "redeem").out
+        assert "1 confirmation" in deal.run("seller", "redeem").out
 
     def test_overtaken_by_a_refund_is_told(self, sale: Callable[[str], Sale]) -> None:
         deal = sale("locked")

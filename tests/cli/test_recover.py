@@ -251,7 +251,7 @@ def test_seller_whose_lock_and_claim_every_node_forgot(
     mine(deal, 1)
     assert recover(deal, copy, "--deal", str(deal.deal)).code == 0
     mine(deal, 1)
-    assert "1 confirmations" in recover(deal, copy).out
+    assert "1 confirmation" in recover(deal, copy).out
 
 
 def lock_of_another_transaction(sale: Sale) -> bytes:
@@ -298,7 +298,7 @@ def test_recovering_with_a_fee_and_with_a_higher_one(
         rate = round(fee_sat(spend, place.amount_sat) / fees.vsize(spend))
         assert rate == max(fee, 9 if fee == 4 else 0)
     mine(deal, 1)
-    assert "1 confirmations" in recover(deal, file, "--fee", "20").out
+    assert "1 confirmation" in recover(deal, file, "--fee", "20").out
 
 
 def test_recovered_buyer_never_pays_again(sale: Callable[[str], Sale]) -> None:

@@ -110,7 +110,7 @@ def test_whichever_version_is_mined_is_found(spending) -> None:
         chain.mine(1, b"\x51")
     again = deal.run(*command)
     assert again.code == 0, again
-    assert f"{txid_of(first)}, 1 confirmations" in again.out
+    assert f"{txid_of(first)}, 1 confirmation" in again.out
     assert txid_of(first) in deal.run(command[0], "status").out
 
 

@@ -206,7 +206,7 @@ class TestBuyer:
         result = watch(deal, "buyer")
         assert result.code == 0, result
         assert "0 of 1 confirmations" in result.out
-        assert lines(result.out, "refunded")[0].endswith("1 confirmations")
+        assert lines(result.out, "refunded")[0].endswith("1 confirmation")
 
     def test_takes_no_refund_when_told_so(self, sale: At, pauses: Pauses) -> None:
         deal = sale("locked")

@@ -117,7 +117,7 @@ def test_paid(sale: NodeSale, options: tuple[str, ...]):
     claim = sale.redeemed()
     sale.has_the_network()  # the key is read before it is mined
     sale.mine()
-    assert f"transaction {claim}, 1 confirmations" in sale.done("seller", "redeem").out
+    assert f"transaction {claim}, 1 confirmation" in sale.done("seller", "redeem").out
     sale.has_the_network()
     sale.mine(TIMEOUT_BLOCKS)
     sale.refused("the seller has redeemed", "buyer", "refund")
@@ -133,7 +133,7 @@ def test_refunded(sale: NodeSale, options: tuple[str, ...]):
     sale.refused("blocks are left before the buyer's refund", "seller", "redeem")
     assert "0 confirmations" in sale.done("buyer", "refund").out
     sale.mine()
-    assert "1 confirmations" in sale.done("buyer", "refund").out
+    assert "1 confirmation" in sale.done("buyer", "refund").out
     sale.refused("the lock was refunded", *open_command(sale))
     sale.refused("the buyer took the refund", "seller", "redeem")
     [_, back] = sale.chain.find_spendable(wallet_script(sale, "buyer"))
@@ -163,7 +163,7 @@ def test_lock_and_claim_reorganised_away_after_the_reveal(sale: NodeSale):
     sale.done("seller", "redeem")  # the key is out: nothing is waited for
     assert set(sale.node.call("getrawmempool")) == {lock, claim}
     sale.mine()
-    assert f"transaction {claim}, 1 confirmations" in sale.done("seller", "redeem").out
+    assert f"transaction {claim}, 1 confirmation" in sale.done("seller", "redeem").out
     sale.has_the_network()
 
 
@@ -187,7 +187,7 @@ def test_fees_are_raised_by_repeating(sale: NodeSale):
     assert better != first
     sale.has_the_network()
     sale.mine()
-    assert f"transaction {better}, 1 confirmations" in sale.done("seller", "redeem").out
+    assert f"transaction {better}, 1 confirmation" in sale.done("seller", "redeem").out
 
 
 def test_a_node_that_is_down_costs_a_line(sale: NodeSale):

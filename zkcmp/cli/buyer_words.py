@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zkcmp.cli.console import say
+from zkcmp.cli.console import count, say
 
 if TYPE_CHECKING:
     from zkcmp.exchange.buyer import Refunded
@@ -53,6 +53,6 @@ def say_opened(network: "Network", out: Path, sure: int, n_images: int) -> None:
 def say_refunded(refunded: "Refunded") -> None:
     """The refund, and those of coins that were paid besides."""
     for each in (refunded, *refunded.others):
-        say(f"refunded   transaction {each.txid}, {each.confirmations} confirmations")
+        say(f"refunded   transaction {each.txid}, {count(each.confirmations, 'confirmation')}")
         if each.replaced:
             say(f"fee        raised to {each.fee_sat_per_vb} sat/vB; it replaces the waiting one")

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from zkcmp.cli.console import say
+from zkcmp.cli.console import count, say
 from zkcmp.errors import DealError
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def say_locked(locked: "Locked") -> None:
     done = "already locked" if locked.repeated else "locked"
     say(f"{done}     {locked.outpoint.amount_sat} sat in {locked.outpoint.txid}")
     say(f"refund     possible from height {locked.timeout_height} on")
-    say(f"depth      {locked.confirmations} confirmations (embedded chain: `zkcmp chain mine`)")
+    depth = count(locked.confirmations, "confirmation")
+    say(f"depth      {depth} (embedded chain: `zkcmp chain mine`)")
     for other in locked.others:
         say(f"caution    {other.output.amount_sat} sat more were paid, in {other.output.txid}:")
         say(f"           `zkcmp buyer refund` returns them from height {other.htlc.timeout_height}")

@@ -204,7 +204,7 @@ def redeem(
     with opened(Seller, home) as seller, open_chain(chain_dir) as chain:
         redeemed = seller.redeem(deal, chain, fee, accept_high_fee)
     done = "already redeemed" if redeemed.repeated else "redeemed"
-    say(f"{done}   transaction {redeemed.txid}, {redeemed.confirmations} confirmations")
+    say(f"{done}   transaction {redeemed.txid}, {count(redeemed.confirmations, 'confirmation')}")
     if redeemed.replaced:
         say(f"fee        raised to {redeemed.fee_sat_per_vb} sat/vB; it replaces the waiting one")
     if not redeemed.confirmations:
@@ -241,7 +241,8 @@ def watch(
 
     redeemed = keep_looking(Seller, home, look, interval, once)
     if redeemed is not None:
-        say(f"paid       transaction {redeemed.txid}, {redeemed.confirmations} confirmations")
+        depth = count(redeemed.confirmations, "confirmation")
+        say(f"paid       transaction {redeemed.txid}, {depth}")
 
 
 @app.command()

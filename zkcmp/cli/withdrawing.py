@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zkcmp.cli.console import say
+from zkcmp.cli.console import count, say
 from zkcmp.cli.options import open_chain
 from zkcmp.cli.party import opened
 
@@ -52,7 +52,7 @@ def _say_withdrawn(done: "Withdrawn") -> None:
     say(f"{word:<10} {done.sent_sat} sat, transaction {done.txid}")
     raised = "raised to " if done.replaced else ""
     say(f"fee        {raised}{done.fee_sat} sat, {done.fee_sat_per_vb} sat/vB")
-    say(f"depth      {done.confirmations} confirmations")
+    say(f"depth      {count(done.confirmations, 'confirmation')}")
     say(f"left       {done.left_sat} sat to be spent; change counts once it is mined")
     if done.kept_sat:
         say(f"kept       {done.kept_sat} sat, which locks depend on until their timeout")
