@@ -32,7 +32,7 @@ from circuits.freivalds import statement as freivalds_statement
 from circuits.full import statement
 from circuits.sampled import statement as sampled_statement
 from zkcmp.cli.bench_libra import measure_libra, random_network, test_set
-from zkcmp.exchange.forecast import forecast
+from zkcmp.exchange.costs.forecast import forecast
 from zkcmp.exchange.method import Method
 from zkcmp.groth16 import FirstRound, prove, setup, verify
 from zkcmp.groth16.audit import audit

@@ -10,10 +10,11 @@ from settling import chain_of
 from bitcoin_scripts.chain import Outpoint
 from bitcoin_scripts.funding import build_lock, lock_outpoint
 from bitcoin_scripts.htlc import Htlc
-from zkcmp.exchange import checks, messages
+from zkcmp.exchange import checks
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.identity import Identity
-from zkcmp.exchange.messages import Offer, Request
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import Offer, Request
+from zkcmp.exchange.messages.identity import Identity
 from zkcmp.exchange.proofs import Asked, DealStatement, backend
 from zkcmp.exchange.seller import Seller
 from zkcmp.exchange.statement import ciphertext_words

@@ -7,7 +7,7 @@ import pytest
 from deal_stages import PRICE_SAT, Sale
 from malicious import CheatingBuyer
 
-from zkcmp.exchange import messages
+from zkcmp.exchange.messages import contents as messages
 
 TIMEOUT_BLOCKS = 144
 

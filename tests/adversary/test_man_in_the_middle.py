@@ -15,8 +15,8 @@ from malicious import verify
 
 from bitcoin_scripts.keys import generate_secret_key, public_key
 from zkcmp.errors import ZkcmpError
-from zkcmp.exchange import messages
-from zkcmp.exchange.identity import Identity, ReadingKey
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.identity import Identity, ReadingKey
 
 HYRAX = ("--backend", "libra", "--commitment", "hyrax")
 

@@ -14,9 +14,9 @@ import pytest
 from deal_stages import MESSAGES, Sale
 from forged_messages import READER, refused_without_a_trace
 
-from zkcmp.exchange import messages
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.identity import Identity
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.identity import Identity
 from zkcmp.exchange.seller import Seller
 
 _ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493

@@ -8,9 +8,9 @@ import pytest
 from deal_stages import NETWORK, Sale, samples
 from forged_messages import forged_request, refused_without_a_trace
 
-from zkcmp.exchange import messages
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.identity import ReadingKey
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.identity import ReadingKey
 from zkcmp.exchange.proofs import Asked, backend
 from zkcmp.exchange.seller import Seller
 from zkcmp.model.data_files import save_npz

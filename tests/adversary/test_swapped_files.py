@@ -12,8 +12,9 @@ from forged_messages import READER, offer_terms, refused_without_a_trace
 from malicious import WRITER, CheatingBuyer, at_home
 from settling import lock_place
 
-from zkcmp.exchange import messages, party
+from zkcmp.exchange import party
 from zkcmp.exchange.buyer import Buyer
+from zkcmp.exchange.messages import contents as messages
 from zkcmp.exchange.seller import Seller
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from deal_stages import Sale
 
-from zkcmp.exchange import messages
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.messages import Delivery
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import Delivery
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.seller import Seller
 
 

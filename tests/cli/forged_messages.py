@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from deal_stages import Result, Sale
 
-from zkcmp.exchange import messages
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import Offer
 
 READER: dict[str, tuple[str, Callable[[Sale], Result]]] = {
     "offer": ("sealed", Sale.request),

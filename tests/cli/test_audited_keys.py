@@ -8,8 +8,8 @@ import pytest
 from deal_stages import NETWORK, Sale, samples
 
 from circuits.freivalds.statement import build
-from zkcmp.exchange import messages
 from zkcmp.exchange.buyer import Buyer
+from zkcmp.exchange.messages import contents as messages
 from zkcmp.exchange.seller import Seller
 from zkcmp.groth16 import ProvingKey, setup
 from zkcmp.groth16.key_file import create_key_file

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from deal_stages import Sale
 
+from zkcmp.exchange.costs.proof_size import key_material_limit
 from zkcmp.exchange.method import FREIVALDS
-from zkcmp.exchange.proof_size import key_material_limit
 from zkcmp.exchange.seller import Seller
 from zkcmp.model.architecture import Architecture
 

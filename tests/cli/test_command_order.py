@@ -13,7 +13,7 @@ from deal_stages import BIAS, MESSAGES, NETWORK, STAGES, WEIGHT, Result, Sale, w
 
 from zkcmp import seal
 from zkcmp.cli.main import run
-from zkcmp.exchange.identity import fingerprint
+from zkcmp.exchange.messages.identity import fingerprint
 from zkcmp.model.network import Network
 from zkcmp.model.onnx import export_onnx, read_onnx
 from zkcmp.model.quantize import quantize
@@ -370,7 +370,7 @@ def test_status_names_the_next_command(sale: Callable[[str], Sale]) -> None:
 
 def test_fingerprints_agree(sale: Callable[[str], Sale]) -> None:
     deal = sale("requested")
-    from zkcmp.exchange.messages import read_offer
+    from zkcmp.exchange.messages.contents import read_offer
 
     shown = fingerprint(read_offer(deal.message("offer")).sender)
     assert shown in deal.run("seller", "status").out

@@ -8,10 +8,10 @@ from deal_stages import PRICE_SAT, Sale
 from interrupted_broadcast import interrupt
 
 from bitcoin_scripts.chain.kernel import KernelChain
-from zkcmp.exchange import messages
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.deal import SellerState
-from zkcmp.exchange.identity import ReadingKey
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.identity import ReadingKey
 from zkcmp.exchange.seller import Seller
 
 PARTIES = ("seller", "buyer")

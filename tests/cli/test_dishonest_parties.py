@@ -24,10 +24,10 @@ from zkcmp.cli.dishonest import (
     refund_now,
 )
 from zkcmp.errors import VerificationError
-from zkcmp.exchange import messages
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.identity import Identity, ReadingKey
-from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import Offer
+from zkcmp.exchange.messages.identity import Identity, ReadingKey
 from zkcmp.exchange.seller import Seller, Terms
 from zkcmp.exchange.statement import ciphertext_bytes
 from zkcmp.groth16.keys import ProvingKey

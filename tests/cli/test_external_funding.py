@@ -16,11 +16,11 @@ from bitcoin_scripts.funding import build_lock
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.keys import public_key
 from zkcmp.cli import funding
-from zkcmp.exchange import messages
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.buyer.funding_outputs import paid_outputs
 from zkcmp.exchange.buyer.funding_record import FundingRecord
-from zkcmp.exchange.identity import ReadingKey
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.identity import ReadingKey
 from zkcmp.exchange.seller import Seller
 
 TIMEOUT_BLOCKS = 144

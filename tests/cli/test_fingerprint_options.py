@@ -6,7 +6,7 @@ import pytest
 from deal_stages import Result, Sale
 
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.identity import Identity
+from zkcmp.exchange.messages.identity import Identity
 from zkcmp.exchange.seller import Seller
 
 STRANGER = Identity(bytes(range(32))).fingerprint

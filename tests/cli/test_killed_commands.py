@@ -9,7 +9,7 @@ from test_command_order import COMMANDS
 
 from bitcoin_scripts.chain.kernel import KernelChain
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.ledger import AnsweredRequests, SpentSamples
+from zkcmp.exchange.private.ledger import AnsweredRequests, SpentSamples
 from zkcmp.exchange.seller import weights_digest
 from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize

@@ -12,8 +12,8 @@ from deal_stages import Result, Sale
 from settling import mine
 
 from zkcmp.cli.main import run
+from zkcmp.exchange.private.store import BusyError, Home
 from zkcmp.exchange.seller import answering, binding
-from zkcmp.exchange.store import BusyError, Home
 
 
 @dataclass

@@ -11,7 +11,7 @@ import pytest
 from deal_stages import MESSAGES, Result, Sale
 from forged_messages import READER
 
-from zkcmp.exchange.identity import Identity
+from zkcmp.exchange.messages.identity import Identity
 
 
 def cut(data: bytes) -> bytes:

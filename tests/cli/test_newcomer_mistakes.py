@@ -355,7 +355,7 @@ def test_a_threshold_of_nothing(refused, number: str) -> None:
 @pytest.mark.parametrize("name", ["delivery (1).zkcmp", "delivery.zkcmp.part"])
 def test_a_file_under_the_name_of_a_second_download(name: str, tmp_path: Path) -> None:
     from zkcmp.exchange.deal import missing
-    from zkcmp.exchange.envelope import Kind
+    from zkcmp.exchange.messages.envelope import Kind
 
     (tmp_path / "offer.zkcmp").touch()
     (tmp_path / "delivery.zkcmp").symlink_to("nowhere")
@@ -389,7 +389,7 @@ def test_a_passphrase_file_that_is_elsewhere(refused, monkeypatch: pytest.Monkey
 
 
 def _header() -> bytes:
-    from zkcmp.exchange.keyring import Keyring
+    from zkcmp.exchange.private.keyring import Keyring
 
     return Keyring.new("the right one", log2_n=10).encode()
 

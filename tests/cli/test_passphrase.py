@@ -12,8 +12,8 @@ from deal_stages import NETWORK, Sale
 
 from zkcmp.cli import passphrase
 from zkcmp.cli.main import run
-from zkcmp.exchange.keyring import LOG2_N
-from zkcmp.exchange.secret_files import HEADER_FILE, SecretFiles
+from zkcmp.exchange.private.keyring import LOG2_N
+from zkcmp.exchange.private.secret_files import HEADER_FILE, SecretFiles
 from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize
 

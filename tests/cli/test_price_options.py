@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from deal_stages import PRICE_SAT, Sale
 
-from zkcmp.exchange.ledger import SpentSamples
+from zkcmp.exchange.private.ledger import SpentSamples
 
 
 def swap(deal: Sale, price_sat: int) -> None:

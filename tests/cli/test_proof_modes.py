@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from deal_stages import Sale, samples
 
-from zkcmp.exchange import messages
 from zkcmp.exchange.buyer import Buyer
+from zkcmp.exchange.messages import contents as messages
 from zkcmp.exchange.method import Method
 from zkcmp.exchange.seller import Seller
 

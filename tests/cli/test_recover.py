@@ -12,11 +12,13 @@ from settling import chain_of, fee_sat, lock_place
 from bitcoin_scripts import fees
 from bitcoin_scripts.chain.kernel import KernelChain
 from zkcmp.cli.main import run
-from zkcmp.exchange import messages, rescue, rescue_file
+from zkcmp.exchange import rescue
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.deal import SellerState, load_state, save_state
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.keyring import Keyring
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.envelope import Kind
+from zkcmp.exchange.private import rescue_file
+from zkcmp.exchange.private.keyring import Keyring
 from zkcmp.exchange.seller import Seller
 from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize

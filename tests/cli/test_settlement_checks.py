@@ -16,9 +16,10 @@ from bitcoin_scripts.funding import build_lock, lock_outpoint
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.keys import public_key
 from zkcmp.errors import DealError, VerificationError
-from zkcmp.exchange import checks, messages
+from zkcmp.exchange import checks
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.messages import Offer, read_offer
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import Offer, read_offer
 
 
 def refuses_to_reveal(sale: Sale, *options: str) -> str:

@@ -13,7 +13,7 @@ from deal_stages import Sale, samples
 
 from zkcmp.cli import answering
 from zkcmp.errors import DealError
-from zkcmp.exchange import messages
+from zkcmp.exchange.messages import contents as messages
 from zkcmp.exchange.seller import Seller
 from zkcmp.model.data_files import save_npz
 from zkcmp.model.dataset import TestSet

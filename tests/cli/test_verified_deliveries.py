@@ -8,7 +8,7 @@ from deal_stages import Sale
 
 from zkcmp.errors import DealError, VerificationError
 from zkcmp.exchange.buyer import Buyer, verifying
-from zkcmp.exchange.envelope import Kind
+from zkcmp.exchange.messages.envelope import Kind
 
 At = Callable[[str], Sale]
 

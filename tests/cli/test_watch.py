@@ -11,8 +11,9 @@ from settling import chain_of, mine, reorganise, spend_of_lock, weather
 from bitcoin_scripts.chain import Outpoint, txid_of
 from bitcoin_scripts.chain.kernel import KernelChain
 from bitcoin_scripts.errors import SettlementError
-from zkcmp.exchange import messages, party
+from zkcmp.exchange import party
 from zkcmp.exchange.buyer import Buyer
+from zkcmp.exchange.messages import contents as messages
 from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize
 

@@ -20,7 +20,7 @@ from bitcoin_scripts.keys import bech32_address, p2wpkh_script, public_key
 from zkcmp import api
 from zkcmp.cli import passphrase
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.secret_files import SecretFiles
+from zkcmp.exchange.private.secret_files import SecretFiles
 from zkcmp.exchange.seller import Seller
 
 THEIRS = bytes(p2wpkh_script(public_key(b"\x09" * 32)))

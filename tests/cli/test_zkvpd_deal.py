@@ -10,10 +10,10 @@ from deal_stages import ARCHITECTURE, NETWORK, Sale, samples
 
 from zkcmp.commitments.srs import Srs, file_bytes, load_srs, make_srs
 from zkcmp.commitments.zkvpd import Zkvpd
-from zkcmp.exchange import messages
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.messages import Delivery
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import Delivery
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.proofs import Asked, DealStatement
 from zkcmp.exchange.proofs.libra import prove_with
 from zkcmp.exchange.seller import Seller

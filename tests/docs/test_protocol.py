@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from documents import ROOT, tables
 
-from zkcmp.exchange import envelope
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.identity import Identity
-from zkcmp.exchange.messages import FILE_NAMES, PROTOCOL_VERSION
+from zkcmp.exchange.messages import envelope
+from zkcmp.exchange.messages.contents import FILE_NAMES, PROTOCOL_VERSION
+from zkcmp.exchange.messages.envelope import Kind
+from zkcmp.exchange.messages.identity import Identity
 
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 
@@ -36,7 +36,8 @@ def test_messages_and_versions_are_those_of_the_program() -> None:
 
 def test_bounds_are_those_of_the_program() -> None:
     (rows,) = (table for table in tables(PROTOCOL) if table[0][0] == "bound")
-    from zkcmp.exchange import checks, messages
+    from zkcmp.exchange import checks
+    from zkcmp.exchange.messages import contents as messages
 
     expected = {
         "price": checks.MIN_PRICE_SAT,
@@ -59,7 +60,7 @@ def test_sections_of_a_key_are_those_of_the_program() -> None:
 
 
 def test_ranges_that_the_formats_give_are_those_of_the_program() -> None:
-    from zkcmp.exchange.envelope import MAX_BODY_BYTES
+    from zkcmp.exchange.messages.envelope import MAX_BODY_BYTES
     from zkcmp.model import architecture, dataset, layers
 
     assert [MAX_BODY_BYTES[kind] for kind in Kind] == [1 << 20, 1 << 29, 1 << 36, 1 << 31, 0]

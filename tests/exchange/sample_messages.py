@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from zkcmp.exchange import messages
-from zkcmp.exchange.identity import Identity, ReadingKey
-from zkcmp.exchange.messages import Delivery, KeyMaterial, Lock, Offer, Request
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import Delivery, KeyMaterial, Lock, Offer, Request
+from zkcmp.exchange.messages.identity import Identity, ReadingKey
 
 TERMS = {
     "deal": b"\x07" * 16,

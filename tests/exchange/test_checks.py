@@ -15,8 +15,8 @@ from bitcoin_scripts.keys import public_key
 from zkcmp.errors import DealError, DecodeError, VerificationError
 from zkcmp.exchange import checks
 from zkcmp.exchange.checks import NotYet
-from zkcmp.exchange.identity import ReadingKey, fingerprint
-from zkcmp.exchange.messages import Delivery, Lock, Offer, Request
+from zkcmp.exchange.messages.contents import Delivery, Lock, Offer, Request
+from zkcmp.exchange.messages.identity import ReadingKey, fingerprint
 from zkcmp.exchange.method import FREIVALDS, FULL, Method
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet

@@ -7,7 +7,7 @@ import pytest
 
 from zkcmp.errors import VerificationError
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.proof_size import check_provable
+from zkcmp.exchange.costs.proof_size import check_provable
 from zkcmp.exchange.seller import Seller, Terms
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.export_size import MAX_EXPORT_BYTES, export_bytes

@@ -12,8 +12,7 @@ from circuits.full.statement import build
 from zkcmp.bn254.threads import thread_count
 from zkcmp.commitments.srs import file_bytes
 from zkcmp.errors import VerificationError, ZkcmpError
-from zkcmp.exchange.encryption import encrypted_length
-from zkcmp.exchange.forecast import (
+from zkcmp.exchange.costs.forecast import (
     forecast,
     libra_memory_bytes,
     require_prove_memory,
@@ -21,8 +20,9 @@ from zkcmp.exchange.forecast import (
     statement_size,
     wire_bytes,
 )
+from zkcmp.exchange.costs.proof_size import check_proof_size, key_material_limit
+from zkcmp.exchange.messages.encryption import encrypted_length
 from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, ZKVPD, Method
-from zkcmp.exchange.proof_size import check_proof_size, key_material_limit
 from zkcmp.exchange.proofs import Asked, circuit
 from zkcmp.groth16 import estimate as costs
 from zkcmp.groth16 import setup

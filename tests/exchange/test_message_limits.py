@@ -9,11 +9,12 @@ import pytest
 from sample_messages import TERMS, Sample
 
 from zkcmp.errors import DecodeError, VerificationError
-from zkcmp.exchange import envelope, messages
-from zkcmp.exchange.encryption import CHUNK_BYTES
-from zkcmp.exchange.envelope import Kind, Route
-from zkcmp.exchange.identity import Identity
-from zkcmp.exchange.wire import Bytes, Integer, Line, Text
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages import envelope
+from zkcmp.exchange.messages.encryption import CHUNK_BYTES
+from zkcmp.exchange.messages.envelope import Kind, Route
+from zkcmp.exchange.messages.identity import Identity
+from zkcmp.exchange.messages.wire import Bytes, Integer, Line, Text
 
 FIELDS = {
     "_OFFER": {

@@ -10,9 +10,10 @@ import pytest
 from sample_messages import TERMS, Sample, build_sample
 
 from zkcmp.errors import DecodeError, VerificationError
-from zkcmp.exchange import envelope, messages
-from zkcmp.exchange.encryption import CHUNK_BYTES, TAG_BYTES
-from zkcmp.exchange.identity import Identity, ReadingKey
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages import envelope
+from zkcmp.exchange.messages.encryption import CHUNK_BYTES, TAG_BYTES
+from zkcmp.exchange.messages.identity import Identity, ReadingKey
 
 NAMES = ("offer", "request", "key_material", "delivery", "lock")
 PREFIX_BYTES = 44

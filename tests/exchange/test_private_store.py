@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from zkcmp.errors import DealError, DecodeError
-from zkcmp.exchange import store
 from zkcmp.exchange.deal import BuyerState, SellerState, load_state, save_state
-from zkcmp.exchange.identity import Identity, ReadingKey, fingerprint
-from zkcmp.exchange.ledger import AnsweredRequests, SpentSamples
+from zkcmp.exchange.messages.identity import Identity, ReadingKey, fingerprint
 from zkcmp.exchange.party import DealKeys
-from zkcmp.exchange.secret_files import SecretFiles
-from zkcmp.exchange.store import Home, copy_durably, replacing, same_bytes, write_atomic
+from zkcmp.exchange.private import store
+from zkcmp.exchange.private.ledger import AnsweredRequests, SpentSamples
+from zkcmp.exchange.private.secret_files import SecretFiles
+from zkcmp.exchange.private.store import Home, copy_durably, replacing, same_bytes, write_atomic
 
 
 def mode(path: Path) -> int:

@@ -8,8 +8,8 @@ import pytest
 from circuits.full.size import check_size
 from zkcmp.errors import VerificationError
 from zkcmp.exchange.buyer import Buyer
+from zkcmp.exchange.costs.proof_size import check_proof_size, check_provable
 from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX
-from zkcmp.exchange.proof_size import check_proof_size, check_provable
 from zkcmp.exchange.seller import Seller, Terms
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.layers import Conv, Dense, Flatten, Square
@@ -58,7 +58,7 @@ def test_a_network_too_large_for_full_can_be_sealed_and_asked_for_with_libra(
 
 
 def test_one_that_no_method_can_prove_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zkcmp.exchange.proof_size.MAX_TENSOR_ENTRIES", 1 << 20)
+    monkeypatch.setattr("zkcmp.exchange.costs.proof_size.MAX_TENSOR_ENTRIES", 1 << 20)
     monkeypatch.setattr("circuits.size.MAX_DOMAIN", 1 << 20)
     with pytest.raises(VerificationError, match="smaller network"):
         check_provable(HOPELESS)

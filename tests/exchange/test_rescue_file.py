@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from zkcmp.errors import DealError, DecodeError
-from zkcmp.exchange import rescue_file
-from zkcmp.exchange.keyring import HEADER_MAGIC, Keyring, Protection
+from zkcmp.exchange.private import rescue_file
+from zkcmp.exchange.private.keyring import HEADER_MAGIC, Keyring, Protection
 
 FAST = 4
 WORDS = "four words of mine"

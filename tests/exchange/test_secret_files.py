@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from zkcmp.errors import DealError, DecodeError
-from zkcmp.exchange import rescue_file
-from zkcmp.exchange.keyring import (
+from zkcmp.exchange.private import rescue_file
+from zkcmp.exchange.private.keyring import (
     HEADER_MAGIC,
     KEY_ID_BYTES,
     LOG2_N,
@@ -19,8 +19,8 @@ from zkcmp.exchange.keyring import (
     Keyring,
     Protection,
 )
-from zkcmp.exchange.secret_files import HEADER_FILE, MAGIC, SecretFiles, is_secret_name
-from zkcmp.exchange.store import write_atomic
+from zkcmp.exchange.private.secret_files import HEADER_FILE, MAGIC, SecretFiles, is_secret_name
+from zkcmp.exchange.private.store import write_atomic
 
 FAST = 4
 SECRET = bytes(range(32))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zkcmp.errors import DecodeError
-from zkcmp.exchange.wire import Bytes, Field, Integer, Line, Text, exact, pack, unpack
+from zkcmp.exchange.messages.wire import Bytes, Field, Integer, Line, Text, exact, pack, unpack
 
 FIELDS: dict[str, Field] = {
     "key": exact(4),

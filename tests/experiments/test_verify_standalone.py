@@ -18,7 +18,7 @@ import verify_standalone as standalone
 
 import zkcmp
 from zkcmp.exchange import buyer as exchange
-from zkcmp.exchange.identity import Identity
+from zkcmp.exchange.messages.identity import Identity
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import bounds
 from zkcmp.model.data_files import digits_onnx, load_digits_test

@@ -26,10 +26,11 @@ from zkcmp.bn254.curve.point_bytes import decode_g1_points
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.commitments import srs
 from zkcmp.errors import ZkcmpError
-from zkcmp.exchange import encryption, envelope, messages
 from zkcmp.exchange.deal import BuyerState, SellerState, load_state, save_state
-from zkcmp.exchange.envelope import Kind, Route
-from zkcmp.exchange.identity import Identity, ReadingKey
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages import encryption, envelope
+from zkcmp.exchange.messages.envelope import Kind, Route
+from zkcmp.exchange.messages.identity import Identity, ReadingKey
 from zkcmp.exchange.method import Method
 from zkcmp.exchange.statement import ciphertext_words, parse_threshold
 from zkcmp.groth16 import Proof, ProvingKey, VerifyingKey, prove, setup, snarkjs

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from zkcmp.api.arguments import Array, StrPath, as_test_set
 from zkcmp.errors import ZkcmpError
-from zkcmp.exchange.costs import Cost, predict_all
-from zkcmp.exchange.store import write_atomic
+from zkcmp.exchange.costs.by_method import Cost, predict_all
+from zkcmp.exchange.private.store import write_atomic
 from zkcmp.model.bounds import check_no_wrap
 from zkcmp.model.calibrate import choose_widths, parse_drop
 from zkcmp.model.float_network import FloatNetwork

@@ -15,10 +15,10 @@ from zkcmp.api.networks import Model, as_network
 from zkcmp.exchange import buyer as buying
 from zkcmp.exchange import seller as selling
 from zkcmp.exchange.buyer import Locked, Refunded, Verified
-from zkcmp.exchange.identity import fingerprint
-from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.messages.contents import Offer
+from zkcmp.exchange.messages.identity import fingerprint
 from zkcmp.exchange.seller import Audited, Inspected, Proved, Redeemed, Terms
-from zkcmp.exchange.withdrawing import Withdrawn
+from zkcmp.exchange.settlement.withdrawing import Withdrawn
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent
 

@@ -14,7 +14,7 @@ from zkcmp import seal as sealing
 from zkcmp.api.arguments import Array, StrPath, as_method, as_test_set, as_threshold
 from zkcmp.api.networks import Model, as_network
 from zkcmp.errors import VerificationError, ZkcmpError
-from zkcmp.exchange.proof_size import check_proof_size
+from zkcmp.exchange.costs.proof_size import check_proof_size
 from zkcmp.exchange.proofs import Asked, DealStatement, backend
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import check_no_wrap

@@ -86,7 +86,7 @@ def _wait_until(deadline_s: float) -> None:
 
 def _patiently(work: Callable[[], T], until_s: float) -> T:
     """What `work` returns, once no other command is in its way. Raises BusyError from then on."""
-    from zkcmp.exchange.store import BusyError
+    from zkcmp.exchange.private.store import BusyError
 
     said = False
     while True:

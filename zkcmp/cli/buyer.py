@@ -56,7 +56,7 @@ app = ChainTyper(help="Buy a network.")
 def inspect(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
     """Show the offer in the deal folder; nothing is sent and no sample is spent."""
     from zkcmp.exchange.buyer import Buyer
-    from zkcmp.exchange.identity import fingerprint
+    from zkcmp.exchange.messages.identity import fingerprint
 
     with opened(Buyer, home) as buyer:
         offer = buyer.inspect(deal)
@@ -362,7 +362,7 @@ def watch(
     """
     from bitcoin_scripts.fee_rates import FeeChoice
     from zkcmp.exchange.buyer import Buyer, Refunded
-    from zkcmp.exchange.watched import Watched
+    from zkcmp.exchange.settlement.watched import Watched
 
     choice = FeeChoice(fee, accept_high_fee, at_least=True)
     sure = (0, 0)
@@ -416,7 +416,7 @@ def withdraw(
 def status(home: BuyerHome = BUYER_HOME) -> None:
     """What has been done in every deal, and what comes next."""
     from zkcmp.exchange.buyer import Buyer
-    from zkcmp.exchange.identity import fingerprint
+    from zkcmp.exchange.messages.identity import fingerprint
     from zkcmp.exchange.method import Method
 
     with opened(Buyer, home) as buyer:

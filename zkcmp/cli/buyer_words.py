@@ -7,13 +7,13 @@ from zkcmp.cli.console import count, say
 
 if TYPE_CHECKING:
     from zkcmp.exchange.buyer import Refunded
-    from zkcmp.exchange.messages import Offer
+    from zkcmp.exchange.messages.contents import Offer
     from zkcmp.model.network import Network
 
 
 def say_offer(offer: "Offer") -> None:
     """What is offered, by whom."""
-    from zkcmp.exchange.identity import fingerprint
+    from zkcmp.exchange.messages.identity import fingerprint
 
     say(f"seller     {fingerprint(offer.sender)}   (compare by another channel)")
     say(f"offer      {offer.price_sat} sat on {offer.chain}, hash-lock {offer.commitment.hex()}")

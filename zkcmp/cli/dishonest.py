@@ -15,16 +15,17 @@ import numpy as np
 from bitcoin_scripts.chain import Chain
 from bitcoin_scripts.refund import build_refund
 from zkcmp import seal as sealing
-from zkcmp.exchange import checks, messages
+from zkcmp.exchange import checks
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.deal import SellerState
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import Offer
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.method import HYRAX, Method
 from zkcmp.exchange.party import Deal
+from zkcmp.exchange.private.store import replacing
 from zkcmp.exchange.seller import Seller
 from zkcmp.exchange.statement import ciphertext_bytes, ciphertext_words
-from zkcmp.exchange.store import replacing
 from zkcmp.model.network import Network
 
 if TYPE_CHECKING:

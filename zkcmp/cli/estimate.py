@@ -75,9 +75,10 @@ def estimate(
 
 def _architecture(source: Path, weight_bits: int | None, input_bits: int | None) -> "Architecture":
     if source.is_dir():
-        from zkcmp.exchange import checks, messages
-        from zkcmp.exchange.envelope import Kind
-        from zkcmp.exchange.messages import FILE_NAMES
+        from zkcmp.exchange import checks
+        from zkcmp.exchange.messages import contents as messages
+        from zkcmp.exchange.messages.contents import FILE_NAMES
+        from zkcmp.exchange.messages.envelope import Kind
 
         return checks.check_offer(messages.read_offer(source / FILE_NAMES[Kind.OFFER]))
     from zkcmp.model.bounds import check_no_wrap
@@ -99,7 +100,7 @@ def _circuit(source: Path) -> int:
 
 
 def _groth16(architecture: "Architecture", images: int, method: "Method") -> int:
-    from zkcmp.exchange.forecast import forecast, wire_bytes
+    from zkcmp.exchange.costs.forecast import forecast, wire_bytes
 
     prediction = forecast(architecture, images, method)
     return _say_groth16(prediction, wire_bytes(prediction))
@@ -126,9 +127,9 @@ def _say_groth16(prediction: "Estimate", wire_bytes: int) -> int:
 
 def _libra(architecture: "Architecture", images: int, method: "Method") -> int:
     """The same for sumchecks."""
-    from zkcmp.exchange.encryption import encrypted_length
-    from zkcmp.exchange.forecast import libra_memory_bytes, libra_setup_memory_bytes
-    from zkcmp.exchange.proof_size import check_proof_size
+    from zkcmp.exchange.costs.forecast import libra_memory_bytes, libra_setup_memory_bytes
+    from zkcmp.exchange.costs.proof_size import check_proof_size
+    from zkcmp.exchange.messages.encryption import encrypted_length
     from zkcmp.libra.estimate import estimate as predict
 
     check_proof_size(architecture, images, method)

@@ -43,7 +43,7 @@ def write_psbt(
 ) -> "Drafted | Locked":
     """Draft the lock over coins at the address `source`, or the node's, and write the PSBT."""
     from zkcmp.exchange.buyer import Locked
-    from zkcmp.exchange.store import PRIVATE_FILE, write_atomic
+    from zkcmp.exchange.private.store import PRIVATE_FILE, write_atomic
 
     if not out.absolute().parent.is_dir() or (out.exists() and not out.is_file()):
         raise DealError(f"{out} cannot be written; choose another --psbt-out")

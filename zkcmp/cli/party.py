@@ -10,8 +10,8 @@ from zkcmp.cli.compiling import announce_compiling
 from zkcmp.cli.console import say
 
 if TYPE_CHECKING:
-    from zkcmp.exchange.keyring import AskPassphrase
     from zkcmp.exchange.party import Party
+    from zkcmp.exchange.private.keyring import AskPassphrase
 
 P = TypeVar("P", bound="Party[Any]")
 

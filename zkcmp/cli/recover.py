@@ -70,11 +70,12 @@ def _rescue(
     new_file: Path | None,
 ) -> None:
     from zkcmp.errors import DealError
-    from zkcmp.exchange import rescue, rescue_file
-    from zkcmp.exchange.envelope import Kind
-    from zkcmp.exchange.keyring import Keyring
-    from zkcmp.exchange.messages import FILE_NAMES
-    from zkcmp.exchange.store import write_atomic
+    from zkcmp.exchange import rescue
+    from zkcmp.exchange.messages.contents import FILE_NAMES
+    from zkcmp.exchange.messages.envelope import Kind
+    from zkcmp.exchange.private import rescue_file
+    from zkcmp.exchange.private.keyring import Keyring
+    from zkcmp.exchange.private.store import write_atomic
 
     with opened(kind, home) as party:
         deal = party.need(folder)

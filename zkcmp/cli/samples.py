@@ -31,8 +31,8 @@ def offered_architecture(deal: Path) -> "Architecture | None":
 
     Nothing about it is checked here.
     """
-    from zkcmp.exchange.envelope import Kind
-    from zkcmp.exchange.messages import read_offer
+    from zkcmp.exchange.messages.contents import read_offer
+    from zkcmp.exchange.messages.envelope import Kind
     from zkcmp.exchange.party import taking_in
     from zkcmp.model.architecture import Architecture
 

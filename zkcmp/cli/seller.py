@@ -231,7 +231,7 @@ def watch(
     """
     from bitcoin_scripts.fee_rates import FeeChoice
     from zkcmp.exchange.seller import Redeemed, Seller
-    from zkcmp.exchange.watched import Watched
+    from zkcmp.exchange.settlement.watched import Watched
 
     choice = FeeChoice(fee, accept_high_fee, at_least=True)
 
@@ -278,7 +278,7 @@ def withdraw(
 @app.command()
 def status(home: SellerHome = SELLER_HOME) -> None:
     """What has been done in every deal, and what comes next."""
-    from zkcmp.exchange.identity import fingerprint
+    from zkcmp.exchange.messages.identity import fingerprint
     from zkcmp.exchange.method import Method
     from zkcmp.exchange.seller import Seller
 

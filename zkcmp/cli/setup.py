@@ -41,10 +41,10 @@ def _circuit(path: Path, images: int) -> "R1CS":
         return read_r1cs(path)
     from circuits.full.statement import build
     from zkcmp.exchange.checks import check_offer
-    from zkcmp.exchange.envelope import Kind
-    from zkcmp.exchange.messages import FILE_NAMES, read_offer
+    from zkcmp.exchange.costs.proof_size import check_circuit_size
+    from zkcmp.exchange.messages.contents import FILE_NAMES, read_offer
+    from zkcmp.exchange.messages.envelope import Kind
     from zkcmp.exchange.method import FULL
-    from zkcmp.exchange.proof_size import check_circuit_size
 
     if not images:
         raise typer.BadParameter("an offer needs --images")

@@ -15,7 +15,7 @@ def buyer_step(deal: "Deal[BuyerState]") -> str:
     from zkcmp.exchange.buyer.seen_claim import SEEN_CLAIM_FILE
     from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE
     from zkcmp.exchange.method import Method
-    from zkcmp.exchange.signed_spends import REFUNDS_FILE, said
+    from zkcmp.exchange.settlement.signed_spends import REFUNDS_FILE, said
 
     state = deal.state
     key_known = (deal.directory / SEEN_CLAIM_FILE).exists()
@@ -47,8 +47,8 @@ def buyer_step(deal: "Deal[BuyerState]") -> str:
 
 def seller_step(deal: "Deal[SellerState]") -> str:
     """The last thing that the seller has done, and the next."""
-    from zkcmp.exchange.envelope import Kind
-    from zkcmp.exchange.signed_spends import CLAIMS_FILE, said
+    from zkcmp.exchange.messages.envelope import Kind
+    from zkcmp.exchange.settlement.signed_spends import CLAIMS_FILE, said
 
     state = deal.state
     if state.claim_txid:

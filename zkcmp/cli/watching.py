@@ -20,7 +20,7 @@ from zkcmp.errors import DealError
 
 if TYPE_CHECKING:
     from zkcmp.exchange.party import Party
-    from zkcmp.exchange.watched import Watched
+    from zkcmp.exchange.settlement.watched import Watched
 
 P = TypeVar("P", bound="Party[Any]")
 R = TypeVar("R")

@@ -10,7 +10,7 @@ from zkcmp.cli.options import open_chain
 from zkcmp.cli.party import opened
 
 if TYPE_CHECKING:
-    from zkcmp.exchange.withdrawing import WithdrawingParty, Withdrawn
+    from zkcmp.exchange.settlement.withdrawing import WithdrawingParty, Withdrawn
 
 Address = Annotated[str, typer.Argument(help="Where to, an address on the chain of the deals.")]
 AmountSat = Annotated[

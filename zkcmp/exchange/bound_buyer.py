@@ -7,10 +7,10 @@ has these two things instead of it.
 from dataclasses import dataclass
 
 from zkcmp.errors import DecodeError
-from zkcmp.exchange import messages
 from zkcmp.exchange.deal import SellerState
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import Offer
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.party import Deal
 
 REFUND_KEY_FILE = "buyer-refund-key"

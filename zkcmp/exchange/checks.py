@@ -20,10 +20,10 @@ from bitcoin_scripts.htlc import Htlc, parse
 from bitcoin_scripts.keys import check_public_key
 from zkcmp import seal
 from zkcmp.errors import DealError, DecodeError, VerificationError
-from zkcmp.exchange.identity import fingerprint, import_reading_key, is_fingerprint_of
-from zkcmp.exchange.messages import Delivery, Lock, Offer, Request
+from zkcmp.exchange.costs.proof_size import check_proof_size, check_provable
+from zkcmp.exchange.messages.contents import Delivery, Lock, Offer, Request
+from zkcmp.exchange.messages.identity import fingerprint, import_reading_key, is_fingerprint_of
 from zkcmp.exchange.method import Method
-from zkcmp.exchange.proof_size import check_proof_size, check_provable
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import check_no_wrap
 from zkcmp.model.dataset import TestSet

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from zkcmp.errors import DealError, DecodeError
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.messages import FILE_NAMES
-from zkcmp.exchange.store import write_atomic
+from zkcmp.exchange.messages.contents import FILE_NAMES
+from zkcmp.exchange.messages.envelope import Kind
+from zkcmp.exchange.private.store import write_atomic
 
 STATE_VERSION = 3
 STATE_FILE = "state.json"

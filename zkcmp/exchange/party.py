@@ -19,12 +19,12 @@ from bitcoin.core.serialize import SerializationError
 from bitcoin_scripts.keys import bech32_address, generate_secret_key, p2wpkh_script, public_key
 from zkcmp.errors import DealError, DecodeError
 from zkcmp.exchange.deal import STATE_FILE, State, load_state, missing, save_state
-from zkcmp.exchange.envelope import Kind, max_file_bytes
-from zkcmp.exchange.identity import Identity, ReadingKey
-from zkcmp.exchange.keyring import AskPassphrase
-from zkcmp.exchange.messages import FILE_NAMES, Offer, read_offer
-from zkcmp.exchange.secret_files import SecretFiles, is_secret_name
-from zkcmp.exchange.store import (
+from zkcmp.exchange.messages.contents import FILE_NAMES, Offer, read_offer
+from zkcmp.exchange.messages.envelope import Kind, max_file_bytes
+from zkcmp.exchange.messages.identity import Identity, ReadingKey
+from zkcmp.exchange.private.keyring import AskPassphrase
+from zkcmp.exchange.private.secret_files import SecretFiles, is_secret_name
+from zkcmp.exchange.private.store import (
     PRIVATE_FILE,
     SHARED_FILE,
     Home,

@@ -22,20 +22,20 @@ from pathlib import Path
 from typing import Any
 
 from zkcmp.errors import DealError, DecodeError
-from zkcmp.exchange import rescue_file
 from zkcmp.exchange.bound_buyer import REFUND_KEY_FILE, bound_buyer
 from zkcmp.exchange.deal import BuyerState, SellerState, load_state, save_state
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.keyring import AskPassphrase, Keyring
-from zkcmp.exchange.messages import FILE_NAMES, read_offer
+from zkcmp.exchange.messages.contents import FILE_NAMES, read_offer
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.party import RECOVERED_FILE, Deal, DealKeys, Party
-from zkcmp.exchange.secret_files import (
+from zkcmp.exchange.private import rescue_file
+from zkcmp.exchange.private.keyring import AskPassphrase, Keyring
+from zkcmp.exchange.private.secret_files import (
     HEADER_FILE,
     RESCUE_DIRECTORY,
     SecretFiles,
     is_secret_name,
 )
-from zkcmp.exchange.store import Home, make_private, write_atomic
+from zkcmp.exchange.private.store import Home, make_private, write_atomic
 
 MAX_DELIVERY_BYTES = 1 << 22
 _MAX_FILE_BYTES = 1 << 22

@@ -13,7 +13,7 @@ import numpy as np
 
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import DecodeError, ZkcmpError
-from zkcmp.exchange.messages import BLOCK_BYTES, PROTOCOL_VERSION
+from zkcmp.exchange.messages.contents import BLOCK_BYTES, PROTOCOL_VERSION
 from zkcmp.exchange.method import Method
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet

@@ -31,7 +31,7 @@ from zkcmp.cli.model.words import described, kind_of, say_caution, say_json, say
 from zkcmp.cli.samples import Labels, TestSetName, load_samples
 
 if TYPE_CHECKING:
-    from zkcmp.exchange.costs import Cost
+    from zkcmp.exchange.costs.by_method import Cost
     from zkcmp.model.dataset import TestSet
     from zkcmp.model.float_network import FloatNetwork
     from zkcmp.model.network import Network
@@ -200,7 +200,7 @@ def _check_drop(result: "QuantisationReport", max_drop: str) -> None:
 
 
 def _costs(network: "Network", images: int) -> "list[Cost]":
-    from zkcmp.exchange.costs import predict_all
+    from zkcmp.exchange.costs.by_method import predict_all
 
     return predict_all(network.architecture, images)
 
@@ -234,7 +234,7 @@ def _check_figure(figure: Path | None, overwrite: bool) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    from zkcmp.exchange.store import write_atomic
+    from zkcmp.exchange.private.store import write_atomic
 
     write_atomic(path, data)  # for us alone: it holds weights, or says something about them
 

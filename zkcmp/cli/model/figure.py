@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zkcmp.errors import ZkcmpError
 
 if TYPE_CHECKING:
-    from zkcmp.exchange.costs import Cost
+    from zkcmp.exchange.costs.by_method import Cost
     from zkcmp.model.report import QuantisationReport
 
 

@@ -12,7 +12,7 @@ from zkcmp.cli.console import say
 from zkcmp.cli.estimate import megabytes
 
 if TYPE_CHECKING:
-    from zkcmp.exchange.costs import Cost
+    from zkcmp.exchange.costs.by_method import Cost
     from zkcmp.model.architecture import Architecture
     from zkcmp.model.report import QuantisationReport
 

@@ -7,7 +7,7 @@ from zkcmp.cli.console import say
 from zkcmp.cli.samples import say_repeated
 
 if TYPE_CHECKING:
-    from zkcmp.exchange.costs import Cost
+    from zkcmp.exchange.costs.by_method import Cost
     from zkcmp.model.dataset import TestSet
     from zkcmp.model.float_network import FloatNetwork
     from zkcmp.model.network import Network

@@ -40,12 +40,12 @@ from zkcmp.exchange.buyer.lost_locks import Trail
 from zkcmp.exchange.buyer.refunding import Refunded
 from zkcmp.exchange.buyer.verifying import Verified
 from zkcmp.exchange.deal import BuyerState, missing
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.messages import FILE_NAMES, Offer
+from zkcmp.exchange.messages.contents import FILE_NAMES, Offer
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.method import FREIVALDS, Method
 from zkcmp.exchange.party import Deal
-from zkcmp.exchange.watched import Watched
-from zkcmp.exchange.withdrawing import Kept, WithdrawingParty, Withdrawn
+from zkcmp.exchange.settlement.watched import Watched
+from zkcmp.exchange.settlement.withdrawing import Kept, WithdrawingParty, Withdrawn
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent

@@ -17,10 +17,10 @@ from zkcmp.errors import DealError
 from zkcmp.exchange.buyer.signed_locks import SignedLocks
 from zkcmp.exchange.buyer.verifying import read_delivery
 from zkcmp.exchange.deal import BuyerState
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.messages import FILE_NAMES
+from zkcmp.exchange.messages.contents import FILE_NAMES
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.party import Deal, Party
-from zkcmp.exchange.store import make_private, write_atomic
+from zkcmp.exchange.private.store import make_private, write_atomic
 
 LOCK_TRANSACTION = "lock-transaction.hex"
 _OURS = {"test_set": "test_set.bin", "verifying.key": "verifying.key"}

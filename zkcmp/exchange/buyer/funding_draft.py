@@ -38,7 +38,7 @@ from zkcmp.exchange.buyer.funding_record import Begun, FundingRecord, Way
 from zkcmp.exchange.buyer.kept_coins import free_coins, kept_coins
 from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
 from zkcmp.exchange.deal import BuyerState
-from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.messages.contents import Offer
 from zkcmp.exchange.party import Deal, Party
 
 _NOTE = re.compile(r"zkcmp lock ([0-9a-f]{32}) ([0-9]{1,9}) ([0-9a-f]{64}):([0-9]{1,5})")

@@ -11,7 +11,7 @@ from zkcmp.errors import DealError
 from zkcmp.exchange.buyer.funding_outputs import LockOutput, is_claimed, paid_outputs, terms
 from zkcmp.exchange.buyer.funding_record import Begun, FundingRecord, Way
 from zkcmp.exchange.deal import BuyerState
-from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.messages.contents import Offer
 from zkcmp.exchange.party import Deal
 
 

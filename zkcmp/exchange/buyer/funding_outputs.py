@@ -14,7 +14,7 @@ from zkcmp.exchange import checks
 from zkcmp.exchange.buyer.funding_record import FundingRecord
 from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
 from zkcmp.exchange.deal import BuyerState
-from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.messages.contents import Offer
 from zkcmp.exchange.party import Deal
 
 

@@ -19,7 +19,7 @@ from zkcmp.exchange.buyer.funding_outputs import terms
 from zkcmp.exchange.buyer.kept_coins import free_coins
 from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
 from zkcmp.exchange.deal import BuyerState
-from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.messages.contents import Offer
 from zkcmp.exchange.party import Deal, Party
 
 

@@ -17,8 +17,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from zkcmp.errors import DecodeError
-from zkcmp.exchange.messages import Offer
-from zkcmp.exchange.store import write_atomic
+from zkcmp.exchange.messages.contents import Offer
+from zkcmp.exchange.private.store import write_atomic
 
 FUNDING_FILE = "funding"
 

@@ -20,7 +20,7 @@ from zkcmp.exchange.buyer.funding_outputs import is_claimed, paid_outputs, terms
 from zkcmp.exchange.buyer.funding_record import FundingRecord, Way
 from zkcmp.exchange.buyer.signed_locks import SignedLocks
 from zkcmp.exchange.deal import BuyerState
-from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.messages.contents import Offer
 from zkcmp.exchange.party import Deal
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from zkcmp.exchange import checks, messages
+from zkcmp.exchange import checks
 from zkcmp.exchange.buyer.requesting import own_method, own_test_set
 from zkcmp.exchange.deal import BuyerState
-from zkcmp.exchange.envelope import Kind
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.party import Deal, Party, refuse_foreign
-from zkcmp.exchange.store import replacing, write_atomic
+from zkcmp.exchange.private.store import replacing, write_atomic
 from zkcmp.progress import Progress
 
 
@@ -36,7 +37,7 @@ def _make_keys(
     ceremony: Path | None,
     ours: Sequence[bytes],
 ) -> None:
-    from zkcmp.exchange.forecast import require_setup_memory
+    from zkcmp.exchange.costs.forecast import require_setup_memory
     from zkcmp.exchange.proofs import Asked, backend
 
     state, offer = deal.state, deal.offer()

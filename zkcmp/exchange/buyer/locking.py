@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from bitcoin_scripts.chain import Chain, Outpoint
 from bitcoin_scripts.htlc import Htlc
 from zkcmp.errors import DealError, DecodeError
-from zkcmp.exchange import checks, messages, rescue
+from zkcmp.exchange import checks, rescue
 from zkcmp.exchange.buyer import funding_draft, funding_external, funding_own, published_key
 from zkcmp.exchange.buyer.funding_draft import Drafted, Fund, WalletChain
 from zkcmp.exchange.buyer.funding_external import Payable
@@ -36,10 +36,11 @@ from zkcmp.exchange.buyer.funding_ways import begun_way, enter
 from zkcmp.exchange.buyer.lost_locks import Trail, find_lost_locks
 from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE, SignedLock, SignedLocks
 from zkcmp.exchange.deal import BuyerState, missing
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import Offer
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.party import Deal, Party, refuse_foreign
-from zkcmp.exchange.store import replacing
+from zkcmp.exchange.private.store import replacing
 
 FindTrail = Callable[[], Trail]
 """Called only where a lost lock has to be looked for: it can need a wallet."""

@@ -22,14 +22,14 @@ from bitcoin.core import CTransaction, CTxIn, Hash160, b2lx
 from bitcoin_scripts.chain import Chain, Outpoint, txid_of
 from bitcoin_scripts.psbt import transaction_in
 from zkcmp.errors import ZkcmpError
-from zkcmp.exchange import messages
 from zkcmp.exchange.buyer.funding_outputs import terms
 from zkcmp.exchange.buyer.funding_record import FundingRecord, Way
 from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
 from zkcmp.exchange.checks import MAX_TIMEOUT_BLOCKS, REORGANISED_BLOCKS, first_height
 from zkcmp.exchange.deal import BuyerState
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import Offer
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.party import Deal, Party
 
 _P2WPKH = b"\x00\x14"

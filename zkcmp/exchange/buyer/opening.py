@@ -12,10 +12,10 @@ from zkcmp.exchange.buyer.requesting import has_test_set, own_test_set
 from zkcmp.exchange.buyer.verifying import read_delivery
 from zkcmp.exchange.checks import NotYet
 from zkcmp.exchange.deal import BuyerState
-from zkcmp.exchange.envelope import Kind
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.party import Deal, Party
+from zkcmp.exchange.private.store import PRIVATE_FILE, write_atomic
 from zkcmp.exchange.statement import ciphertext_words
-from zkcmp.exchange.store import PRIVATE_FILE, write_atomic
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.network import Network
 

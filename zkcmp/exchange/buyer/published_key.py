@@ -13,8 +13,8 @@ from zkcmp.errors import DealError
 from zkcmp.exchange import checks
 from zkcmp.exchange.buyer import seen_claim
 from zkcmp.exchange.deal import BuyerState
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.messages.contents import Offer
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.party import Deal
 
 _SHORTEST_BLOCK_S = 400

@@ -25,8 +25,8 @@ from zkcmp.exchange.buyer.locking import need_lock
 from zkcmp.exchange.checks import NotYet
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.party import Deal, Party
-from zkcmp.exchange.pushing import Spending, Urgency, push
-from zkcmp.exchange.signed_spends import REFUNDS_FILE, SignedSpends
+from zkcmp.exchange.settlement.pushing import Spending, Urgency, push
+from zkcmp.exchange.settlement.signed_spends import REFUNDS_FILE, SignedSpends
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zkcmp.errors import DealError, VerificationError
-from zkcmp.exchange import checks, messages
+from zkcmp.exchange import checks
+from zkcmp.exchange.costs.proof_size import check_proof_size
 from zkcmp.exchange.deal import BuyerState
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.ledger import SpentSamples
-from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import Offer
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.method import Method
 from zkcmp.exchange.party import Deal, DealKeys, Party, refuse_foreign, taking_in
-from zkcmp.exchange.proof_size import check_proof_size
-from zkcmp.exchange.store import replacing, write_atomic
+from zkcmp.exchange.private.ledger import SpentSamples
+from zkcmp.exchange.private.store import replacing, write_atomic
 from zkcmp.model.dataset import TestSet
 
 

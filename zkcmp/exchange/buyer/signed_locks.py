@@ -21,8 +21,8 @@ from bitcoin.core import CTransaction, b2lx
 
 from bitcoin_scripts.chain import txid_of
 from zkcmp.errors import DecodeError
-from zkcmp.exchange import signed_lines
-from zkcmp.exchange.store import sync_directory, write_atomic
+from zkcmp.exchange.messages import signed_lines
+from zkcmp.exchange.private.store import sync_directory, write_atomic
 
 SIGNED_LOCKS_FILE = "signed-locks"
 

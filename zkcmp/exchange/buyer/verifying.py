@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zkcmp.errors import DealError
-from zkcmp.exchange import checks, messages
+from zkcmp.exchange import checks
 from zkcmp.exchange.buyer.requesting import own_method, own_test_set
 from zkcmp.exchange.deal import BuyerState, missing
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.messages import Delivery, Offer
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import Delivery, Offer
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.method import Method
 from zkcmp.exchange.party import Deal, Party
 from zkcmp.exchange.statement import ciphertext_words

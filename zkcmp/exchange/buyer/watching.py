@@ -19,7 +19,7 @@ from zkcmp.exchange.buyer.refunding import Refunded, refund
 from zkcmp.exchange.checks import NotYet
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.party import Deal, Party
-from zkcmp.exchange.watched import Watched
+from zkcmp.exchange.settlement.watched import Watched
 from zkcmp.model.network import Network
 
 

@@ -16,15 +16,15 @@ from pathlib import Path
 from bitcoin_scripts.chain import Chain
 from bitcoin_scripts.fee_rates import FeeChoice
 from zkcmp.exchange.deal import SellerState
-from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.messages.contents import Offer
 from zkcmp.exchange.party import Damaged, Deal
 from zkcmp.exchange.seller import answering, binding, redeeming, sealing, watching
 from zkcmp.exchange.seller.answering import Proved
 from zkcmp.exchange.seller.binding import Accepted, Audited, Inspected
 from zkcmp.exchange.seller.redeeming import Redeemed
 from zkcmp.exchange.seller.sealing import Terms, weights_digest
-from zkcmp.exchange.watched import Watched
-from zkcmp.exchange.withdrawing import WithdrawingParty, Withdrawn
+from zkcmp.exchange.settlement.watched import Watched
+from zkcmp.exchange.settlement.withdrawing import WithdrawingParty, Withdrawn
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent
 

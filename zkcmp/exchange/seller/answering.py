@@ -15,18 +15,19 @@ import numpy as np
 
 from zkcmp import seal as sealing
 from zkcmp.errors import DealError, DecodeError
-from zkcmp.exchange import checks, messages, rescue
+from zkcmp.exchange import checks, rescue
 from zkcmp.exchange.deal import SellerState, missing
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.identity import fingerprint
-from zkcmp.exchange.ledger import AnsweredRequests
-from zkcmp.exchange.messages import Offer, Request
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import Offer, Request
+from zkcmp.exchange.messages.envelope import Kind
+from zkcmp.exchange.messages.identity import fingerprint
 from zkcmp.exchange.method import Method
 from zkcmp.exchange.party import Damaged, Deal, Party
+from zkcmp.exchange.private.ledger import AnsweredRequests
+from zkcmp.exchange.private.store import replacing
 from zkcmp.exchange.proofs import Asked, DealStatement, backend
 from zkcmp.exchange.seller.binding import PROVING_KEY, Accepted, bind
 from zkcmp.exchange.statement import ciphertext_words
-from zkcmp.exchange.store import replacing
 from zkcmp.progress import Progress
 
 
@@ -114,7 +115,7 @@ def _deliver(
     asked: Asked,
     progress: Progress,
 ) -> None:
-    from zkcmp.exchange.forecast import require_prove_memory
+    from zkcmp.exchange.costs.forecast import require_prove_memory
 
     state, test_set, prover = deal.state, asked.test_set, backend(asked.method)
     require_prove_memory(asked.architecture, len(test_set), asked.method, seller.force)

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zkcmp.errors import DealError, DecodeError, VerificationError, ZkcmpError
-from zkcmp.exchange import checks, messages
+from zkcmp.exchange import checks
+from zkcmp.exchange.costs.proof_size import key_material_limit
 from zkcmp.exchange.deal import SellerState, missing
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.identity import fingerprint
-from zkcmp.exchange.messages import KeyMaterial, Offer, Request
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import KeyMaterial, Offer, Request
+from zkcmp.exchange.messages.envelope import Kind
+from zkcmp.exchange.messages.identity import fingerprint
 from zkcmp.exchange.method import Method
 from zkcmp.exchange.party import Deal, Party
-from zkcmp.exchange.proof_size import key_material_limit
+from zkcmp.exchange.private.store import replacing, same_bytes
 from zkcmp.exchange.proofs import Asked, backend
-from zkcmp.exchange.store import replacing, same_bytes
 from zkcmp.model.architecture import Architecture
 from zkcmp.progress import Progress
 
@@ -178,7 +179,7 @@ def _take_key(
     progress: Progress,
 ) -> tuple[KeyMaterial, bytes]:
     """Decrypt the key material into the private directory and audit it; also its digest."""
-    from zkcmp.exchange.forecast import require_prove_memory
+    from zkcmp.exchange.costs.forecast import require_prove_memory
 
     if not deal.offered(Kind.KEY_MATERIAL):
         raise missing(Kind.KEY_MATERIAL, deal.folder)

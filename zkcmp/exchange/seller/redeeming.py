@@ -22,15 +22,16 @@ from bitcoin_scripts.fee_rates import FeeChoice, claim_target
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.preimage import extract_preimage
 from zkcmp.errors import DealError, DecodeError, ZkcmpError
-from zkcmp.exchange import checks, messages, rescue
+from zkcmp.exchange import checks, rescue
 from zkcmp.exchange.bound_buyer import BoundBuyer, bound_buyer
 from zkcmp.exchange.checks import NotYet
 from zkcmp.exchange.deal import SellerState, missing
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.messages import Lock, Offer
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import Lock, Offer
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.party import Deal, Party
-from zkcmp.exchange.pushing import Spending, Urgency, push
-from zkcmp.exchange.signed_spends import CLAIMS_FILE, SignedSpends
+from zkcmp.exchange.settlement.pushing import Spending, Urgency, push
+from zkcmp.exchange.settlement.signed_spends import CLAIMS_FILE, SignedSpends
 
 _LOCK_FILE = "lock.tx"
 

@@ -10,14 +10,15 @@ import numpy as np
 
 from zkcmp import seal as sealing
 from zkcmp.errors import DealError
-from zkcmp.exchange import checks, messages
+from zkcmp.exchange import checks
+from zkcmp.exchange.costs.proof_size import check_provable
 from zkcmp.exchange.deal import SellerState
-from zkcmp.exchange.envelope import Kind
-from zkcmp.exchange.messages import Offer
+from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.messages.contents import Offer
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.party import Deal, DealKeys, Party, refuse_foreign
-from zkcmp.exchange.proof_size import check_provable
+from zkcmp.exchange.private.store import replacing
 from zkcmp.exchange.statement import ciphertext_bytes
-from zkcmp.exchange.store import replacing
 from zkcmp.model.bounds import check_no_wrap
 from zkcmp.model.network import Network
 

@@ -11,10 +11,10 @@ from bitcoin_scripts.fee_rates import FeeChoice
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.exchange.checks import NotYet
 from zkcmp.exchange.deal import SellerState
-from zkcmp.exchange.envelope import Kind
+from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.party import Deal, Party
 from zkcmp.exchange.seller.redeeming import Redeemed, redeem
-from zkcmp.exchange.watched import Watched
+from zkcmp.exchange.settlement.watched import Watched
 
 
 def look(

@@ -17,7 +17,7 @@ from bitcoin.core.serialize import SerializationError
 from bitcoin_scripts import fees
 from bitcoin_scripts.chain import Outpoint, txid_of
 from zkcmp.errors import DecodeError
-from zkcmp.exchange.store import write_atomic
+from zkcmp.exchange.private.store import write_atomic
 
 WITHDRAWALS_FILE = "withdrawals"
 

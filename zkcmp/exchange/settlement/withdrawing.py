@@ -26,9 +26,9 @@ from bitcoin_scripts.withdrawal import build_withdrawal, choose_coins, worth_spe
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
 from zkcmp.exchange.deal import State
-from zkcmp.exchange.lost_withdrawals import find_lost_withdrawal
 from zkcmp.exchange.party import Party
-from zkcmp.exchange.withdrawals import Order, Withdrawal, Withdrawals, versions_of_last
+from zkcmp.exchange.settlement.lost_withdrawals import find_lost_withdrawal
+from zkcmp.exchange.settlement.withdrawals import Order, Withdrawal, Withdrawals, versions_of_last
 
 Coin = tuple[str, int]
 Kept = Mapping[Coin, str]

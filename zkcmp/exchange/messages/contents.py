@@ -21,11 +21,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 from zkcmp.errors import DecodeError, VerificationError
-from zkcmp.exchange import encryption, envelope
-from zkcmp.exchange.envelope import Envelope, Kind, Route
-from zkcmp.exchange.identity import Identity, ReadingKey
+from zkcmp.exchange.messages import encryption, envelope
+from zkcmp.exchange.messages.envelope import Envelope, Kind, Route
+from zkcmp.exchange.messages.identity import Identity, ReadingKey
+from zkcmp.exchange.messages.wire import (
+    Bytes,
+    Field,
+    Integer,
+    Line,
+    Text,
+    Value,
+    exact,
+    pack,
+    unpack,
+)
 from zkcmp.exchange.method import PATTERN, Method
-from zkcmp.exchange.wire import Bytes, Field, Integer, Line, Text, Value, exact, pack, unpack
 from zkcmp.progress import Progress, silent
 
 PROTOCOL_VERSION = 2

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from zkcmp.errors import DealError, DecodeError
-from zkcmp.exchange.store import write_atomic
+from zkcmp.exchange.private.store import write_atomic
 
 _RECORD_BYTES = 64
 _DIGEST = rb'"[0-9a-f]*"'

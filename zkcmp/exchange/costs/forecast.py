@@ -17,9 +17,9 @@ import numpy as np
 
 from circuits.gadgets.mimc7 import CONSTRAINTS_PER_BLOCK
 from circuits.size import Size
-from zkcmp.exchange.encryption import encrypted_length
+from zkcmp.exchange.costs.proof_size import check_circuit_size
+from zkcmp.exchange.messages.encryption import encrypted_length
 from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, SEED_BYTES, Method
-from zkcmp.exchange.proof_size import check_circuit_size
 from zkcmp.exchange.proofs import Asked
 from zkcmp.groth16.estimate import (
     BASE_BYTES,

@@ -13,7 +13,7 @@ from bitcoin.core import CTransaction, b2lx
 from bitcoin_scripts.chain import Chain, Outpoint, txid_of
 from zkcmp.errors import DealError
 from zkcmp.exchange.party import Party
-from zkcmp.exchange.withdrawals import Order, Withdrawal
+from zkcmp.exchange.settlement.withdrawals import Order, Withdrawal
 
 LOOKED_AT_BLOCKS = 1008
 """About a week: a withdrawal is to be mined within a day."""

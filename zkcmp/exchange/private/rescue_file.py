@@ -14,7 +14,7 @@ import struct
 from pathlib import Path
 
 from zkcmp.errors import DealError, DecodeError
-from zkcmp.exchange.keyring import (
+from zkcmp.exchange.private.keyring import (
     MAX_HEADER_BYTES,
     AskPassphrase,
     Keyring,

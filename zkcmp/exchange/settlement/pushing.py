@@ -20,7 +20,7 @@ from bitcoin.core import CTransaction
 from bitcoin_scripts import fees
 from bitcoin_scripts.chain import Chain, Outpoint
 from bitcoin_scripts.fee_rates import FeeChoice
-from zkcmp.exchange.signed_spends import SignedSpend, SignedSpends
+from zkcmp.exchange.settlement.signed_spends import SignedSpend, SignedSpends
 
 _RAISE_DIVISOR = 4
 

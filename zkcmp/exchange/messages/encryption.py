@@ -16,7 +16,7 @@ from Crypto.Cipher import AES
 from Crypto.Protocol import HPKE
 
 from zkcmp.errors import DecodeError
-from zkcmp.exchange.identity import ReadingKey, import_reading_key
+from zkcmp.exchange.messages.identity import ReadingKey, import_reading_key
 
 CHUNK_BYTES = 1 << 20
 TAG_BYTES = 16

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zkcmp.errors import VerificationError
-from zkcmp.exchange.forecast import forecast, libra_memory_bytes, libra_setup_memory_bytes
+from zkcmp.exchange.costs.forecast import forecast, libra_memory_bytes, libra_setup_memory_bytes
+from zkcmp.exchange.costs.proof_size import check_proof_size
 from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, ZKVPD, Method
-from zkcmp.exchange.proof_size import check_proof_size
 from zkcmp.libra import estimate as libra
 from zkcmp.model.architecture import Architecture
 

@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from zkcmp.errors import DecodeError
-from zkcmp.exchange.identity import (
+from zkcmp.exchange.messages.identity import (
     PUBLIC_KEY_BYTES,
     SIGNATURE_BYTES,
     Identity,
     verify_signature,
 )
-from zkcmp.exchange.wire import Field, Value, pack, unpack
+from zkcmp.exchange.messages.wire import Field, Value, pack, unpack
 from zkcmp.progress import Progress, silent
 
 MAGIC = b"ZKCMP"

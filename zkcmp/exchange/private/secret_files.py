@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Self
 
 from zkcmp.errors import DealError, DecodeError
-from zkcmp.exchange import rescue_file
-from zkcmp.exchange.keyring import (
+from zkcmp.exchange.private import rescue_file
+from zkcmp.exchange.private.keyring import (
     KEY_ID_BYTES,
     LOG2_N,
     MAX_HEADER_BYTES,
@@ -31,7 +31,7 @@ from zkcmp.exchange.keyring import (
     seal,
     unseal,
 )
-from zkcmp.exchange.store import UNFINISHED, Home, sync_directory, write_atomic
+from zkcmp.exchange.private.store import UNFINISHED, Home, sync_directory, write_atomic
 
 HEADER_FILE = "passphrase"
 RESCUE_DIRECTORY = "rescue"

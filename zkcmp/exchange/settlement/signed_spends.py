@@ -15,7 +15,7 @@ from bitcoin.core import CTransaction, b2lx
 
 from bitcoin_scripts.chain import Outpoint, txid_of
 from zkcmp.errors import DecodeError
-from zkcmp.exchange import signed_lines
+from zkcmp.exchange.messages import signed_lines
 from zkcmp.exchange.party import Deal
 
 CLAIMS_FILE = "claims"

@@ -1,0 +1,1 @@
+"""What a statement costs, before anything of it is built."""

@@ -1,0 +1,1 @@
+"""Coins in and out of a party's wallet: sending, watching and withdrawing."""
