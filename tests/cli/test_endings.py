@@ -103,7 +103,9 @@ def test_a_real_interrupt(tmp_path: Path) -> None:
         assert process.stdout.readline().startswith("zkcmp demo: ")
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
+    # CPython ends by the signal itself where code that was compiled from a string was interrupted,
+    # as in numba; a shell calls both 130
+    assert process.returncode in (130, -signal.SIGINT)
     assert error.startswith("zkcmp: interrupted; ")
     assert error.count("\n") == 1
 
