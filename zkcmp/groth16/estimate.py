@@ -1,15 +1,18 @@
 """What setup and proof of a circuit will cost, before the work is begun.
 
     key        the sections of keys.py, byte by byte
-    setup      SETUP·(points of the key, one of G2 for three), in products of the field
+    setup      SETUP·(points of the key, one of G2 for three) + SETUP_ENTRY·(entries of the
+               matrices), in products of the field
     audit      AUDIT·setup: both go over every point of the key
-    prove      ROW·N + POINT·(points of the wires, weighted)
+    prove      ROW·N + POINT·(points of the wires, weighted) + ENTRY·(entries)
     memory     BASE + so many bytes for each of N, of the wires, and of the matrix entries; of a
                prover besides the key, which is mapped, and buffers up to a limit
 
 A product of the field is measured here and now (milliseconds); the weights are products, fitted to
-dense circuits of 2^14 … 2^20 rows and to statements in mode full on one core with IFMA, where they
-are within 20 %. A wire with a small value costs about SMALL of a full-size one; how many are
+dense circuits of 2^16 … 2^22 rows and to statements in all modes on two cores with IFMA, where they
+are within 16 %, all but few within 12 %; a setup of few rows, up to 24 %. A key of gigabytes takes
+as long as its disk needs, up to twice the setup's prediction, and it may be read from there again.
+A wire with a small value costs about SMALL of a full-size one (bits cost less); how many are
 full-size is the caller's to say. Threads are taken to share the work with EFFICIENCY. The memory
 figures are upper bounds of the resident set, pages of the mapped key included: of 2^16 … 2^20 dense
 rows, and of statements about hundreds and thousands of images, they exceed the peaks by 1 … 32 %.
@@ -31,11 +34,13 @@ from zkcmp.groth16.key_file import ALIGNMENT
 from zkcmp.groth16.keys import COMMITMENT_SECTIONS, POWER_SECTIONS, SECTIONS, domain_size
 from zkcmp.r1cs import R1CS
 
-SETUP = 460
-AUDIT = 1.5  # 1.24 (10,000 images) to 1.95 (few) in results/
-ROW = 1050
-POINT = 310
-SMALL = 0.08
+SETUP = 270
+SETUP_ENTRY = 10
+AUDIT = 1.5  # 1.25 (10,000 images) to 2.2 (few) in results/
+ROW = 355
+POINT = 235
+SMALL = 0.55
+ENTRY = 6
 EFFICIENCY = 0.9
 BASE_BYTES = 230_000_000
 ENTRY_BYTES = 8
@@ -122,8 +127,8 @@ def estimate(size: CircuitSize) -> Estimate:
     return Estimate(
         size,
         key_bytes(size),
-        second * SETUP * setup_points,
-        second * (ROW * n + POINT * weight * wire_points),
+        second * (SETUP * setup_points + SETUP_ENTRY * size.n_entries),
+        second * (ROW * n + POINT * weight * wire_points + ENTRY * size.n_entries),
         setup_memory_bytes(size),
         prove_memory_bytes(size),
     )
