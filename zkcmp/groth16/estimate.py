@@ -15,7 +15,7 @@ as long as its disk needs, up to twice the setup's prediction, and it may be rea
 A wire with a small value costs about SMALL of a full-size one (bits cost less); how many are
 full-size is the caller's to say. Threads are taken to share the work with EFFICIENCY. The memory
 figures are upper bounds of the resident set, pages of the mapped key included: of 2^16 … 2^20 dense
-rows, and of statements about hundreds and thousands of images, they exceed the peaks by 1 … 32 %.
+rows, and of statements about up to 10,000 images, they exceed the peaks by 1 … 49 %.
 """
 
 import os
