@@ -11,11 +11,11 @@
 A product of the field is measured here and now (milliseconds); the weights are products, fitted to
 dense circuits of 2^16 … 2^22 rows and to statements in all modes on two cores with IFMA, where they
 are within 16 %, all but few within 12 %; a setup of few rows, up to 24 %. A key of gigabytes takes
-as long as its disk needs, up to twice the setup's prediction, and it may be read from there again.
-A wire with a small value costs about SMALL of a full-size one (bits cost less); how many are
-full-size is the caller's to say. Threads are taken to share the work with EFFICIENCY. The memory
-figures are upper bounds of the resident set, pages of the mapped key included: of 2^16 … 2^20 dense
-rows, and of statements about up to 10,000 images, they exceed the peaks by 1 … 49 %.
+as long as its disk needs, up to 2.4 times the setup's prediction. A wire with a small value costs
+about SMALL of a full-size one (bits cost less); how many are full-size is the caller's to say.
+Threads are taken to share the work with EFFICIENCY. The memory figures are upper bounds of the
+resident set, pages of the mapped key included: of 2^16 … 2^20 dense rows, and of statements about
+up to 10,000 images, they exceed the peaks by 1 … 49 %.
 """
 
 import os
