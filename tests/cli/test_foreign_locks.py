@@ -7,13 +7,14 @@ import pytest
 from bitcoin.core import CTransaction, CTxOut
 from bitcoin.core.script import CScript
 from deal_stages import PRICE_SAT, Sale
-from funding_wallet import SCRIPT, earn, signed
+from funding_wallet import SCRIPT, earn, pay, signed
 from settling import chain_of, mine
+from test_external_funding import ask
 
 from bitcoin_scripts.chain import Outpoint, txid_of
 from bitcoin_scripts.claim import build_claim
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.buyer.funding_outputs import terms
+from zkcmp.exchange.buyer.funding_outputs import lock_outputs, terms
 from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
 from zkcmp.exchange.seller import Seller
 
@@ -169,3 +170,30 @@ def test_a_lock_in_a_block_below_the_one_it_was_signed_at(
     deal.message("lock").unlink()
     found = deal.run("buyer", "lock")
     assert f"locked     100000 sat in {ours.txid}" in found.out, found
+
+
+def test_what_the_seller_has_claimed_is_no_refund(sale: Callable[[str], Sale]) -> None:
+    """Of two payments the seller takes both, the one that was not announced first."""
+    deal = sale("verified")
+    earn(deal)
+    address = ask(deal)
+    for _ in range(2):
+        pay(deal, address, PRICE_SAT)
+        mine(deal, 1)
+    assert deal.run("buyer", "lock", "--external").code == 0
+    with Buyer.opened(deal.root / "buyer") as buyer, chain_of(deal) as chain:
+        ours = buyer.need(deal.deal)
+        paid, announced = lock_outputs(ours, chain), ours.state.funding_txid
+    [second] = [each for each in paid if each.output.txid != announced]
+    with Seller.opened(deal.root / "seller") as seller, chain_of(deal) as chain:
+        theirs = seller.need(deal.deal)
+        preimage, key = theirs.read_secret("preimage"), theirs.keys().coin_secret
+        place = Outpoint(second.output.txid, second.output.vout, second.output.amount_sat)
+        chain.broadcast(build_claim(second.htlc, place, preimage, key, seller.wallet_script, 2))
+        chain.mine(1, b"\x51")
+    assert deal.open().code == 0
+    assert deal.run("seller", "redeem").code == 0
+    mine(deal, BLOCKS)
+    result = deal.run("buyer", "refund")
+    assert result.refused
+    assert "the seller has redeemed" in result.err

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from deal_stages import NETWORK, Sale
 
-from zkcmp.cli import passphrase
+from zkcmp.cli import passphrase, watching
 from zkcmp.cli.main import run
+from zkcmp.errors import WrongPassphraseError
 from zkcmp.exchange.private.keyring import LOG2_N
 from zkcmp.exchange.private.secret_files import HEADER_FILE, SecretFiles
+from zkcmp.exchange.seller import Seller
+from zkcmp.exchange.settlement.watched import Watched
 from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize
 
@@ -195,3 +198,23 @@ def test_snarkjs_export_asks_too(
     monkeypatch.delenv(passphrase.VARIABLE)
     assert run([*given, "--home", str(deal.root / "buyer")]) == 2
     assert "under a passphrase" in deal.capsys.readouterr().err
+
+
+def test_a_watch_ends_when_the_passphrase_was_changed(
+    sale: Callable[[str], Sale], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would wait for ever otherwise, and raise no fee."""
+    home, looks = sale("verified").root / "seller", []
+    with Seller.opened(home) as seller:
+        seller.files.change("first phrase", FAST)
+
+    def change(_: float) -> None:
+        looks.append("slept")
+        with Seller.opened(home, lambda what: "first phrase") as seller:
+            seller.files.change("second phrase", FAST)
+
+    monkeypatch.setattr(watching.passphrase, "ask", lambda what: "first phrase")
+    monkeypatch.setattr(watching.time, "sleep", change)
+    with pytest.raises(WrongPassphraseError):
+        watching.keep_looking(Seller, home, lambda party: Watched("looked", None), 30, False)
+    assert looks == ["slept"]

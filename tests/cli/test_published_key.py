@@ -108,19 +108,40 @@ def test_a_lock_that_was_refunded_publishes_none(sale: Callable[[str], Sale], wa
     assert deal.run(*ways(deal)[way]).code == 0
 
 
+def test_an_address_that_was_shown_before_is_not_shown_again(sale: Callable[[str], Sale]) -> None:
+    """The backup has the address; what was paid and claimed afterwards went elsewhere."""
+    deal = sale("verified")
+    earn(deal)
+    assert deal.run(*EXTERNAL).code == 0
+    shutil.copytree(deal.root / "buyer", deal.root / "old")
+    mine(deal, 3)
+    assert deal.run("buyer", "lock", "--abandon").code == 0
+    mine(deal, 1)
+    assert deal.run("seller", "redeem").code == 0
+    mine(deal, 1)
+    shutil.rmtree(deal.root / "buyer")
+    (deal.root / "old").rename(deal.root / "buyer")
+    (deal.root / "buyer").chmod(0o700)
+    deal.message("lock").unlink()
+    result = deal.run(*EXTERNAL)
+    assert result.refused
+    assert "the key of this deal is public already: pay nothing" in result.err
+    assert deal.open().code == 0
+
+
 @pytest.mark.parametrize(
     ("age_days", "earliest", "latest"),
     [
-        (-1, 899_712, 899_712),
-        (0, 899_700, 899_712),
-        (20, 890_000, 896_832),
+        (-1, 895_680, 895_680),
+        (0, 895_680, 895_680),
+        (20, 890_000, 895_679),
         (400, 887_000, 887_000),
     ],
 )
 def test_looked_for_since_the_request(
     sale: Callable[[str], Sale], age_days: int, earliest: int, latest: int
 ) -> None:
-    """288 blocks and the request's age, in blocks that come fast, but no more than 90 days."""
+    """288 blocks and four weeks, or the request's age if it is more, but no more than 90 days."""
     deal = sale("verified")
     request: Path = deal.private("buyer") / "request.zkcmp"
     made_at = time.time() - 86_400 * age_days

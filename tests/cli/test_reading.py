@@ -78,6 +78,8 @@ def test_a_terminal_sees_it_count_and_keeps_nothing(monkeypatch: pytest.MonkeyPa
     ]
 
 
-@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_nothing_for_few(monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO]) -> None:
-    assert _said(monkeypatch, stream(), 99) == ""
+@pytest.mark.parametrize(("stream", "few"), [(io.StringIO, 999), (Terminal, 99)])
+def test_nothing_for_few(
+    monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], few: int
+) -> None:
+    assert _said(monkeypatch, stream(), few) == ""

@@ -98,4 +98,4 @@ def _patiently(work: Callable[[], T], until_s: float) -> T:
             if not said:
                 said = True
                 say(f"waiting    {busy}")
-            time.sleep(min(_PAUSE_S, until_s - time.monotonic()))
+            time.sleep(max(0.0, min(_PAUSE_S, until_s - time.monotonic())))

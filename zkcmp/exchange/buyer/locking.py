@@ -203,8 +203,7 @@ def _begin(
     _refuse_second_payment(buyer, deal, offer)
     refuse_foreign(deal.folder, Kind.LOCK)
     enter(deal, offer, chain, way, abandon)
-    if begun_way(deal) is not Way.EXTERNAL:  # what was paid to an address is looked for anyway
-        published_key.refuse(deal, offer, chain)
+    published_key.refuse(deal, offer, chain)
     return offer, None
 
 

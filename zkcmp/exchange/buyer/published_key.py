@@ -2,13 +2,14 @@
 
 A claim has the whole script of its lock in its witness, with E in it. So a lock that this directory
 has forgotten, over whatever coins, is found once it was claimed: by E, in the blocks since the
-deal was begun. How long ago that was, the date of our request's file says; where a copy has lost
-that, the last blocks are looked at, as many as a lock lasts.
+deal was begun. How long ago that was, the date of our request's file says; as a copy may have lost
+that, RECENT_BLOCKS are looked at in any case.
 """
 
 import time
 
 from bitcoin_scripts.chain import Chain
+from bitcoin_scripts.chain.node_transactions import RECENT_BLOCKS
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
 from zkcmp.exchange.buyer import seen_claim
@@ -37,5 +38,5 @@ def refuse(deal: Deal[BuyerState], offer: Offer, chain: Chain) -> None:
 def since_height(deal: Deal[BuyerState], offer: Offer, chain: Chain) -> int:
     """From which block on a lock of this deal can be."""
     requested_at = deal.own(Kind.REQUEST).stat().st_mtime
-    blocks = int(max(0.0, time.time() - requested_at) / _SHORTEST_BLOCK_S)
+    blocks = max(RECENT_BLOCKS, int((time.time() - requested_at) / _SHORTEST_BLOCK_S))
     return checks.first_height(chain.height() - blocks, offer, chain)

@@ -79,17 +79,15 @@ def refund(
 
 
 def _paid(deal: Deal[BuyerState], chain: Chain) -> list[tuple[Htlc, Outpoint]]:
-    """Every output that was paid to this deal and that no claim spends now, the lock first.
-
-    The lock is there also when it was claimed: whether that was seen is `seen_claim`'s to say.
-    """
+    """Every output that was paid to this deal and that no claim spends now, the lock first."""
     htlc, outpoint = need_lock(deal, chain)
-    found = [(htlc, Outpoint(outpoint.txid, outpoint.vout, outpoint.amount_sat))]
+    found = {Outpoint(outpoint.txid, outpoint.vout, outpoint.amount_sat): htlc}
     for paid in lock_outputs(deal, chain):
         place = Outpoint(paid.output.txid, paid.output.vout, paid.output.amount_sat)
-        if place != found[0][1] and not is_claimed(paid, deal, chain):
-            found.append((paid.htlc, place))
-    return found
+        found.setdefault(place, paid.htlc)
+        if is_claimed(paid, deal, chain):
+            del found[place]
+    return [(htlc, place) for place, htlc in found.items()]
 
 
 def _refund_one(

@@ -137,11 +137,15 @@ def _open_regular(path: Path) -> BinaryIO:
 
 
 def _take(descriptor: int, path: Path) -> None:
-    """Lock an open file or directory until it is closed. Raises BusyError."""
+    """Lock an open file or directory until it is closed. Raises BusyError when another has it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         raise BusyError(f"another zkcmp command is using {path}; wait until it has ended") from None
+    except OSError as error:
+        raise DealError(
+            f"{path} cannot be locked ({error.strerror}); move --home to a disk of this machine"
+        ) from None
 
 
 class Home:
