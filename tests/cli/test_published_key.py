@@ -27,6 +27,14 @@ OTHER = bech32_address(OTHER_SCRIPT, "regtest")
 """Of yet another wallet: nothing leads from there to the payment that was forgotten."""
 
 
+def put_back(sale: Sale) -> None:
+    """The buyer's directory is the copy in `old`, and the folder has no lock message."""
+    shutil.rmtree(sale.root / "buyer")
+    (sale.root / "old").rename(sale.root / "buyer")
+    (sale.root / "buyer").chmod(0o700)
+    sale.message("lock").unlink()
+
+
 def paid_and_forgotten(sale: Sale, claimed: bool) -> Sale:
     """Another wallet paid to an address; the directory, and the folder, are from before that."""
     earn(sale)
@@ -44,10 +52,7 @@ def paid_and_forgotten(sale: Sale, claimed: bool) -> Sale:
         mine(sale, BLOCKS)
         assert sale.run("buyer", "refund").code == 0
         mine(sale, 1)
-    shutil.rmtree(sale.root / "buyer")
-    (sale.root / "old").rename(sale.root / "buyer")
-    (sale.root / "buyer").chmod(0o700)
-    sale.message("lock").unlink()
+    put_back(sale)
     return sale
 
 
@@ -119,10 +124,7 @@ def test_an_address_that_was_shown_before_is_not_shown_again(sale: Callable[[str
     mine(deal, 1)
     assert deal.run("seller", "redeem").code == 0
     mine(deal, 1)
-    shutil.rmtree(deal.root / "buyer")
-    (deal.root / "old").rename(deal.root / "buyer")
-    (deal.root / "buyer").chmod(0o700)
-    deal.message("lock").unlink()
+    put_back(deal)
     result = deal.run(*EXTERNAL)
     assert result.refused
     assert "the key of this deal is public already: pay nothing" in result.err
