@@ -3,11 +3,11 @@
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
-from zkcmp.libra.channel import ProverChannel, VerifierChannel
-from zkcmp.libra.layout import Layout
-from zkcmp.libra.opening import PADS, Batch, reduce_to_opening, tail_length
-from zkcmp.libra.products import prove_products
-from zkcmp.libra.tables import evaluate
+from zkcmp.libra.conversation.channel import ProverChannel, VerifierChannel
+from zkcmp.libra.multilinear.layout import Layout
+from zkcmp.libra.multilinear.tables import evaluate
+from zkcmp.libra.requirements.opening import PADS, Batch, reduce_to_opening, tail_length
+from zkcmp.libra.requirements.products import prove_products
 from zkcmp.transcript import Transcript
 
 

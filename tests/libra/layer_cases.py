@@ -6,12 +6,12 @@ from itertools import product
 import numpy as np
 from clear_scheme import run
 
-from zkcmp.libra.claims import TensorClaim
-from zkcmp.libra.forms import Form
+from zkcmp.libra.conversation.claims import TensorClaim
+from zkcmp.libra.conversation.forms import Form
 from zkcmp.libra.layers.step import Step
-from zkcmp.libra.network import REDUCTIONS
-from zkcmp.libra.opening import EqWeights
-from zkcmp.libra.tensors import Tensor
+from zkcmp.libra.multilinear.tensors import Tensor
+from zkcmp.libra.relations.network import REDUCTIONS
+from zkcmp.libra.requirements.opening import EqWeights
 from zkcmp.model.layers import Conv, Dense, Square
 
 NAME = "layer0"

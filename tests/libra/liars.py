@@ -16,10 +16,10 @@ from clear_scheme import new_transcript, run
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS as R
 from zkcmp.errors import VerificationError
-from zkcmp.libra.channel import ProverChannel
-from zkcmp.libra.forms import Form
-from zkcmp.libra.layout import Layout
-from zkcmp.libra.opening import PADS, tail_length
+from zkcmp.libra.conversation.channel import ProverChannel
+from zkcmp.libra.conversation.forms import Form
+from zkcmp.libra.multilinear.layout import Layout
+from zkcmp.libra.requirements.opening import PADS, tail_length
 
 N_PADS = 512
 

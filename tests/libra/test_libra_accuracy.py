@@ -6,9 +6,9 @@ from clear_scheme import run
 
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import VerificationError
-from zkcmp.libra.accuracy import FLAGS, Margins, limbs, margins, prove_accuracy
-from zkcmp.libra.lookup import MULTIPLICITIES, Column, Lookup, prove_lookup
-from zkcmp.libra.opening import EqWeights
+from zkcmp.libra.relations.accuracy import FLAGS, Margins, limbs, margins, prove_accuracy
+from zkcmp.libra.relations.lookup import MULTIPLICITIES, Column, Lookup, prove_lookup
+from zkcmp.libra.requirements.opening import EqWeights
 
 N, M, BOUND, T = 5, 3, 2000, 4
 

@@ -3,10 +3,10 @@
 import pytest
 
 from zkcmp.bn254.field.fr import FrVector
-from zkcmp.libra.channel import VerifierChannel
-from zkcmp.libra.forms import Form
-from zkcmp.libra.layout import Layout
-from zkcmp.libra.opening import PADS, Batch, TableWeights
+from zkcmp.libra.conversation.channel import VerifierChannel
+from zkcmp.libra.conversation.forms import Form
+from zkcmp.libra.multilinear.layout import Layout
+from zkcmp.libra.requirements.opening import PADS, Batch, TableWeights
 from zkcmp.transcript import Transcript
 
 

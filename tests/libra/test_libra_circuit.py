@@ -7,13 +7,13 @@ from clear_scheme import run
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
-from zkcmp.libra.claims import TensorClaim
-from zkcmp.libra.forms import Form
+from zkcmp.libra.conversation.claims import TensorClaim
+from zkcmp.libra.conversation.forms import Form
 from zkcmp.libra.layered.bench import measure_circuit, random_circuit
 from zkcmp.libra.layered.circuit import Circuit, GateLayer, Gates
 from zkcmp.libra.layered.rounds import reduce_circuit
-from zkcmp.libra.opening import EqWeights
-from zkcmp.libra.tables import evaluate
+from zkcmp.libra.multilinear.tables import evaluate
+from zkcmp.libra.requirements.opening import EqWeights
 
 NONE = Gates.of([])
 # widths that differ, outputs of several gates, of none, gates that read one wire twice

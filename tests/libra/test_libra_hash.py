@@ -8,8 +8,8 @@ from clear_scheme import run
 
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import VerificationError
-from zkcmp.libra import sha256
-from zkcmp.libra.tables import evaluate
+from zkcmp.libra.multilinear.tables import evaluate
+from zkcmp.libra.relations import sha256
 from zkcmp.seal import key_of
 
 PREIMAGE = bytes(range(200, 232))

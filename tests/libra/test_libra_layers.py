@@ -9,8 +9,8 @@ from layer_cases import Case, conv_case, dense_case, square_case
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import VerificationError
 from zkcmp.libra.layers.weights import EqOuterWeights
-from zkcmp.libra.opening import TableWeights
-from zkcmp.libra.tables import eq_table, evaluate
+from zkcmp.libra.multilinear.tables import eq_table, evaluate
+from zkcmp.libra.requirements.opening import TableWeights
 from zkcmp.model.layers import Conv, SumPool
 
 CONVS = [

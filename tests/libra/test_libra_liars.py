@@ -18,20 +18,20 @@ from liars import Liar, NoRootError, interpolated, root
 
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS as R
-from zkcmp.libra import mimc7, sha256
-from zkcmp.libra.accuracy import FLAGS, limbs, margins, prove_accuracy
-from zkcmp.libra.channel import Channel
-from zkcmp.libra.claims import TensorClaim
-from zkcmp.libra.forms import Form
+from zkcmp.libra.conversation.channel import Channel
+from zkcmp.libra.conversation.claims import TensorClaim
+from zkcmp.libra.conversation.forms import Form
 from zkcmp.libra.layered.bench import random_circuit
 from zkcmp.libra.layered.rounds import reduce_circuit
 from zkcmp.libra.layers.step import Step
-from zkcmp.libra.lookup import MULTIPLICITIES, prove_lookup
-from zkcmp.libra.network import REDUCTIONS
-from zkcmp.libra.opening import EqWeights
-from zkcmp.libra.products import prove_products
-from zkcmp.libra.tables import evaluate
-from zkcmp.libra.tensors import Tensor
+from zkcmp.libra.multilinear.tables import evaluate
+from zkcmp.libra.multilinear.tensors import Tensor
+from zkcmp.libra.relations import mimc7, sha256
+from zkcmp.libra.relations.accuracy import FLAGS, limbs, margins, prove_accuracy
+from zkcmp.libra.relations.lookup import MULTIPLICITIES, prove_lookup
+from zkcmp.libra.relations.network import REDUCTIONS
+from zkcmp.libra.requirements.opening import EqWeights
+from zkcmp.libra.requirements.products import prove_products
 from zkcmp.model.layers import Conv
 
 N_SEEDS = 20

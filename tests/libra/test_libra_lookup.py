@@ -7,7 +7,7 @@ from clear_scheme import run
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
-from zkcmp.libra.lookup import MULTIPLICITIES, Column, Lookup, prove_lookup
+from zkcmp.libra.relations.lookup import MULTIPLICITIES, Column, Lookup, prove_lookup
 
 BITS = 4
 COLUMNS = (Column("u", 1, 0), Column("w", 1, 8), Column("w", 4, 0), Column("v", 1, 4))

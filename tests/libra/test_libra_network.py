@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
-from zkcmp.libra.forms import Form
-from zkcmp.libra.network import (
+from zkcmp.libra.conversation.forms import Form
+from zkcmp.libra.multilinear.tables import evaluate, log_size
+from zkcmp.libra.multilinear.tensors import Tensor
+from zkcmp.libra.relations.network import (
     Activations,
     evaluate_network,
     placed_layers,
     prove_network,
     sealed_tensors,
 )
-from zkcmp.libra.tables import evaluate, log_size
-from zkcmp.libra.tensors import Tensor
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.bounds import bounds
 from zkcmp.model.data_files import digits_onnx, load_digits_test

@@ -10,10 +10,10 @@ from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.commitments.hyrax import Hyrax
 from zkcmp.errors import DecodeError, VerificationError, ZkcmpError
-from zkcmp.libra import mimc7, sha256
-from zkcmp.libra.accuracy import FLAGS
-from zkcmp.libra.lookup import MULTIPLICITIES
 from zkcmp.libra.prove import prove, prove_unchecked, verify
+from zkcmp.libra.relations import mimc7, sha256
+from zkcmp.libra.relations.accuracy import FLAGS
+from zkcmp.libra.relations.lookup import MULTIPLICITIES
 from zkcmp.libra.statement import Secret, Statement
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet

@@ -6,9 +6,9 @@ from clear_scheme import run
 
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import VerificationError
-from zkcmp.libra.lookup import MULTIPLICITIES, prove_lookup
-from zkcmp.libra.ranges import Ranges, prove_padding
-from zkcmp.libra.sealed_tensor import SealedTensor
+from zkcmp.libra.multilinear.sealed_tensor import SealedTensor
+from zkcmp.libra.relations.lookup import MULTIPLICITIES, prove_lookup
+from zkcmp.libra.relations.ranges import Ranges, prove_padding
 
 TENSORS = (
     SealedTensor("narrow", (3, 2), 5),

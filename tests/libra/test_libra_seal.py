@@ -8,10 +8,10 @@ from zkcmp import mimc7 as cipher
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
-from zkcmp.libra import mimc7
-from zkcmp.libra.opening import EqWeights
-from zkcmp.libra.sealed_tensor import SealedTensor
-from zkcmp.libra.tables import evaluate
+from zkcmp.libra.multilinear.sealed_tensor import SealedTensor
+from zkcmp.libra.multilinear.tables import evaluate
+from zkcmp.libra.relations import mimc7
+from zkcmp.libra.requirements.opening import EqWeights
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.layers import Conv, Dense, Flatten, Square
 from zkcmp.model.network import Network

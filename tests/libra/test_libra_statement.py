@@ -9,11 +9,11 @@ from zkcmp.bn254.field.fr import FrVector, ints_to_words, words_to_ints
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.commitments.hyrax import Hyrax
 from zkcmp.errors import DecodeError, VerificationError
-from zkcmp.libra import mimc7, sha256
-from zkcmp.libra.channel import ProverChannel, VerifierChannel
-from zkcmp.libra.network import evaluate_network
+from zkcmp.libra.conversation.channel import ProverChannel, VerifierChannel
+from zkcmp.libra.multilinear.sealed_tensor import SealedTensor
 from zkcmp.libra.prove import prove, prove_unchecked, verify
-from zkcmp.libra.sealed_tensor import SealedTensor
+from zkcmp.libra.relations import mimc7, sha256
+from zkcmp.libra.relations.network import evaluate_network
 from zkcmp.libra.statement import Secret, Statement
 from zkcmp.mimc7 import ROUNDS
 from zkcmp.model.architecture import Architecture

@@ -7,10 +7,10 @@ import pytest
 
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.libra.sealed_tensor import EntryWeights, PaddingWeights, SealedTensor
-from zkcmp.libra.sumcheck import ProductProver, TableProver
-from zkcmp.libra.tables import eq_table, evaluate, halves, outer
-from zkcmp.libra.tensors import Tensor, log_shape, places
+from zkcmp.libra.multilinear.sealed_tensor import EntryWeights, PaddingWeights, SealedTensor
+from zkcmp.libra.multilinear.tables import eq_table, evaluate, halves, outer
+from zkcmp.libra.multilinear.tensors import Tensor, log_shape, places
+from zkcmp.libra.sumcheck.protocol import ProductProver, TableProver
 
 SHAPES = [(1,), (5,), (1, 1), (3, 1), (4, 4), (5, 3), (2, 9), (3, 2, 5, 4), (1, 3, 3), (9, 1, 1, 7)]
 

@@ -17,11 +17,11 @@ from test_libra_proofs import PREIMAGE, SCHEME, network, statement
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
-from zkcmp.libra.channel import ELEMENT_BYTES, VerifierChannel
-from zkcmp.libra.forms import Form
-from zkcmp.libra.opening import Batch, OpeningClaim, reduce_to_opening, tail_length
-from zkcmp.libra.products import prove_products
+from zkcmp.libra.conversation.channel import ELEMENT_BYTES, VerifierChannel
+from zkcmp.libra.conversation.forms import Form
 from zkcmp.libra.prove import _HEAD, MAGIC, VERSION, prove, prove_unchecked, verify
+from zkcmp.libra.requirements.opening import Batch, OpeningClaim, reduce_to_opening, tail_length
+from zkcmp.libra.requirements.products import prove_products
 from zkcmp.libra.statement import Statement
 from zkcmp.seal import encrypt
 from zkcmp.transcript import Transcript

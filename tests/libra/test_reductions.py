@@ -6,12 +6,12 @@ from clear_scheme import new_transcript, run
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import DecodeError, VerificationError
-from zkcmp.libra.channel import ProverChannel
-from zkcmp.libra.forms import Form
-from zkcmp.libra.opening import EqWeights, TableWeights
-from zkcmp.libra.products import prove_products
-from zkcmp.libra.sumcheck import TableProver, sumcheck
-from zkcmp.libra.tables import below, eq, eq_table, evaluate, fold
+from zkcmp.libra.conversation.channel import ProverChannel
+from zkcmp.libra.conversation.forms import Form
+from zkcmp.libra.multilinear.tables import below, eq, eq_table, evaluate, fold
+from zkcmp.libra.requirements.opening import EqWeights, TableWeights
+from zkcmp.libra.requirements.products import prove_products
+from zkcmp.libra.sumcheck.protocol import TableProver, sumcheck
 
 N = 4
 

@@ -86,10 +86,10 @@ TARGETS = {
             _LIBRA,
             ("Secret", "Statement.secret", "Statement.assign", "Statement._choose_flags"),
         ),
-        Target("zkcmp.libra.opening", _LIBRA),
-        Target("zkcmp.libra.channel", _LIBRA, ("ProverChannel",)),
+        Target("zkcmp.libra.requirements.opening", _LIBRA),
+        Target("zkcmp.libra.conversation.channel", _LIBRA, ("ProverChannel",)),
         Target(
-            "zkcmp.libra.sumcheck",
+            "zkcmp.libra.sumcheck.protocol",
             _LIBRA,
             ("EqTables", "TableProver", "ProductProver", "SumProver", "Phases"),
         ),

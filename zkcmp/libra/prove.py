@@ -1,10 +1,10 @@
 """Proofs of a statement: commit, reduce, open.
 
     transcript ← protocol, scheme, statement, commitment to V and to the tail
-    reduce     S1–S5 to linear equations in V and products of hidden values     (statement.py)
-    products   to linear equations                                              (products.py)
-    batch      all equations to one evaluation V~(r)                            (opening.py)
-    open       V~(r) + <weights, tail> = value                                  (commitments)
+    reduce     S1–S5 to linear equations in V and products of hidden values        (statement.py)
+    products   to linear equations                                    (requirements/products.py)
+    batch      all equations to one evaluation V~(r)                   (requirements/opening.py)
+    open       V~(r) + <weights, tail> = value                                     (commitments)
 
 The proof is
 
@@ -12,8 +12,9 @@ The proof is
     every message (32 bytes an element, in order), the opening
 
 Zero knowledge: every element of a message is padded with a fresh entry of the pads or of the tail,
-apart from three that are uniformly random by construction (products.py), the commitment is hiding,
-and the opening proves one equation between public numbers. docs/libra.md has the simulator.
+apart from three that are uniformly random by construction (requirements/products.py), the
+commitment is hiding, and the opening proves one equation between public numbers. docs/libra.md has
+the simulator.
 """
 
 import struct
@@ -21,9 +22,9 @@ import struct
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.commitments.scheme import Scheme
 from zkcmp.errors import DecodeError, VerificationError
-from zkcmp.libra.channel import ProverChannel, VerifierChannel
-from zkcmp.libra.opening import PADS, Batch, reduce_to_opening, tail_length
-from zkcmp.libra.products import prove_products
+from zkcmp.libra.conversation.channel import ProverChannel, VerifierChannel
+from zkcmp.libra.requirements.opening import PADS, Batch, reduce_to_opening, tail_length
+from zkcmp.libra.requirements.products import prove_products
 from zkcmp.libra.statement import PROTOCOL, Secret, Statement
 from zkcmp.progress import Progress, silent
 from zkcmp.transcript import Transcript

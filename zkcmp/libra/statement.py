@@ -6,7 +6,7 @@
     S4  correct_j = 1 ⇒ label_j = arg max F(w, x_j)         accuracy, network
     S5  correct_j ∈ {0, 1}, Σ correct_j = T                 accuracy
 
-The committed vector V (layout.py) holds
+The committed vector V (multilinear/layout.py) holds
 
     the weight tensors        k and salt as bits, with SHA-256's       MiMC7's states
     limbs of wide weights     flags, limbs of margins                  multiplicities     pads
@@ -21,14 +21,19 @@ import numpy as np
 
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.errors import VerificationError, ZkcmpError
-from zkcmp.libra import mimc7, sha256
-from zkcmp.libra.accuracy import FLAGS, limbs, margins, prove_accuracy
-from zkcmp.libra.channel import Channel
-from zkcmp.libra.layout import Layout
-from zkcmp.libra.lookup import MULTIPLICITIES, prove_lookup
-from zkcmp.libra.network import Activations, evaluate_network, prove_network, sealed_tensors
-from zkcmp.libra.opening import PADS
-from zkcmp.libra.ranges import Ranges, prove_padding
+from zkcmp.libra.conversation.channel import Channel
+from zkcmp.libra.multilinear.layout import Layout
+from zkcmp.libra.relations import mimc7, sha256
+from zkcmp.libra.relations.accuracy import FLAGS, limbs, margins, prove_accuracy
+from zkcmp.libra.relations.lookup import MULTIPLICITIES, prove_lookup
+from zkcmp.libra.relations.network import (
+    Activations,
+    evaluate_network,
+    prove_network,
+    sealed_tensors,
+)
+from zkcmp.libra.relations.ranges import Ranges, prove_padding
+from zkcmp.libra.requirements.opening import PADS
 from zkcmp.model.bounds import check_no_wrap, logit_difference_bound
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.network import Architecture, Network

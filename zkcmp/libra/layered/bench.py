@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from zkcmp.bn254.field.fr import FrVector
-from zkcmp.libra.channel import Channel, ProverChannel, VerifierChannel
-from zkcmp.libra.claims import TensorClaim
-from zkcmp.libra.forms import Form
+from zkcmp.libra.conversation.channel import Channel, ProverChannel, VerifierChannel
+from zkcmp.libra.conversation.claims import TensorClaim
+from zkcmp.libra.conversation.forms import Form
 from zkcmp.libra.layered.circuit import Circuit, GateLayer, Gates
 from zkcmp.libra.layered.rounds import reduce_circuit
-from zkcmp.libra.tables import evaluate
+from zkcmp.libra.multilinear.tables import evaluate
 from zkcmp.transcript import Transcript
 
 _DOMAIN = b"zkcmp circuit bench"

@@ -26,12 +26,12 @@ import numpy as np
 
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.libra.channel import Channel
-from zkcmp.libra.claims import TensorClaim
-from zkcmp.libra.forms import combine
+from zkcmp.libra.conversation.channel import Channel
+from zkcmp.libra.conversation.claims import TensorClaim
+from zkcmp.libra.conversation.forms import combine
 from zkcmp.libra.layered.circuit import Circuit, GateLayer
-from zkcmp.libra.sumcheck import Phases, ProductProver, RoundProver, SumProver, sumcheck
-from zkcmp.libra.tables import Point, eq_table
+from zkcmp.libra.multilinear.tables import Point, eq_table
+from zkcmp.libra.sumcheck.protocol import Phases, ProductProver, RoundProver, SumProver, sumcheck
 
 LABEL = b"circuit"
 

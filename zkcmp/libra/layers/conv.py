@@ -31,15 +31,15 @@ import numpy as np
 
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.field.rows import Rows
-from zkcmp.libra.channel import Channel
-from zkcmp.libra.claims import TensorClaim
+from zkcmp.libra.conversation.channel import Channel
+from zkcmp.libra.conversation.claims import TensorClaim
 from zkcmp.libra.layers.step import Step, open_bias
 from zkcmp.libra.layers.weights import EqOuterWeights
 from zkcmp.libra.layers.windows import Windows, map_axis
-from zkcmp.libra.sealed_tensor import EntryWeights, SealedTensor
-from zkcmp.libra.sumcheck import ProductProver, sumcheck
-from zkcmp.libra.tables import Point, eq_table
-from zkcmp.libra.tensors import log_shape, pad_axes, places
+from zkcmp.libra.multilinear.sealed_tensor import EntryWeights, SealedTensor
+from zkcmp.libra.multilinear.tables import Point, eq_table
+from zkcmp.libra.multilinear.tensors import log_shape, pad_axes, places
+from zkcmp.libra.sumcheck.protocol import ProductProver, sumcheck
 from zkcmp.model.layers import Conv, Shape
 
 

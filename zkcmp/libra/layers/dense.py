@@ -5,7 +5,7 @@
 one sumcheck over the inputs i only, which may have several axes (C, H, W), each padded: W is laid
 out likewise, so that a flatten before the layer moves nothing. At its end W~(r_o, s) and x~(r_j, s)
 are sent; the first is opened, the second is the claim on the input. Rows of W in the padding are 0
-(ranges.py), so y~ is 0 there.
+(relations/ranges.py), so y~ is 0 there.
 
 When x is public, x~(r_j, ·) is known to both sides and the sum over i is an opening of W itself,
 with weights eq(r_o, ·) ⊗ x~(r_j, ·).
@@ -14,14 +14,14 @@ Soundness error: 2·log(inputs)/r for the sumcheck.
 """
 
 from zkcmp.bn254.field.rows import Rows
-from zkcmp.libra.channel import Channel
-from zkcmp.libra.claims import TensorClaim
+from zkcmp.libra.conversation.channel import Channel
+from zkcmp.libra.conversation.claims import TensorClaim
 from zkcmp.libra.layers.step import Step, open_bias
 from zkcmp.libra.layers.weights import EqOuterWeights
-from zkcmp.libra.opening import EqWeights
-from zkcmp.libra.sumcheck import ProductProver, sumcheck
-from zkcmp.libra.tables import eq_table
-from zkcmp.libra.tensors import log_shape
+from zkcmp.libra.multilinear.tables import eq_table
+from zkcmp.libra.multilinear.tensors import log_shape
+from zkcmp.libra.requirements.opening import EqWeights
+from zkcmp.libra.sumcheck.protocol import ProductProver, sumcheck
 from zkcmp.model.layers import Dense
 
 

@@ -7,11 +7,11 @@ one sumcheck of degree 2 with eq factored out. At its end v~(s) is sent, u, with
 Soundness error: 3·variables/r. A false u is caught where v is opened.
 """
 
-from zkcmp.libra.channel import Channel
-from zkcmp.libra.claims import TensorClaim
+from zkcmp.libra.conversation.channel import Channel
+from zkcmp.libra.conversation.claims import TensorClaim
 from zkcmp.libra.layers.step import Step
-from zkcmp.libra.square_rounds import SquareProver
-from zkcmp.libra.sumcheck import sumcheck
+from zkcmp.libra.sumcheck.protocol import sumcheck
+from zkcmp.libra.sumcheck.square_rounds import SquareProver
 from zkcmp.model.layers import Square
 
 

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from zkcmp.bn254.field.fr import FrVector
-from zkcmp.libra.channel import Channel
-from zkcmp.libra.forms import Form
-from zkcmp.libra.opening import EqWeights
-from zkcmp.libra.tables import Point, below, evaluate, log_size
-from zkcmp.libra.tensors import Shape, Tensor, log_shape
+from zkcmp.libra.conversation.channel import Channel
+from zkcmp.libra.conversation.forms import Form
+from zkcmp.libra.multilinear.tables import Point, below, evaluate, log_size
+from zkcmp.libra.multilinear.tensors import Shape, Tensor, log_shape
+from zkcmp.libra.requirements.opening import EqWeights
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,13 +12,13 @@ Soundness error: 2·log(H·W)/r.
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.field.rows import Rows
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.libra.channel import Channel
-from zkcmp.libra.claims import TensorClaim
+from zkcmp.libra.conversation.channel import Channel
+from zkcmp.libra.conversation.claims import TensorClaim
 from zkcmp.libra.layers.step import Step
 from zkcmp.libra.layers.windows import Windows, map_axis
-from zkcmp.libra.sumcheck import ProductProver, sumcheck
-from zkcmp.libra.tables import Point, eq_table, evaluate, outer
-from zkcmp.libra.tensors import log_shape, pad_axes
+from zkcmp.libra.multilinear.tables import Point, eq_table, evaluate, outer
+from zkcmp.libra.multilinear.tensors import log_shape, pad_axes
+from zkcmp.libra.sumcheck.protocol import ProductProver, sumcheck
 from zkcmp.model.layers import SumPool
 
 

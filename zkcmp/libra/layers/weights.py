@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.libra.tables import Point, eq, eq_table, evaluate, log_size, outer
+from zkcmp.libra.multilinear.tables import Point, eq, eq_table, evaluate, log_size, outer
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ import numpy as np
 
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.field.rows import Rows
-from zkcmp.libra.tables import Point, eq_table
+from zkcmp.libra.multilinear.tables import Point, eq_table
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from dataclasses import dataclass
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
-from zkcmp.libra.channel import Channel, Weights
-from zkcmp.libra.forms import Form
-from zkcmp.libra.layout import Block, Layout
-from zkcmp.libra.sumcheck import ProductProver, sumcheck
-from zkcmp.libra.tables import Point, eq, eq_table, evaluate
+from zkcmp.libra.conversation.channel import Channel, Weights
+from zkcmp.libra.conversation.forms import Form
+from zkcmp.libra.multilinear.layout import Block, Layout
+from zkcmp.libra.multilinear.tables import Point, eq, eq_table, evaluate
+from zkcmp.libra.sumcheck.protocol import ProductProver, sumcheck
 
 PADS = "pads"
 BATCH = b"batch"

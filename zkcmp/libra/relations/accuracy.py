@@ -27,11 +27,11 @@ import numpy as np
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import VerificationError
-from zkcmp.libra.channel import Channel
-from zkcmp.libra.forms import Form, combine
-from zkcmp.libra.opening import EqWeights
-from zkcmp.libra.sumcheck import TableProver, sumcheck
-from zkcmp.libra.tables import Point, below, eq, eq_table, evaluate, log_size, outer
+from zkcmp.libra.conversation.channel import Channel
+from zkcmp.libra.conversation.forms import Form, combine
+from zkcmp.libra.multilinear.tables import Point, below, eq, eq_table, evaluate, log_size, outer
+from zkcmp.libra.requirements.opening import EqWeights
+from zkcmp.libra.sumcheck.protocol import TableProver, sumcheck
 
 FLAGS = "flags"
 LABEL = b"accuracy"

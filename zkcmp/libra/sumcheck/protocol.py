@@ -4,7 +4,8 @@
     Σ_{x ∈ {0,1}^n} eq(τ, x)·g(x) = claim                            (with eq_point τ)
 
 In round i the prover sends q_i, of degree d in X, as its values at 0, 2, …, d; the one at 1 follows
-from the claim, which is a form (forms.py). Plain: q_i(X) = Σ g(r_1 … r_(i−1), X, x'), and
+from the claim, which is a form (conversation/forms.py). Plain: q_i(X) = Σ g(r_1 … r_(i−1), X, x')
+and
 
     claim_i = q_i(0) + q_i(1),                    claim_(i+1) = q_i(r_i).
 
@@ -30,9 +31,9 @@ from zkcmp.bn254.field.rows import sums_of_slots
 from zkcmp.bn254.lanes.body import LANES
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.sumcheck import table_kernels as kernels
-from zkcmp.libra.channel import Channel
-from zkcmp.libra.forms import Form, combine
-from zkcmp.libra.tables import Point, eq_table, fold, halves
+from zkcmp.libra.conversation.channel import Channel
+from zkcmp.libra.conversation.forms import Form, combine
+from zkcmp.libra.multilinear.tables import Point, eq_table, fold, halves
 
 _GRAIN = 1024  # groups of lanes worth a thread
 _FEW = 64  # entries of a table from which on Python's integers are faster than kernels

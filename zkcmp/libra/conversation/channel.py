@@ -1,11 +1,12 @@
 """The conversation of prover and verifier, made non-interactive: one code path for both sides.
 
-A reduction (sumcheck.py, layers/…) is written once. It asks the channel to send what a prover
-computed, gets forms (forms.py) back, draws challenges, and states what must hold:
+A reduction (sumcheck/, relations/, layers/) is written once. It asks the channel to send what a
+prover computed, gets forms (forms.py) back, draws challenges, and states what must hold (proved by
+requirements/):
 
     require_zero(form)              form = 0
-    require_product(a, b, c)        a·b = c                                      (products.py)
-    require_opening(block, w, y)    <w, V_block> = y, V the committed vector     (opening.py)
+    require_product(a, b, c)        a·b = c
+    require_opening(block, w, y)    <w, V_block> = y, V the committed vector
 
 On the prover's side the values are given, padded and written; on the verifier's they are read.
 Every element is absorbed before the next challenge. What was required is proved at the end, all at
@@ -19,7 +20,7 @@ from typing import Protocol
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import DecodeError
-from zkcmp.libra.forms import Form
+from zkcmp.libra.conversation.forms import Form
 from zkcmp.transcript import Transcript
 
 ELEMENT_BYTES = 32

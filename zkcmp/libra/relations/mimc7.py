@@ -21,13 +21,13 @@ import numpy as np
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.sumcheck.cipher_kernels import cipher_round
-from zkcmp.libra.channel import Channel
-from zkcmp.libra.forms import Form, combine
-from zkcmp.libra.fused import FusedProver
-from zkcmp.libra.opening import EqWeights
-from zkcmp.libra.sealed_tensor import EntryWeights, SealedTensor
-from zkcmp.libra.sumcheck import sumcheck
-from zkcmp.libra.tables import Point, eq, eq_table, evaluate, log_size, outer
+from zkcmp.libra.conversation.channel import Channel
+from zkcmp.libra.conversation.forms import Form, combine
+from zkcmp.libra.multilinear.sealed_tensor import EntryWeights, SealedTensor
+from zkcmp.libra.multilinear.tables import Point, eq, eq_table, evaluate, log_size, outer
+from zkcmp.libra.requirements.opening import EqWeights
+from zkcmp.libra.sumcheck.fused import FusedProver
+from zkcmp.libra.sumcheck.protocol import sumcheck
 from zkcmp.mimc7 import CONSTANTS, ROUNDS
 from zkcmp.model.network import Architecture
 from zkcmp.seal import pack_layout

@@ -16,10 +16,10 @@ a live verifier picks could ask for any a_t in the clear.
 
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.libra.channel import Channel
-from zkcmp.libra.forms import Form, combine
-from zkcmp.libra.sumcheck import TableProver, sumcheck
-from zkcmp.libra.tables import eq_table, log_size
+from zkcmp.libra.conversation.channel import Channel
+from zkcmp.libra.conversation.forms import Form, combine
+from zkcmp.libra.multilinear.tables import eq_table, log_size
+from zkcmp.libra.sumcheck.protocol import TableProver, sumcheck
 
 N_MASKS = 3
 ROUND, FINAL = b"products", b"products at a point"

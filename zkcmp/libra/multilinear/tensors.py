@@ -14,7 +14,7 @@ import numpy as np
 
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.field.rows import Rows
-from zkcmp.libra.tables import Point, eq_table, evaluate, log_size
+from zkcmp.libra.multilinear.tables import Point, eq_table, evaluate, log_size
 
 Shape = tuple[int, ...]
 

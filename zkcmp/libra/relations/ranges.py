@@ -21,13 +21,13 @@ from math import prod
 import numpy as np
 
 from zkcmp.bn254.field.fr import FrVector
-from zkcmp.libra.accuracy import Margins
-from zkcmp.libra.channel import Channel
-from zkcmp.libra.forms import Form, combine
-from zkcmp.libra.lookup import Column, Lookup
-from zkcmp.libra.opening import EqWeights
-from zkcmp.libra.sealed_tensor import PaddingWeights, SealedTensor
-from zkcmp.libra.tables import evaluate
+from zkcmp.libra.conversation.channel import Channel
+from zkcmp.libra.conversation.forms import Form, combine
+from zkcmp.libra.multilinear.sealed_tensor import PaddingWeights, SealedTensor
+from zkcmp.libra.multilinear.tables import evaluate
+from zkcmp.libra.relations.accuracy import Margins
+from zkcmp.libra.relations.lookup import Column, Lookup
+from zkcmp.libra.requirements.opening import EqWeights
 
 LABEL = b"ranges"
 TABLE_BITS = (8, 16)

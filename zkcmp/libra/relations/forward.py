@@ -16,7 +16,7 @@ import numpy as np
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.field.rows import Rows
 from zkcmp.bn254.threads import parallel_map
-from zkcmp.libra.tensors import Shape, Tensor
+from zkcmp.libra.multilinear.tensors import Shape, Tensor
 from zkcmp.model.layers import Conv, Dense, SumPool
 
 _INT64_LIMIT = 1 << 62

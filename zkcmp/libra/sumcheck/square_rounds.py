@@ -22,9 +22,9 @@ from zkcmp.bn254.field.rows import sums_of_slots
 from zkcmp.bn254.lanes.body import LANES
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.sumcheck import table_kernels as kernels
-from zkcmp.libra.sumcheck import EqTables, Phases, TableProver
-from zkcmp.libra.tables import Point, eq_table, fold, log_size
-from zkcmp.libra.tensors import Tensor
+from zkcmp.libra.multilinear.tables import Point, eq_table, fold, log_size
+from zkcmp.libra.multilinear.tensors import Tensor
+from zkcmp.libra.sumcheck.protocol import EqTables, Phases, TableProver
 
 _FIRST_ROUNDS = 3
 _GRAIN = 1 << 14  # entries worth a thread

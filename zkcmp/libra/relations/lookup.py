@@ -26,13 +26,13 @@ import numpy as np
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.sumcheck.fraction_kernels import fraction_round
-from zkcmp.libra.channel import Channel
-from zkcmp.libra.forms import Form, combine
-from zkcmp.libra.fused import FusedProver
-from zkcmp.libra.layout import Layout
-from zkcmp.libra.opening import EqWeights
-from zkcmp.libra.sumcheck import sumcheck
-from zkcmp.libra.tables import Point, eq, evaluate, halves
+from zkcmp.libra.conversation.channel import Channel
+from zkcmp.libra.conversation.forms import Form, combine
+from zkcmp.libra.multilinear.layout import Layout
+from zkcmp.libra.multilinear.tables import Point, eq, evaluate, halves
+from zkcmp.libra.requirements.opening import EqWeights
+from zkcmp.libra.sumcheck.fused import FusedProver
+from zkcmp.libra.sumcheck.protocol import sumcheck
 
 MULTIPLICITIES = "multiplicities"
 LABEL = b"lookup"

@@ -7,8 +7,9 @@ computes from such messages by public linear maps as
     constant + Σ_i weights[i]·P_i
 
 so a check "linear map of messages = 0" becomes a linear equation in the committed pads, which is
-proved without showing any of them (opening.py). The idea is that of "zero-knowledge by a committed
-one-time pad" (Cramer, Damgård 1998; for sumcheck: Frigo, Shelat 2024, ePrint 2024/2010).
+proved without showing any of them (requirements/opening.py). The idea is that of "zero-knowledge
+by a committed one-time pad" (Cramer, Damgård 1998; for sumcheck: Frigo, Shelat 2024, ePrint
+2024/2010).
 
 The prover's forms carry the value as well.
 """

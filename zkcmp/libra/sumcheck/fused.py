@@ -9,7 +9,7 @@ from typing import Any
 
 from zkcmp.bn254.field.rows import sums_of_slots
 from zkcmp.bn254.lanes.body import LANES
-from zkcmp.libra.sumcheck import TableProver
+from zkcmp.libra.sumcheck.protocol import TableProver
 
 _GRAIN = 64
 

@@ -32,11 +32,11 @@ import numpy as np
 
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.libra.channel import Channel
-from zkcmp.libra.forms import Form, combine
-from zkcmp.libra.opening import EqWeights, TableWeights
-from zkcmp.libra.sumcheck import TableProver, sumcheck
-from zkcmp.libra.tables import eq_table, evaluate, log_size
+from zkcmp.libra.conversation.channel import Channel
+from zkcmp.libra.conversation.forms import Form, combine
+from zkcmp.libra.multilinear.tables import eq_table, evaluate, log_size
+from zkcmp.libra.requirements.opening import EqWeights, TableWeights
+from zkcmp.libra.sumcheck.protocol import TableProver, sumcheck
 from zkcmp.sha256 import (
     INITIAL_STATE,
     MASK,

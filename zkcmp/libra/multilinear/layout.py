@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from zkcmp.bn254.field.fr import FrVector
-from zkcmp.libra.tables import log_size
+from zkcmp.libra.multilinear.tables import log_size
 
 
 @dataclass(frozen=True)

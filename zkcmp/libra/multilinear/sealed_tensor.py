@@ -12,7 +12,7 @@ import numpy as np
 
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FR_MODULUS
-from zkcmp.libra.tables import Point, eq, eq_table, log_size, outer
+from zkcmp.libra.multilinear.tables import Point, eq, eq_table, log_size, outer
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from zkcmp.libra.forms import Form
-from zkcmp.libra.tables import Point
+from zkcmp.libra.conversation.forms import Form
+from zkcmp.libra.multilinear.tables import Point
 
 
 @dataclass(frozen=True)

@@ -18,18 +18,18 @@ from typing import Any
 import numpy as np
 
 from zkcmp.bn254.field.fr import FrVector
-from zkcmp.libra import forward
-from zkcmp.libra.channel import Channel
-from zkcmp.libra.claims import TensorClaim
-from zkcmp.libra.forms import Form
+from zkcmp.libra.conversation.channel import Channel
+from zkcmp.libra.conversation.claims import TensorClaim
+from zkcmp.libra.conversation.forms import Form
 from zkcmp.libra.layers.conv import reduce_conv
 from zkcmp.libra.layers.dense import reduce_dense
 from zkcmp.libra.layers.square import reduce_square
 from zkcmp.libra.layers.step import Step
 from zkcmp.libra.layers.sum_pool import reduce_sum_pool
-from zkcmp.libra.sealed_tensor import SealedTensor
-from zkcmp.libra.tables import Point
-from zkcmp.libra.tensors import Shape, Tensor
+from zkcmp.libra.multilinear.sealed_tensor import SealedTensor
+from zkcmp.libra.multilinear.tables import Point
+from zkcmp.libra.multilinear.tensors import Shape, Tensor
+from zkcmp.libra.relations import forward
 from zkcmp.model.bounds import bounds
 from zkcmp.model.layers import Layer
 from zkcmp.model.network import Architecture, Conv, Dense, Flatten, Network, Square, SumPool

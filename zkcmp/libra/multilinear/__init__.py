@@ -1,0 +1,1 @@
+"""Tables on the hypercube, their extensions, and where tensors lie in the committed vector."""

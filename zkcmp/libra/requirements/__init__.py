@@ -1,0 +1,1 @@
+"""What the channel collected: products of hidden values, and linear equations in the commitment."""

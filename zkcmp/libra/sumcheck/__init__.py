@@ -1,0 +1,1 @@
+"""Sumchecks: the protocol of both sides, and provers that are fast on large tables."""
