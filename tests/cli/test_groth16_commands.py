@@ -177,6 +177,21 @@ def test_exported_deal(sale, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["groth16", "verify", *files]) == 2
 
 
+def test_deal_is_not_exported_where_others_can_look(
+    sale, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The public inputs hold the ciphertext, and the key is public after the sale."""
+    deal = sale("sealed")
+    deal.ask_and_prove("--mode", "full")
+    assert deal.run("buyer", "verify").code == 0
+    out = deal.root / "export"
+    out.mkdir()
+    out.chmod(0o755)
+    assert _export(deal, "--out", str(out)) == 2
+    assert "can be entered by other users" in capsys.readouterr().err
+    assert list(out.iterdir()) == []
+
+
 def test_deal_of_two_rounds_is_not_exported(sale, capsys: pytest.CaptureFixture[str]) -> None:
     """snarkjs would take the challenges for inputs that a prover may choose."""
     deal = sale("verified")

@@ -13,6 +13,7 @@ from zkcmp.exchange.messages.contents import Delivery, Offer
 from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.method import Method
 from zkcmp.exchange.party import Deal, Party
+from zkcmp.exchange.private.store import make_private
 from zkcmp.exchange.statement import ciphertext_words
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def take_again(buyer: Party[BuyerState], deal: Deal[BuyerState]) -> None:
 
 
 def export(buyer: Party[BuyerState], deal: Deal[BuyerState], out: Path) -> None:
-    """Write what `verify` verified for snarkjs, into a directory that is ours alone."""
+    """Write what `verify` verified for snarkjs, into a directory that only we enter, or refuse."""
     from zkcmp.exchange.proofs import Asked, backend
 
     offer, method = deal.offer(), own_method(deal)
@@ -81,7 +82,9 @@ def export(buyer: Party[BuyerState], deal: Deal[BuyerState], out: Path) -> None:
             f"snarkjs verifies Groth16 of one round only, and this deal was proved in mode "
             f"{method.title}; a deal in mode full can be exported"
         )
-    out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if out.exists() and not out.is_dir():
+        raise DealError(f"{out} is not a directory; choose another --out")
+    make_private(out)  # the ciphertext is among the public inputs
     backend(method).export(statement, _verifying_key(deal), delivery.proof, out)
 
 
