@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # whoever stands here may import what stands before it
 UPWARDS = (
-    *("zkcmp.errors", "zkcmp.progress", "zkcmp.json_nesting", "zkcmp.sha256"),
+    *("zkcmp.errors", "zkcmp.disk", "zkcmp.progress", "zkcmp.json_nesting", "zkcmp.sha256"),
     *("zkcmp.bn254", "zkcmp.overlap", "zkcmp.transcript", "zkcmp.mimc7"),
     *("zkcmp.linear_combination", "zkcmp.r1cs", "zkcmp.model", "zkcmp.seal"),
     *("zkcmp.groth16", "zkcmp.commitments", "zkcmp.r1cs_builder", "circuits", "zkcmp.libra"),

@@ -40,6 +40,7 @@ from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.msm.fixed_base import fixed_base_mul
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.commitments.multilinear import suffix_eq_tables
+from zkcmp.disk import create
 from zkcmp.errors import DecodeError
 
 MAGIC, VERSION = b"zkcmp-ml", 1
@@ -119,7 +120,7 @@ class Srs:
         return self.tables[end - (1 << variables) : end]
 
     def save(self, path: Path) -> None:
-        with open(path, "wb") as file:
+        with create(path) as file:
             file.write(_header(self.n_vars))
             for points in (self.key.secrets_g1, self.key.secrets_g2, self.tables):
                 file.write(_bytes(points))

@@ -27,6 +27,7 @@ from typing import IO, Any
 import numpy as np
 
 from zkcmp.bn254.threads import parallel_map
+from zkcmp.disk import create, sync
 from zkcmp.errors import DecodeError
 
 MAGIC = b"zkcmp-pk"
@@ -158,12 +159,11 @@ def create_key_file(path: Path, shape: Shape, n_sections: int) -> Iterator[KeyWr
     # whatever lies there, a link too, is replaced and not written through
     partial.unlink(missing_ok=True)
     try:
-        with open(partial, "xb") as file, ThreadPoolExecutor(1) as thread:
+        with create(partial, "xb") as file, ThreadPoolExecutor(1) as thread:
             writer = KeyWriter(file, shape, n_sections, thread)
             yield writer
             writer.finish()
-            file.flush()
-            os.fsync(file.fileno())
+            sync(file, partial)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

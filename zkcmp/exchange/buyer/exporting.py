@@ -10,7 +10,6 @@ docs/formats.md describes each of them; experiments/verify_standalone.py reads t
 """
 
 import json
-import shutil
 from pathlib import Path
 
 from zkcmp.errors import DealError
@@ -20,7 +19,7 @@ from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.messages.contents import FILE_NAMES
 from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.party import Deal, Party
-from zkcmp.exchange.private.store import make_private, write_atomic
+from zkcmp.exchange.private.store import PRIVATE_FILE, copy_durably, make_private, write_atomic
 
 LOCK_TRANSACTION = "lock-transaction.hex"
 _OURS = {"test_set": "test_set.bin", "verifying.key": "verifying.key"}
@@ -57,7 +56,7 @@ def export_files(buyer: Party[BuyerState], deal: Deal[BuyerState], out: Path) ->
         (out / name).unlink(missing_ok=True)
     for source, name in copied.items():
         if source.exists():
-            shutil.copyfile(source, out / name)
+            copy_durably(source, out / name, PRIVATE_FILE, source.stat().st_size)
     for name, data in written.items():
         if data:
             write_atomic(out / name, data)

@@ -13,13 +13,13 @@ What a message claims (a test set in range, an architecture that cannot wrap) is
 """
 
 import io
-import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from zkcmp.disk import create, sync
 from zkcmp.errors import DecodeError, VerificationError
 from zkcmp.exchange.messages import encryption, envelope
 from zkcmp.exchange.messages.envelope import Envelope, Kind, Route
@@ -242,10 +242,9 @@ def read_key_material(
     """Decrypt the proving key into the file `proving_key`, synced; incomplete after an error."""
     message = envelope.read(path, Kind.KEY_MATERIAL, _ROUTE, progress)
     _check_route(message, request.sender, offer.sender, offer.deal, request.digest)
-    with proving_key.open("wb") as file:
+    with create(proving_key) as file:
         record = _read(message, reading_key, _KEY_MATERIAL, file, progress)
-        file.flush()
-        os.fsync(file.fileno())
+        sync(file, proving_key)
     return KeyMaterial(message.sender, message.digest, **record)  # type: ignore[arg-type]
 
 

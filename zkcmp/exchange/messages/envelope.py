@@ -12,7 +12,6 @@ stream by. The caller must still check *who* signed and which digest is answered
 """
 
 import hashlib
-import os
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import BinaryIO
 
+from zkcmp.disk import create, sync
 from zkcmp.errors import DecodeError
 from zkcmp.exchange.messages.identity import (
     PUBLIC_KEY_BYTES,
@@ -105,7 +105,7 @@ def write(
     if body_length > MAX_BODY_BYTES[kind] or len(header) > MAX_HEADER_BYTES:
         raise DecodeError(f"a {kind.title} of {body_length} bytes is too long to send")
     running = hashlib.sha256()
-    with path.open("wb") as file:
+    with create(path) as file:
         for part in (_prefix(kind, sender.public_key, header), struct.pack(">Q", body_length)):
             running.update(part)
             file.write(part)
@@ -119,8 +119,7 @@ def write(
             raise DecodeError(f"the {kind.title} changed while it was written; repeat the command")
         digest = running.digest()
         file.write(sender.sign(_SIGNED + digest))
-        file.flush()
-        os.fsync(file.fileno())
+        sync(file, path)
     return digest
 
 

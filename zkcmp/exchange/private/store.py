@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from zkcmp.disk import create, sync
 from zkcmp.errors import DealError, DecodeError
 
 _COPY_BYTES = 1 << 20
@@ -59,10 +60,9 @@ def make_private(path: Path) -> None:
 
 def write_atomic(path: Path, data: bytes, mode: int = PRIVATE_FILE) -> None:
     """Replace `path` by `data`, durably and in one step."""
-    with _new_file(path, mode) as (_, descriptor), os.fdopen(descriptor, "wb") as file:
+    with _new_file(path, mode) as (_, descriptor), create(path, descriptor=descriptor) as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        sync(file, path)
 
 
 @contextlib.contextmanager
@@ -102,15 +102,17 @@ def copy_durably(source: Path, destination: Path, mode: int, max_bytes: int) -> 
         size = os.fstat(reader.fileno()).st_size
         if size > max_bytes:
             raise DecodeError(f"{source} has {size} bytes, more than such a message has")
-        with _new_file(destination, mode) as (_, descriptor), os.fdopen(descriptor, "wb") as writer:
+        with (
+            _new_file(destination, mode) as (_, descriptor),
+            create(destination, descriptor=descriptor) as writer,
+        ):
             copied = 0
             while piece := reader.read(_COPY_BYTES):
                 copied += len(piece)
                 if copied > max_bytes:
                     raise DecodeError(f"{source} grows while it is read")
                 writer.write(piece)
-            writer.flush()
-            os.fsync(writer.fileno())
+            sync(writer, destination)
 
 
 def same_bytes(one: Path, other: Path) -> bool:

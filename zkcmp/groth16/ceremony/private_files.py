@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from zkcmp.disk import create, sync
 from zkcmp.errors import DecodeError, ZkcmpError
 
 _PIECE = 1 << 20
@@ -48,7 +49,7 @@ def take_copy(source: Path, copy: Path) -> None:
                 f"a private copy of {source} needs {size / 1e6:.0f} MB; set TMPDIR to a directory "
                 "with more room"
             )
-        with open(copy, "xb") as writer:
+        with create(copy, "xb") as writer:
             while size and (piece := reader.read(min(size, _PIECE))):
                 writer.write(piece)
                 size -= len(piece)
@@ -67,11 +68,10 @@ def publish(content: Path | bytes, destination: Path) -> None:
     try:
         with (
             io.BytesIO(content) if isinstance(content, bytes) else open(content, "rb") as reader,
-            os.fdopen(os.open(partial, _NEW, 0o666), "wb") as writer,
+            create(destination, descriptor=os.open(partial, _NEW, 0o666)) as writer,
         ):
             shutil.copyfileobj(reader, writer, _PIECE)
-            writer.flush()
-            os.fsync(writer.fileno())
+            sync(writer, destination)
         os.replace(partial, destination)
     finally:
         partial.unlink(missing_ok=True)

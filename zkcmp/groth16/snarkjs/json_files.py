@@ -15,6 +15,7 @@ import numpy as np
 from zkcmp.bn254.curve import g1, g2
 from zkcmp.bn254.field.fr import FrVector
 from zkcmp.bn254.params import FQ_MODULUS, FR_MODULUS
+from zkcmp.disk import write_whole
 from zkcmp.errors import DecodeError
 from zkcmp.groth16.proof import Proof
 from zkcmp.groth16.snarkjs.rounds import require_one_round
@@ -46,7 +47,7 @@ def _g2(point: np.ndarray) -> list[list[str]]:
 
 
 def _write(path: Path | str, value: object) -> None:
-    Path(path).write_text(json.dumps(value, indent=1) + "\n", encoding="ascii")
+    write_whole(Path(path), (json.dumps(value, indent=1) + "\n").encode("ascii"))
 
 
 def write_proof(path: Path | str, proof: Proof) -> None:

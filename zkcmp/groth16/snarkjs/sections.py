@@ -18,6 +18,7 @@ from typing import IO
 
 import numpy as np
 
+from zkcmp.disk import create
 from zkcmp.errors import DecodeError
 
 MAX_SECTIONS = 64
@@ -124,7 +125,7 @@ def create_sections(
     partial = path.with_name(path.name + ".part")
     partial.unlink(missing_ok=True)
     try:
-        with open(partial, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+        with create(partial, "xb", lambda name, flags: os.open(name, flags, mode)) as file:
             yield SectionWriter(file, magic, version, n_sections)
         os.replace(partial, path)
     finally:

@@ -1,0 +1,157 @@
+"""A file that a disk has no room for is not there afterwards, and the error says which it was.
+
+The limit of a process on the sizes of its files stands for the disk: writing beyond it fails in the
+same places, wherever in a file they are.
+"""
+
+import os
+import resource
+import shutil
+from collections import namedtuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zkcmp.bn254.field.fr import FrVector
+from zkcmp.cli.main import run
+from zkcmp.commitments.srs import Srs, VerifierKey
+from zkcmp.disk import naming, require_room, write_whole
+from zkcmp.errors import ZkcmpError
+from zkcmp.exchange.messages import envelope
+from zkcmp.exchange.messages.envelope import Kind
+from zkcmp.exchange.messages.identity import Identity
+from zkcmp.exchange.private.store import copy_durably, replacing, write_atomic
+from zkcmp.groth16.ceremony.private_files import publish, take_copy
+from zkcmp.groth16.key_file import Shape, create_key_file
+from zkcmp.groth16.snarkjs.json_files import write_public
+from zkcmp.groth16.snarkjs.sections import create_sections
+
+ROOM = 100
+DIGITS = Path(__file__).resolve().parents[2] / "zkcmp" / "data" / "digits.onnx"
+Usage = namedtuple("Usage", "total used free")
+Write = Callable[[Path], object]
+
+
+@contextmanager
+def full_disk(room: int = ROOM) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def write_key(path: Path) -> None:
+    with create_key_file(path, Shape(bytes(32), 0, 1, 0, 1), 1) as writer:
+        writer.section("first", [bytes(4 * ROOM)])
+
+
+def write_sections(path: Path) -> None:
+    with create_sections(path, b"wtns", 2, 1) as writer:
+        writer.section(1, [bytes(4 * ROOM)])
+
+
+def write_parameters(path: Path) -> None:
+    points = np.zeros((3, 2, 4), np.uint64)
+    key = VerifierKey(2, bytes(32), points, np.zeros((3, 2, 2, 4), np.uint64))
+    with replacing(path) as temporary:
+        Srs(key, np.zeros((7, 2, 4), np.uint64)).save(temporary)
+
+
+def write_message(path: Path) -> None:
+    body = bytes(4 * ROOM)
+    with replacing(path) as temporary:
+        envelope.write(temporary, Kind.REQUEST, Identity.generate(), b"{}", [body], len(body))
+
+
+WRITERS: dict[str, Write] = {
+    "secret": lambda path: write_atomic(path, bytes(4 * ROOM)),
+    "copy": lambda path: copy_durably(path.with_name("source"), path, 0o600, 4 * ROOM),
+    "published": lambda path: publish(bytes(4 * ROOM), path),
+    "json": lambda path: write_public(path, FrVector.from_ints([1] * ROOM)),
+    "whole": lambda path: write_whole(path, bytes(4 * ROOM)),
+    "key": write_key,
+    "sections": write_sections,
+    "parameters": write_parameters,
+    "message": write_message,
+}
+
+
+@pytest.mark.parametrize("before", [b"the one before", None])
+@pytest.mark.parametrize("name", WRITERS)
+def test_the_error_names_the_file_and_nothing_else_changes(
+    name: str, before: bytes | None, tmp_path: Path
+) -> None:
+    source, place = tmp_path / "source", tmp_path / "place"
+    source.write_bytes(bytes(4 * ROOM))
+    if before is not None:
+        place.write_bytes(before)
+    there = sorted(tmp_path.iterdir())
+    with full_disk(), pytest.raises(OSError, match="too large") as raised:
+        WRITERS[name](place)
+    named = Path(raised.value.filename)
+    assert (named.parent, named.name.strip(".").removesuffix(".part")) == (tmp_path, "place")
+    assert sorted(tmp_path.iterdir()) == there
+    assert before is None or place.read_bytes() == before
+    WRITERS[name](place)
+    assert place.stat().st_size > ROOM
+
+
+def test_a_private_copy_says_its_place(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(bytes(4 * ROOM))
+    with full_disk(), pytest.raises(OSError, match="too large") as raised:
+        take_copy(tmp_path / "source", tmp_path / "copy")
+    assert raised.value.filename == str(tmp_path / "copy")
+
+
+def test_what_goes_to_a_pipe_is_not_put_in_its_place(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_whole(pipe, b"proof")
+        assert os.read(reader, 100) == b"proof"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_a_name_that_is_known_stays() -> None:
+    with pytest.raises(FileNotFoundError) as raised, naming("outer"):
+        os.stat("/no/such/place")
+    assert raised.value.filename == "/no/such/place"
+
+
+def test_a_command_says_which_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.onnx"
+    command = ["model", "export", str(DIGITS), "--out", str(out)]
+    with full_disk():
+        assert run(command) == 2
+    line = capsys.readouterr().err
+    assert line.startswith(f"zkcmp: {out}: File too large; ")
+    assert line.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+    assert run(command) == 0
+
+
+def test_room_is_looked_for_where_the_file_will_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def disk_usage(path: Path) -> Usage:
+        asked.append(path)
+        return Usage(0, 0, 1_500_000)
+
+    monkeypatch.setattr(shutil, "disk_usage", disk_usage)
+    place = tmp_path / "not" / "there"
+    require_room(place, 1_500_000, "the key")
+    refused = r"^the key will write about 1\.5 MB to .*there, where 1\.5 MB are free; make room"
+    with pytest.raises(ZkcmpError, match=refused):
+        require_room(place, 1_500_001, "the key")
+    require_room(place, 1_500_001, "the key", force=True)
+    assert asked == [tmp_path] * 3
