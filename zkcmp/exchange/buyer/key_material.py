@@ -37,13 +37,14 @@ def _make_keys(
     ceremony: Path | None,
     ours: Sequence[bytes],
 ) -> None:
-    from zkcmp.exchange.costs.forecast import require_setup_memory
+    from zkcmp.exchange.costs.forecast import require_setup_memory, require_setup_room
     from zkcmp.exchange.proofs import Asked, backend
 
     state, offer = deal.state, deal.offer()
     asked = Asked(checks.check_offer(offer), own_test_set(deal), own_method(deal))
     prover = backend(asked.method)
     require_setup_memory(asked.architecture, asked.n_images, asked.method, buyer.force)
+    require_setup_room(asked, deal.directory, deal.folder, buyer.force)
     refuse_foreign(deal.folder, Kind.KEY_MATERIAL)
     with replacing(deal.directory / "proving.key") as proving_key:
         if ceremony is None:

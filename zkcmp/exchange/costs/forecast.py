@@ -12,11 +12,14 @@ in small circuits with random pixels:
 from dataclasses import fields, replace
 from fractions import Fraction
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
 from circuits.gadgets.mimc7 import CONSTRAINTS_PER_BLOCK
 from circuits.size import Size
+from zkcmp.commitments.srs import file_bytes
+from zkcmp.disk import require_room
 from zkcmp.exchange.costs.proof_size import check_circuit_size
 from zkcmp.exchange.messages.encryption import encrypted_length
 from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, SEED_BYTES, Method
@@ -26,6 +29,7 @@ from zkcmp.groth16.estimate import (
     CircuitSize,
     Estimate,
     estimate,
+    key_bytes,
     prove_memory_bytes,
     require_memory,
     setup_memory_bytes,
@@ -84,6 +88,27 @@ def forecast(architecture: Architecture, n_images: int, method: Method = FREIVAL
 def wire_bytes(prediction: Estimate) -> int:
     """The size of the key material as a message, but for its short header."""
     return encrypted_length(prediction.key_bytes)
+
+
+def key_file_bytes(architecture: Architecture, n_images: int, method: Method) -> int:
+    """The size of the proving key, or of the parameters, as a file; 0 where there is none."""
+    if not method.has_key_material:
+        return 0
+    if method.backend == "libra":
+        return file_bytes(committed_vars(architecture, n_images))
+    return key_bytes(statement_size(architecture, n_images, method))
+
+
+def require_setup_room(asked: Asked, directory: Path, folder: Path, force: bool) -> None:
+    """Raise a ZkcmpError when a disk will be full before a setup has ended, unless `force`.
+
+    The key and the message of it are beside each other in the private `directory`; when the
+    message is copied to the deal folder, the key is gone.
+    """
+    key = key_file_bytes(asked.architecture, asked.n_images, asked.method)
+    message = encrypted_length(key)
+    require_room(directory, key + message, "setup", force)
+    require_room(folder, message, "the key material", force)
 
 
 def require_setup_memory(

@@ -4,12 +4,13 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from zkcmp.disk import require_room
 from zkcmp.errors import DealError, DecodeError, VerificationError, ZkcmpError
 from zkcmp.exchange import checks
 from zkcmp.exchange.costs.proof_size import key_material_limit
 from zkcmp.exchange.deal import SellerState, missing
 from zkcmp.exchange.messages import contents as messages
-from zkcmp.exchange.messages.contents import KeyMaterial, Offer, Request
+from zkcmp.exchange.messages.contents import FILE_NAMES, KeyMaterial, Offer, Request
 from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.messages.identity import fingerprint
 from zkcmp.exchange.method import Method
@@ -186,6 +187,9 @@ def _take_key(
     sizes = asked.architecture, asked.n_images, asked.method
     require_prove_memory(*sizes, seller.force)
     limit = key_material_limit(*sizes)
+    offered = (deal.folder / FILE_NAMES[Kind.KEY_MATERIAL]).stat().st_size
+    # the copy, and what is decrypted of it
+    require_room(deal.directory, 2 * min(offered, limit), "the audit", seller.force)
     with (
         deal.taking_in(Kind.KEY_MATERIAL, limit) as copy,
         replacing(deal.directory / PROVING_KEY) as path,

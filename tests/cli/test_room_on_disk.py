@@ -1,0 +1,84 @@
+"""Keys are made, and taken in, where the disk has room for them; --force begins all the same."""
+
+import shutil
+from collections import namedtuple
+from collections.abc import Callable
+
+import pytest
+from deal_stages import ARCHITECTURE, Sale
+
+from zkcmp.exchange.costs.forecast import key_file_bytes
+from zkcmp.exchange.messages.encryption import encrypted_length
+from zkcmp.exchange.method import FREIVALDS, HYRAX, ZKVPD, Method
+
+Usage = namedtuple("Usage", "total used free")
+ZKVPD_OPTIONS = ("--backend", "libra", "--commitment", "zkvpd")
+
+
+@pytest.fixture
+def free(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """`free(n)`: every disk has n free bytes."""
+
+    def say(n_bytes: int) -> None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, n_bytes))
+
+    return say
+
+
+@pytest.mark.parametrize(
+    ("method", "options"), [(FREIVALDS, ()), (ZKVPD, ZKVPD_OPTIONS)], ids=["freivalds", "zkvpd"]
+)
+def test_setup(
+    method: Method,
+    options: tuple[str, ...],
+    sale: Callable[[str], Sale],
+    free: Callable[[int], None],
+) -> None:
+    """The key and the message of it are there at one time."""
+    deal = sale("sealed")
+    assert deal.request(1, *options).code == 0
+    key = key_file_bytes(ARCHITECTURE, 3, method)
+    needed = key + encrypted_length(key)
+    before = deal.tree()
+    free(needed - 1)
+    refused = deal.run("buyer", "setup")
+    assert refused.refused
+    assert f"zkcmp: setup will write about {needed / 1e6:.1f} MB to {deal.root}" in refused.err
+    assert "make room on that disk, or use another, or --force" in refused.err
+    assert deal.tree() == before
+    free(needed)
+    assert deal.run("buyer", "setup").code == 0
+    assert deal.message("key-material").stat().st_size < encrypted_length(key) + 4096
+
+
+def test_setup_by_force(sale: Callable[[str], Sale], free: Callable[[int], None]) -> None:
+    deal = sale("requested")
+    free(0)
+    assert deal.run("buyer", "setup").code == 2
+    assert deal.run("buyer", "setup", "--force").code == 0
+
+
+@pytest.mark.parametrize("command", ["audit", "prove"])
+def test_audit(command: str, sale: Callable[[str], Sale], free: Callable[[int], None]) -> None:
+    """The copy of the message and what is decrypted of it are there at one time."""
+    deal = sale("set_up")
+    needed = 2 * deal.message("key-material").stat().st_size
+    before = deal.tree()
+    free(needed - 1)
+    refused = deal.run("seller", command)
+    assert refused.refused
+    assert f"zkcmp: the audit will write about {needed / 1e6:.1f} MB to {deal.root}" in refused.err
+    assert deal.tree() == before
+    free(needed)
+    assert deal.run("seller", command).code == 0
+
+
+def test_audit_by_force(sale: Callable[[str], Sale], free: Callable[[int], None]) -> None:
+    deal = sale("set_up")
+    free(0)
+    assert deal.prove().code == 2
+    assert deal.run("seller", "prove", "--force").code == 0
+
+
+def test_nothing_is_asked_for_without_a_key() -> None:
+    assert key_file_bytes(ARCHITECTURE, 3, HYRAX) == 0
