@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from zkcmp.bn254.field.fr import FrVector
-from zkcmp.cli.bench import dense_circuit
+from zkcmp.cli.proving.bench import dense_circuit
 from zkcmp.groth16.snarkjs import write_r1cs, write_wtns
 from zkcmp.r1cs import R1CS, Span, SparseMatrix
 

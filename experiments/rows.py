@@ -31,7 +31,7 @@ from ending import run_script
 from circuits.freivalds import statement as freivalds_statement
 from circuits.full import statement
 from circuits.sampled import statement as sampled_statement
-from zkcmp.cli.bench_libra import measure_libra, random_network, test_set
+from zkcmp.cli.proving.bench_libra import measure_libra, random_network, test_set
 from zkcmp.exchange.costs.forecast import forecast
 from zkcmp.exchange.method import Method
 from zkcmp.groth16 import FirstRound, prove, setup, verify

@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from zkcmp.bn254.lanes.body import BODY
-from zkcmp.cli.bench import dense_circuit
-from zkcmp.cli.bench_libra import app
+from zkcmp.cli.proving.bench import dense_circuit
+from zkcmp.cli.proving.bench_libra import app
 
 CASES = [
     (["mul", "--repeats", "1"], ["mul/chains", "mul/l1", "mul/l2"]),

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from zkcmp.cli import console, party
+from zkcmp.cli import party
+from zkcmp.cli.terminal import console
 
 SCRIPT = """
 import sys
-from zkcmp.cli.compiling import announce_compiling, leave_it_to_the_bar
+from zkcmp.cli.terminal.compiling import announce_compiling, leave_it_to_the_bar
 {first}
 import numba
 double = numba.njit(lambda x: x + x)
@@ -44,7 +45,7 @@ def test_silence(first: str) -> None:
 
 
 def test_nothing_is_said_while_nothing_is_compiled() -> None:
-    script = "from zkcmp.cli.compiling import announce_compiling\nannounce_compiling()"
+    script = "from zkcmp.cli.terminal.compiling import announce_compiling\nannounce_compiling()"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -64,6 +65,6 @@ def test_commands_announce_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_numba_without_events_is_no_error() -> None:
     first = "import numba.core as core, numba\ndel core.event\n"
     first += "sys.modules['numba.core.event'] = None\nannounce_compiling()\n"
-    script = f"import sys\nfrom zkcmp.cli.compiling import announce_compiling\n{first}"
+    script = f"import sys\nfrom zkcmp.cli.terminal.compiling import announce_compiling\n{first}"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -15,7 +15,7 @@ from bitcoin_scripts.claim import build_claim
 from bitcoin_scripts.funding import build_lock
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.keys import public_key
-from zkcmp.cli import funding
+from zkcmp.cli.deal import funding
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.buyer.funding_outputs import paid_outputs
 from zkcmp.exchange.buyer.funding_record import FundingRecord

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import typer
 
-from zkcmp.cli import bench_libra
 from zkcmp.cli.main import app, run
+from zkcmp.cli.proving import bench_libra
 
 
 def _leaves(command: Any, name: str) -> Iterator[tuple[str, Any]]:

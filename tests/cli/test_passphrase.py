@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from deal_stages import NETWORK, Sale
 
-from zkcmp.cli import passphrase, watching
+from zkcmp.cli import passphrase
+from zkcmp.cli.deal import watching
 from zkcmp.cli.main import run
 from zkcmp.errors import WrongPassphraseError
 from zkcmp.exchange.private.keyring import LOG2_N

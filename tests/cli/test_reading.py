@@ -9,7 +9,7 @@ import pytest
 from bitcoin_scripts.chain.block_search import BlockSearch
 from bitcoin_scripts.chain.node_client import NodeClient
 from bitcoin_scripts.errors import SettlementError
-from zkcmp.cli.reading import tell_blocks_read
+from zkcmp.cli.terminal.reading import tell_blocks_read
 
 
 class Node(NodeClient):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from deal_stages import Sale, samples
 
-from zkcmp.cli import answering
+from zkcmp.cli.deal import answering
 from zkcmp.errors import DealError
 from zkcmp.exchange.messages import contents as messages
 from zkcmp.exchange.seller import Seller

@@ -14,8 +14,8 @@ import pytest
 import typer
 from documents import DOCUMENTS, ROOT, blocks, command_lines, tables
 
-from zkcmp.cli import bench_libra
 from zkcmp.cli.main import app
+from zkcmp.cli.proving import bench_libra
 
 _ENDS = {"|", "&&", ";", ">", "#", "…", "..."}
 _ANY = {"seller|buyer": "seller"}

@@ -179,7 +179,7 @@ def _text(data: bytes) -> str:
 
 
 def groth16_targets() -> Iterator[Target]:
-    from zkcmp.cli.bench import dense_circuit
+    from zkcmp.cli.proving.bench import dense_circuit
 
     r1cs, witness = dense_circuit(3)
     place = Path(_directory()) / "groth16"

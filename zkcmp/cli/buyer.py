@@ -5,9 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkcmp.cli import funding, withdrawing
-from zkcmp.cli.buyer_words import say_offer, say_opened, say_refunded, say_unsound
-from zkcmp.cli.console import count, progress_bars, say, typed
+from zkcmp.cli.deal import funding, withdrawing
+from zkcmp.cli.deal.buyer_words import say_offer, say_opened, say_refunded, say_unsound
+from zkcmp.cli.deal.steps import buyer_step
+from zkcmp.cli.deal.watching import Interval, Once, keep_looking
+from zkcmp.cli.deal.withdrawing import (
+    Address,
+    Again,
+    AmountSat,
+    Everything,
+)
 from zkcmp.cli.node_options import ChainTyper
 from zkcmp.cli.options import (
     BUYER_HOME,
@@ -36,14 +43,7 @@ from zkcmp.cli.samples import (
     offered_architecture,
     say_repeated,
 )
-from zkcmp.cli.steps import buyer_step
-from zkcmp.cli.watching import Interval, Once, keep_looking
-from zkcmp.cli.withdrawing import (
-    Address,
-    Again,
-    AmountSat,
-    Everything,
-)
+from zkcmp.cli.terminal.console import count, progress_bars, say, typed
 
 if TYPE_CHECKING:
     from zkcmp.exchange.buyer import Refunded

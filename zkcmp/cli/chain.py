@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from zkcmp.cli.console import say
 from zkcmp.cli.node_options import ChainTyper
 from zkcmp.cli.options import CHAIN_DIR, ChainDir, open_chain, open_embedded_chain
+from zkcmp.cli.terminal.console import say
 
 app = ChainTyper(help="The embedded regtest chain, for trying things out.")
 _ANYONE_CAN_SPEND = b"\x51"

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkcmp.cli.console import progress_bars, say
 from zkcmp.cli.options import (
     DEFAULT_FEE_SAT_PER_VB,
     Backend,
@@ -25,6 +24,7 @@ from zkcmp.cli.options import (
     chosen_method,
     open_embedded_chain,
 )
+from zkcmp.cli.terminal.console import progress_bars, say
 
 if TYPE_CHECKING:
     from bitcoin_scripts.chain.kernel import KernelChain

@@ -11,21 +11,11 @@ from typing import Annotated
 import typer
 
 from zkcmp import __version__
-from zkcmp.cli import (
-    buyer,
-    chain,
-    demo,
-    estimate,
-    groth16,
-    model,
-    passphrase,
-    recover,
-    seller,
-    setup,
-)
-from zkcmp.cli.console import fail, say
+from zkcmp.cli import buyer, chain, demo, model, passphrase, recover, seller
 from zkcmp.cli.endings import interrupted, one_line, was_interrupted
 from zkcmp.cli.node_options import ChainTyper
+from zkcmp.cli.proving import estimate, groth16, setup
+from zkcmp.cli.terminal.console import fail, say
 
 EXIT_INTERRUPTED = 130
 
@@ -74,7 +64,7 @@ def bench(context: typer.Context) -> None:
     """Measure engine and proofs: see `zkcmp bench --help`."""
     from importlib import import_module
 
-    benchmarks = import_module("zkcmp.cli.bench_libra")  # which adds to those of cli.bench
+    benchmarks = import_module("zkcmp.cli.proving.bench_libra")  # which adds to those of bench
     benchmarks.app(args=list(context.args), prog_name="zkcmp bench", standalone_mode=False)
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from zkcmp.cli.listing import Listing
-from zkcmp.cli.reading import tell_blocks_read
+from zkcmp.cli.terminal.listing import Listing
+from zkcmp.cli.terminal.reading import tell_blocks_read
 
 if TYPE_CHECKING:
     from bitcoin_scripts.chain.rpc import RpcChain

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zkcmp.cli import passphrase
-from zkcmp.cli.compiling import announce_compiling
-from zkcmp.cli.console import say
+from zkcmp.cli.terminal.compiling import announce_compiling
+from zkcmp.cli.terminal.console import say
 
 if TYPE_CHECKING:
     from zkcmp.exchange.party import Party

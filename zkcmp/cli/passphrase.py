@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zkcmp.cli.console import say
 from zkcmp.cli.options import BUYER_HOME, SELLER_HOME, BuyerHome, SellerHome
+from zkcmp.cli.terminal.console import say
 from zkcmp.errors import DealError, SettingError
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ import typer
 from zkcmp.cli import buyer as buyer_commands
 from zkcmp.cli import passphrase
 from zkcmp.cli import seller as seller_commands
-from zkcmp.cli.console import say
 from zkcmp.cli.options import (
     BUYER_HOME,
     CHAIN_DIR,
@@ -22,6 +21,7 @@ from zkcmp.cli.options import (
     open_chain,
 )
 from zkcmp.cli.party import opened
+from zkcmp.cli.terminal.console import say
 
 if TYPE_CHECKING:
     from zkcmp.exchange.party import Party

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkcmp.cli.console import count, say
+from zkcmp.cli.terminal.console import count, say
 from zkcmp.errors import ZkcmpError
 
 if TYPE_CHECKING:

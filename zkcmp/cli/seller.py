@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkcmp.cli import answering, withdrawing
-from zkcmp.cli.answering import AnswerAfter
-from zkcmp.cli.console import count, progress_bars, say, typed
+from zkcmp.cli.deal import answering, withdrawing
+from zkcmp.cli.deal.answering import AnswerAfter
+from zkcmp.cli.deal.steps import say_last_moment, seller_step
+from zkcmp.cli.deal.watching import Interval, Once, keep_looking
+from zkcmp.cli.deal.withdrawing import (
+    Address,
+    Again,
+    AmountSat,
+    Everything,
+)
 from zkcmp.cli.node_options import ChainTyper
 from zkcmp.cli.options import (
     CHAIN_DIR,
@@ -23,14 +30,7 @@ from zkcmp.cli.options import (
     open_chain,
 )
 from zkcmp.cli.party import opened, say_damaged, say_first_step, say_wallets
-from zkcmp.cli.steps import say_last_moment, seller_step
-from zkcmp.cli.watching import Interval, Once, keep_looking
-from zkcmp.cli.withdrawing import (
-    Address,
-    Again,
-    AmountSat,
-    Everything,
-)
+from zkcmp.cli.terminal.console import count, progress_bars, say, typed
 
 if TYPE_CHECKING:
     from zkcmp.exchange.seller import Inspected

@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkcmp.cli.console import progress_bars, say, typed
-from zkcmp.cli.estimate import InputBits
-from zkcmp.cli.listing import Listing
 from zkcmp.cli.model.options import (
     AsJson,
     Data,
@@ -28,7 +25,10 @@ from zkcmp.cli.model.options import (
     read_network,
 )
 from zkcmp.cli.model.words import described, kind_of, say_caution, say_json, say_report
+from zkcmp.cli.proving.estimate import InputBits
 from zkcmp.cli.samples import Labels, TestSetName, load_samples
+from zkcmp.cli.terminal.console import progress_bars, say, typed
+from zkcmp.cli.terminal.listing import Listing
 
 if TYPE_CHECKING:
     from zkcmp.exchange.costs.by_method import Cost

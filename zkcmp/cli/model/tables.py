@@ -8,8 +8,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from zkcmp.cli.console import say
-from zkcmp.cli.estimate import megabytes
+from zkcmp.cli.proving.estimate import megabytes
+from zkcmp.cli.terminal.console import say
 
 if TYPE_CHECKING:
     from zkcmp.exchange.costs.by_method import Cost

@@ -3,8 +3,8 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from zkcmp.cli.console import say
 from zkcmp.cli.samples import say_repeated
+from zkcmp.cli.terminal.console import say
 
 if TYPE_CHECKING:
     from zkcmp.exchange.costs.by_method import Cost

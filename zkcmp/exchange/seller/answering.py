@@ -5,7 +5,7 @@
 
 In the deal folder, nothing but the last step differs, and that puts a delivery there that is whole
 and durable already. Until then a proof under way, a refusal and a seller who is away look the same.
-How long the command runs is another matter (`zkcmp/cli/answering.py`).
+How long the command runs is another matter (`zkcmp/cli/deal/answering.py`).
 """
 
 from dataclasses import dataclass

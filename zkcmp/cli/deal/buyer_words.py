@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zkcmp.cli.console import count, say
+from zkcmp.cli.terminal.console import count, say
 
 if TYPE_CHECKING:
     from zkcmp.exchange.buyer import Refunded

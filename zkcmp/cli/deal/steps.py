@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from zkcmp.cli import funding
-from zkcmp.cli.console import say
+from zkcmp.cli.deal import funding
+from zkcmp.cli.terminal.console import say
 
 if TYPE_CHECKING:
     from zkcmp.exchange.deal import BuyerState, SellerState

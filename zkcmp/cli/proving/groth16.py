@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkcmp.cli.compiling import announce_compiling
-from zkcmp.cli.console import progress_bars, say
-from zkcmp.cli.listing import Listing
 from zkcmp.cli.options import BUYER_HOME, BuyerHome, DealFolder
 from zkcmp.cli.party import opened
+from zkcmp.cli.terminal.compiling import announce_compiling
+from zkcmp.cli.terminal.console import progress_bars, say
+from zkcmp.cli.terminal.listing import Listing
 
 if TYPE_CHECKING:
     from zkcmp.groth16.keys import VerifyingKey

@@ -13,7 +13,7 @@ from typing import NoReturn
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from zkcmp.cli.compiling import announce_compiling, leave_it_to_the_bar
+from zkcmp.cli.terminal.compiling import announce_compiling, leave_it_to_the_bar
 from zkcmp.progress import Progress as Callback
 from zkcmp.progress import silent
 

@@ -32,7 +32,7 @@ from zkcmp.bn254.pairing.ate import pairing as compute_pairing
 from zkcmp.bn254.pairing.ate import pairing_product_is_one
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.bn254.threads import thread_count
-from zkcmp.cli.listing import Listing
+from zkcmp.cli.terminal.listing import Listing
 from zkcmp.groth16 import prove, setup, verify
 from zkcmp.groth16.audit import audit
 from zkcmp.groth16.keys import KEY_NAME, ProvingKey

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zkcmp.cli.console import count, say
 from zkcmp.cli.options import open_chain
 from zkcmp.cli.party import opened
+from zkcmp.cli.terminal.console import count, say
 
 if TYPE_CHECKING:
     from zkcmp.exchange.settlement.withdrawing import WithdrawingParty, Withdrawn

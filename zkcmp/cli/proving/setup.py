@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkcmp.cli.console import count, progress_bars, say, typed
-from zkcmp.cli.listing import Listing
+from zkcmp.cli.terminal.console import count, progress_bars, say, typed
+from zkcmp.cli.terminal.listing import Listing
 
 if TYPE_CHECKING:
     from zkcmp.groth16.snarkjs import Ptau

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import numpy as np
 import typer
 
-from zkcmp.cli.bench import Json, Record, Repeats, app, record, report
+from zkcmp.cli.proving.bench import Json, Record, Repeats, app, record, report
 from zkcmp.commitments.hyrax import Hyrax
 from zkcmp.commitments.scheme import Scheme
 from zkcmp.commitments.srs import make_srs

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from zkcmp.cli import passphrase
-from zkcmp.cli.console import progress_bars, say
 from zkcmp.cli.party import opened
+from zkcmp.cli.terminal.console import progress_bars, say
 
 if TYPE_CHECKING:
     from zkcmp.exchange.seller import Proved

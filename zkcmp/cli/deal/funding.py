@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from zkcmp.cli.console import count, say
+from zkcmp.cli.terminal.console import count, say
 from zkcmp.errors import DealError
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkcmp.cli.console import say
 from zkcmp.cli.options import (
     Backend,
     BackendOption,
@@ -14,6 +13,7 @@ from zkcmp.cli.options import (
     Sample,
     chosen_method,
 )
+from zkcmp.cli.terminal.console import say
 
 if TYPE_CHECKING:
     from zkcmp.exchange.method import Method

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from zkcmp.cli import passphrase
-from zkcmp.cli.console import say
+from zkcmp.cli.terminal.console import say
 from zkcmp.errors import DealError, WrongPassphraseError
 
 if TYPE_CHECKING:
