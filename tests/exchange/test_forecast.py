@@ -10,8 +10,10 @@ import pytest
 from circuits.full.size import statement_size as rows_and_wires
 from circuits.full.statement import build
 from zkcmp.bn254.threads import thread_count
+from zkcmp.commitments.hyrax import Hyrax
 from zkcmp.commitments.srs import file_bytes
 from zkcmp.errors import VerificationError, ZkcmpError
+from zkcmp.exchange.costs.by_method import predict
 from zkcmp.exchange.costs.forecast import (
     forecast,
     libra_memory_bytes,
@@ -20,14 +22,15 @@ from zkcmp.exchange.costs.forecast import (
     statement_size,
     wire_bytes,
 )
-from zkcmp.exchange.costs.proof_size import check_proof_size, key_material_limit
+from zkcmp.exchange.costs.proof_size import check_proof_size, check_provable, key_material_limit
+from zkcmp.exchange.messages.contents import MAX_PROOF_BYTES
 from zkcmp.exchange.messages.encryption import encrypted_length
 from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, ZKVPD, Method
 from zkcmp.exchange.proofs import Asked, circuit
 from zkcmp.groth16 import estimate as costs
 from zkcmp.groth16 import setup
 from zkcmp.groth16.estimate import CircuitSize, available_memory_bytes, require_memory
-from zkcmp.libra.estimate import committed_vars
+from zkcmp.libra.estimate import committed_vars, hyrax_proof_bytes
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.layers import Conv, Dense, Flatten, Square
@@ -168,9 +171,27 @@ def test_parameters_of_a_commitment_have_one_size() -> None:
         limit = key_material_limit(ARCHITECTURE, n_images, ZKVPD)
         assert encrypted_length(size) + (1 << 16) < limit < 2 * size + (1 << 21)
     huge = Architecture((1, 1, 1 << 12), 1, (Flatten(), Dense(1 << 12, (1 << 12) - 1, 32, 32)))
-    check_proof_size(huge, 1, HYRAX)
     with pytest.raises(VerificationError, match=r"at most 2\^28 committed values, got 2\^30"):
         check_proof_size(huge, 1, ZKVPD)
+
+
+def _dense(weight_bits: int) -> Architecture:
+    """The largest layer there is, of weights so wide."""
+    return Architecture((1, 1, 4096), 1, (Flatten(), Dense(4096, 4095, weight_bits, 32)))
+
+
+def test_a_proof_that_no_delivery_has_room_for_is_refused_at_once() -> None:
+    """Hyrax's has a point for every row of 2^13 values."""
+    largest, too_large = _dense(7), _dense(12)
+    assert [committed_vars(n, 1) for n in (largest, too_large)] == [27, 28]
+    proof_bytes = Hyrax().commitment_bytes(27, 0)
+    assert proof_bytes < hyrax_proof_bytes(27) < MAX_PROOF_BYTES < 2 * proof_bytes
+    check_proof_size(largest, 1, HYRAX)
+    with pytest.raises(VerificationError, match=r"at most 2\^27 committed values.*got 2\^28; use"):
+        check_proof_size(too_large, 1, HYRAX)
+    check_proof_size(too_large, 1, ZKVPD)
+    check_provable(too_large)
+    assert "2^27 committed" in predict(too_large, 1, HYRAX).refused
 
 
 def test_a_product_is_measured() -> None:

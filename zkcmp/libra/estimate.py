@@ -76,7 +76,6 @@ def estimate(architecture: Architecture, n_images: int, zkvpd: bool = False) -> 
     proving_s = product * (FIXED + ENTRY * entries)
     proving_s += shared * (COMMITTED * 2**m + BLOCK * n_blocks(architecture))
     verifying = VERIFY_FIXED + VERIFY_VAR * m + VERIFY_PIXEL * n_images * architecture.n_inputs
-    messages = MESSAGE_BYTES * m
     if zkvpd:
         return LibraEstimate(
             m,
@@ -84,11 +83,19 @@ def estimate(architecture: Architecture, n_images: int, zkvpd: bool = False) -> 
             shared * SRS_AUDIT * 2**m,
             proving_s + shared * SRS_PROVE * 2**m,
             product * (verifying + SRS_VERIFY),
-            messages,
+            MESSAGE_BYTES * m,
         )
-    rows = 2 ** max(m - _COLUMN_BITS, 0)
-    verifying += VERIFY_ROW * rows
-    return LibraEstimate(m, 0.0, 0.0, proving_s, product * verifying, messages + _G1_BYTES * rows)
+    verifying += VERIFY_ROW * _rows(m)
+    return LibraEstimate(m, 0.0, 0.0, proving_s, product * verifying, hyrax_proof_bytes(m))
+
+
+def hyrax_proof_bytes(n_vars: int) -> int:
+    """The size of a proof about 2^n_vars committed values, with Hyrax."""
+    return MESSAGE_BYTES * n_vars + _G1_BYTES * _rows(n_vars)
+
+
+def _rows(n_vars: int) -> int:
+    return 1 << max(n_vars - _COLUMN_BITS, 0)
 
 
 def _power_of_two(size: int) -> int:

@@ -4,13 +4,16 @@ A few hundred bytes of architecture and test set can ask for more than any machi
 party computes this before it answers, or builds, anything. Sizes are in closed form (circuits/).
 """
 
+import contextlib
+
 from circuits.freivalds.size import check_freivalds_size
 from circuits.full.size import check_size
 from circuits.sampled.size import check_sampled_size
 from circuits.size import Size
 from zkcmp.errors import VerificationError
-from zkcmp.exchange.method import FREIVALDS, HYRAX, Method
-from zkcmp.libra.estimate import padded_entries
+from zkcmp.exchange.messages.contents import MAX_PROOF_BYTES
+from zkcmp.exchange.method import FREIVALDS, HYRAX, ZKVPD, Method
+from zkcmp.libra.estimate import committed_vars, hyrax_proof_bytes, padded_entries
 from zkcmp.model.architecture import Architecture
 
 MAX_TENSOR_ENTRIES = 1 << 30  # of one layer's output, over all images, with libra
@@ -41,6 +44,8 @@ def check_proof_size(architecture: Architecture, n_images: int, method: Method) 
             )
         if method.has_key_material:
             _parameters_bytes(architecture, n_images)
+        else:
+            _check_message_size(architecture, n_images)
     else:
         check_circuit_size(architecture, n_images, method)
 
@@ -48,12 +53,13 @@ def check_proof_size(architecture: Architecture, n_images: int, method: Method) 
 def check_provable(architecture: Architecture) -> None:
     """Raise VerificationError when no sound method can prove anything about such a network.
 
-    One image is judged, by the method that takes the largest networks.
+    One image is judged, by the methods that take the largest networks first.
     """
-    try:
-        check_proof_size(architecture, 1, HYRAX)
-    except VerificationError:
-        check_proof_size(architecture, 1, FREIVALDS)
+    for method in (HYRAX, ZKVPD):
+        with contextlib.suppress(VerificationError):
+            check_proof_size(architecture, 1, method)
+            return
+    check_proof_size(architecture, 1, FREIVALDS)
 
 
 def key_material_limit(architecture: Architecture, n_images: int, method: Method) -> int:
@@ -69,6 +75,19 @@ def key_material_limit(architecture: Architecture, n_images: int, method: Method
     wires = size.n_wires * (3 * point + 2 * point + 3 * 4)
     rows = size.domain_size * (3 * point + 2 * point)
     return (wires + rows + size.n_public * point) * 11 // 10 + (1 << 20)
+
+
+def _check_message_size(architecture: Architecture, n_images: int) -> None:
+    """Raise VerificationError when Hyrax's proof, which grows with the rows, fits no delivery."""
+    n_vars = committed_vars(architecture, n_images)
+    if hyrax_proof_bytes(n_vars) <= MAX_PROOF_BYTES:
+        return
+    largest = next(m for m in range(n_vars, 0, -1) if hyrax_proof_bytes(m) <= MAX_PROOF_BYTES)
+    raise VerificationError(
+        f"statement about {n_images} images",
+        f"at most 2^{largest} committed values, whose proof a delivery has room for",
+        f"2^{n_vars}; use fewer images or a smaller network",
+    )
 
 
 def _parameters_bytes(architecture: Architecture, n_images: int) -> int:

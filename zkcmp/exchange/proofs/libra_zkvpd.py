@@ -31,7 +31,7 @@ def parameters_bytes(architecture: Architecture, n_images: int) -> int:
         raise VerificationError(
             f"statement about {n_images} images",
             f"at most 2^{MAX_VARS} committed values",
-            f"2^{n_vars}; use fewer images, a smaller network, or commitment hyrax",
+            f"2^{n_vars}; use fewer images or a smaller network",
         )
     return file_bytes(n_vars)
 
