@@ -94,10 +94,19 @@ def test_an_interrupt_says_what_is_kept(
     assert line.count("\n") == 1
 
 
+def heed_interrupts() -> None:
+    """Tests that run in the background of a shell ignore SIGINT, and what they start would too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_a_real_interrupt(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "zkcmp", "demo", "--keep", str(tmp_path / "kept")]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("zkcmp demo: ")
