@@ -6,7 +6,7 @@ from bitcoin_scripts.chain import Chain
 from zkcmp import seal as sealing
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
-from zkcmp.exchange.buyer import known_key
+from zkcmp.exchange.buyer import known_key, seen_claim
 from zkcmp.exchange.buyer.locking import need_lock
 from zkcmp.exchange.buyer.requesting import has_test_set, own_test_set
 from zkcmp.exchange.buyer.verifying import read_delivery
@@ -71,7 +71,11 @@ def _check_no_other(path: Path) -> None:
 def _unknown(deal: Deal[BuyerState], chain: Chain) -> DealError:
     """Why no key is known."""
     htlc, outpoint = need_lock(deal, chain)
-    if chain.find_spend(outpoint, checks.first_height(htlc.timeout_height, deal.offer(), chain)):
+    since = checks.first_height(htlc.timeout_height, deal.offer(), chain)
+    spend = chain.find_spend(outpoint, since)
+    if spend is not None and seen_claim.keep(deal, spend) is not None:
+        return NotYet("the seller redeems just now; repeat this")
+    if spend is not None:
         return DealError("the lock was refunded, so no key was published; the deal is over")
     return NotYet(
         "the seller has not redeemed yet (`zkcmp seller redeem`), so the key is unknown; "

@@ -6,6 +6,9 @@ same script, so repeating it never spends anything twice.
 A claim that was seen, mined or not, is never raced: who has read the key has what was paid for.
 That holds also after a reorganisation undid the claim, and it is this program's honesty, not a rule
 of the chain: a seller whose claim is not mined before the timeout can lose to a refund.
+
+Claims come at any moment, also between two questions. So what is found in the place of a refund is
+looked at last of all: taken for a refund of ours, a claim would say whereto the next one pays.
 """
 
 from dataclasses import dataclass, replace
@@ -27,6 +30,10 @@ from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.party import Deal, Party
 from zkcmp.exchange.settlement.pushing import Spending, Urgency, push
 from zkcmp.exchange.settlement.signed_spends import REFUNDS_FILE, SignedSpends
+
+
+class AlreadyClaimed(DealError):
+    """The seller has the coins, and the key is on disk."""
 
 
 @dataclass(frozen=True)
@@ -56,24 +63,24 @@ def refund(
     """Find the refund on the chain or send it, or replace the one that waits by one that pays more.
 
     Of every output that was paid to this deal and that is not the seller's. Raises NotYet before
-    the first timeout, and DealError when the key was seen and there is nothing else.
+    the first timeout, and AlreadyClaimed when the key was seen and there is nothing else.
     """
     known_key.look(deal, chain)
     ours = [paid for paid in _paid(deal, chain) if not seen_claim.is_claimed(deal, paid[1])]
     if not ours:
-        _record(deal, "")  # a reorganisation can have put the claim in a refund's place
-        raise DealError("the seller has redeemed; run `zkcmp buyer open` to get the network")
+        raise _claimed(deal)
     ripe = [paid for paid in ours if paid[0].timeout_height <= chain.height()]
     if not ripe:
         raise _early(min(htlc.timeout_height for htlc, _ in ours), chain)
-    refunded, refusal = [], None
+    refunded, refusal = list[Refunded](), None
     for htlc, outpoint in ripe:
         try:
-            refunded.append(_refund_one(buyer, deal, chain, choice, htlc, outpoint))
+            done = _refund_one(buyer, deal, chain, choice, htlc, outpoint)
+            refunded += [done] if done else []
         except SettlementError as error:  # anybody can send coins too small to be moved
             refusal = refusal or error
-    if refusal is not None and not refunded:
-        raise refusal
+    if not refunded:
+        raise refusal or _claimed(deal)
     _record(deal, refunded[0].txid)
     return replace(refunded[0], others=tuple(refunded[1:]), unripe=len(ours) - len(ripe))
 
@@ -97,11 +104,13 @@ def _refund_one(
     choice: FeeChoice,
     htlc: Htlc,
     outpoint: Outpoint,
-) -> Refunded:
-    """Have a refund of this output wait, or mined."""
+) -> Refunded | None:
+    """Have a refund of this output wait, or mined; None for one that is claimed by now."""
     found = chain.find_spend(
         outpoint, checks.first_height(htlc.timeout_height, deal.offer(), chain)
     )
+    if found is not None and seen_claim.keep(deal, found) is not None:
+        return None
     spending = _spending(buyer, deal, htlc, outpoint, found)
     tx = found
     if tx is None or not chain.confirmations(txid_of(tx)):
@@ -110,6 +119,11 @@ def _refund_one(
     replaced = found is not None and txid_of(found) != txid
     depth = chain.confirmations(txid)
     return Refunded(txid, depth, found is not None, replaced, spending.sat_per_vb(tx))
+
+
+def _claimed(deal: Deal[BuyerState]) -> AlreadyClaimed:
+    _record(deal, "")  # a reorganisation can have put the claim in a refund's place
+    return AlreadyClaimed("the seller has redeemed; run `zkcmp buyer open` to get the network")
 
 
 def _early(timeout_height: int, chain: Chain) -> NotYet:

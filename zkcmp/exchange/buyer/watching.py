@@ -15,12 +15,14 @@ from bitcoin_scripts.fee_rates import FeeChoice
 from zkcmp.errors import DealError
 from zkcmp.exchange.buyer import known_key
 from zkcmp.exchange.buyer.opening import open_network
-from zkcmp.exchange.buyer.refunding import Refunded, refund
+from zkcmp.exchange.buyer.refunding import AlreadyClaimed, Refunded, refund
 from zkcmp.exchange.checks import NotYet
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.party import Deal, Party
 from zkcmp.exchange.settlement.watched import Watched
 from zkcmp.model.network import Network
+
+_REDEEMED = "the seller has redeemed: the key is known"
 
 
 def look(
@@ -43,12 +45,15 @@ def look(
         return Watched(f"height {chain.height()}: {reason}")
     if known:
         network = open_network(buyer, deal, chain, out)
-        return Watched("the seller has redeemed: the key is known", network)
+        return Watched(_REDEEMED, network)
     height = chain.height()
     if not refunds:
         return Watched(f"height {height}: no claim yet; no refund is to be taken")
     try:
         refunded = refund(buyer, deal, chain, choice)
+    except AlreadyClaimed:  # a moment ago
+        network = open_network(buyer, deal, chain, out)
+        return Watched(_REDEEMED, network)
     except NotYet as reason:
         return Watched(f"height {height}: no claim yet; {reason}")
     depth, needed = refunded.least_confirmations, deal.offer().confirmations
