@@ -111,6 +111,15 @@ class Sale:
             (root / party).chmod(0o700)
         return Sale(root, self.capsys, self.folder)
 
+    def keep(self, place: str) -> None:
+        """A copy of one directory, for `put_back`."""
+        shutil.copytree(self.root / place, self.root / f"{place}-kept")
+
+    def put_back(self, place: str) -> None:
+        """The directory is as it was when it was kept."""
+        shutil.rmtree(self.root / place)
+        (self.root / f"{place}-kept").rename(self.root / place)
+
     def ask_and_prove(self, *options: str) -> None:
         """From the seal to the delivery, with other options for the request."""
         assert self.request(1, *options).code == 0

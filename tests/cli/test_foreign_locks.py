@@ -1,6 +1,5 @@
 """Payments to the script of a lock that the buyer did not make: only the seller can compute it."""
 
-import shutil
 from collections.abc import Callable
 
 import pytest
@@ -154,19 +153,16 @@ def test_a_lock_in_a_block_below_the_one_it_was_signed_at(
 ) -> None:
     """A reorganisation gave its place to a lower block: its timeout is later than usual."""
     deal = sale("verified")
-    shutil.copytree(deal.root / "buyer", deal.root / "old")
-    shutil.copytree(deal.root / "chain", deal.root / "other-branch")
+    deal.keep("buyer")
+    deal.keep("chain")
     mine(deal, undone)
     assert deal.run("buyer", "lock").code == 0
     (ours,) = record(deal)
-    shutil.rmtree(deal.root / "chain")
-    (deal.root / "other-branch").rename(deal.root / "chain")
+    deal.put_back("chain")
     with chain_of(deal) as chain:
         chain.broadcast(ours.transaction)
         chain.mine(1, b"\x51")
-    shutil.rmtree(deal.root / "buyer")
-    (deal.root / "old").rename(deal.root / "buyer")
-    (deal.root / "buyer").chmod(0o700)
+    deal.put_back("buyer")
     deal.message("lock").unlink()
     found = deal.run("buyer", "lock")
     assert f"locked     100000 sat in {ours.txid}" in found.out, found

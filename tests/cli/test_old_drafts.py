@@ -1,7 +1,6 @@
 """A buyer's directory that is older than a draft: never two of them are mined."""
 
 import re
-import shutil
 from collections.abc import Callable
 
 import pytest
@@ -36,12 +35,6 @@ def final(psbt: bytes) -> CTransaction:
     return CTransaction.deserialize(whole.serialize())
 
 
-def put_back(deal: Sale) -> None:
-    shutil.rmtree(deal.root / "buyer")
-    shutil.copytree(deal.root / "old", deal.root / "buyer")
-    (deal.root / "buyer").chmod(0o700)
-
-
 def locks_on_chain(deal: Sale) -> int:
     """How many outputs of the price the wallet's transactions have made."""
     with chain_of(deal) as chain:
@@ -58,14 +51,14 @@ def test_draft_that_is_newer_than_the_directory_is_found(
     deal = sale("verified")
     earn(deal)
     drafted(deal, "first.psbt")
-    shutil.copytree(deal.root / "buyer", deal.root / "old")
+    deal.keep("buyer")
     mine(deal, WINDOW_BLOCKS + 1)
     back = deal.root / "signed.psbt"
     back.write_bytes(sign_psbt(drafted(deal, "second.psbt")))
     locked = deal.run("buyer", "lock", "--psbt-in", str(back))
     txid = re.search(r"locked +100000 sat in ([0-9a-f]{64})", locked.out)[1]
     mine(deal, 2)
-    put_back(deal)
+    deal.put_back("buyer")
     if not announced:
         deal.message("lock").unlink()
     third = deal.root / "third.psbt"
@@ -83,9 +76,9 @@ def test_two_drafts_of_a_directory_that_forgot_the_first_exclude_each_other(
     """The first is signed and nowhere to be seen; larger coins came since."""
     deal = sale("verified")
     earn(deal)
-    shutil.copytree(deal.root / "buyer", deal.root / "old")
+    deal.keep("buyer")
     first = final(drafted(deal, "first.psbt"))
-    put_back(deal)
+    deal.put_back("buyer")
     mine(deal, 1)  # another height, so another timeout
     with chain_of(deal) as chain:
         coins = [c for c in chain.find_spendable(SCRIPT) if (c.txid, c.vout) not in places(first)]
@@ -134,13 +127,13 @@ def test_a_draft_that_another_wallet_sent_is_found_by_a_directory_from_before_it
 ) -> None:
     deal = sale("verified")
     earn(deal)
-    shutil.copytree(deal.root / "buyer", deal.root / "old")
+    deal.keep("buyer")
     first = final(drafted(deal, "first.psbt"))
     with chain_of(deal) as chain:
         chain.broadcast(first)
         if mined:
             chain.mine(1, b"\x51")
-    put_back(deal)
+    deal.put_back("buyer")
     out = deal.root / "second.psbt"
     found = deal.run("buyer", "lock", "--psbt-out", str(out), "--from", ADDRESS)
     assert f"locked     100000 sat in {txid_of(first)}" in found.out
@@ -155,11 +148,11 @@ def test_a_signed_draft_that_was_sent_is_known_by_its_coins(sale: Callable[[str]
     """The directory is from before any draft, and is given what the other wallet signed."""
     deal = sale("verified")
     earn(deal)
-    shutil.copytree(deal.root / "buyer", deal.root / "old")
+    deal.keep("buyer")
     psbt = drafted(deal, "first.psbt")
     back = deal.root / "signed.psbt"
     back.write_bytes(sign_psbt(psbt))
-    put_back(deal)
+    deal.put_back("buyer")
     unsent = deal.run("buyer", "lock", "--psbt-in", str(back))
     assert unsent.refused
     assert "nothing was drafted for this deal" in unsent.err
@@ -174,12 +167,12 @@ def test_an_external_payment_is_not_asked_for_beside_a_forgotten_lock(
     sale: Callable[[str], Sale],
 ) -> None:
     deal = sale("verified")
-    shutil.copytree(deal.root / "buyer", deal.root / "old")
+    deal.keep("buyer")
     assert deal.run("buyer", "lock").code == 0
     with Buyer.opened(deal.root / "buyer") as buyer:
         txid = buyer.locked(buyer.need(deal.deal))[1].txid
     deal.message("lock").unlink()
-    put_back(deal)
+    deal.put_back("buyer")
     asked = deal.run("buyer", "lock", "--external")
     assert f"locked     100000 sat in {txid}" in asked.out
 
@@ -189,9 +182,9 @@ def test_own_locks_of_a_directory_that_forgot_the_first_exclude_each_other(
 ) -> None:
     """Signed, refused by every node, and put back to before it."""
     deal = sale("verified")
-    shutil.copytree(deal.root / "buyer", deal.root / "old")
+    deal.keep("buyer")
     first = interrupt(deal, "before", "buyer", "lock")
-    put_back(deal)
+    deal.put_back("buyer")
     earn(deal)
     with chain_of(deal) as chain, Buyer.opened(deal.root / "buyer") as buyer:
         larger = CTxOut(120 * COIN, CScript(buyer.wallet_script))

@@ -2,7 +2,6 @@
 
 import base64
 import re
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -465,11 +464,9 @@ class TestNodeWallet:
     @pytest.mark.parametrize("sent", [True, False])
     def test_whose_draft_the_directory_has_forgotten(self, node: Sale, sent: bool) -> None:
         """The wallet knows which coin it was, and would rather spend another one."""
-        shutil.copytree(node.root / "buyer", node.root / "old")
+        node.keep("buyer")
         first = interrupt(node, "after" if sent else "before", "buyer", "lock")
-        shutil.rmtree(node.root / "buyer")
-        (node.root / "old").rename(node.root / "buyer")
-        (node.root / "buyer").chmod(0o700)
+        node.put_back("buyer")
         NodeWallet.last_is_free = True
         mine(node, 1)
         txid = locked(node, "buyer", "lock")
@@ -497,16 +494,14 @@ class TestNodeWallet:
         self, node: Sale, monkeypatch: pytest.MonkeyPatch, lost: str
     ) -> None:
         """The lock of a forgotten draft, or what took its coin; a node looks back so far only."""
-        shutil.copytree(node.root / "buyer", node.root / "old")
+        node.keep("buyer")
         first = interrupt(node, "after" if lost == "lock" else "before", "buyer", "lock")
         if lost == "draft":
             with KernelChain(node.root / "chain") as chain:
                 coins = chain.find_spendable(SCRIPT)
                 tx = signed([c for c in coins if c.txid == coin_of(first)], [])
                 chain.broadcast(tx)
-        shutil.rmtree(node.root / "buyer")
-        (node.root / "old").rename(node.root / "buyer")
-        (node.root / "buyer").chmod(0o700)
+        node.put_back("buyer")
         mine(node, 2 * TIMEOUT_BLOCKS + 3)
         everywhere = KernelChain.find_spend
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,11 +26,9 @@ OTHER = bech32_address(OTHER_SCRIPT, "regtest")
 """Of yet another wallet: nothing leads from there to the payment that was forgotten."""
 
 
-def put_back(sale: Sale) -> None:
-    """The buyer's directory is the copy in `old`, and the folder has no lock message."""
-    shutil.rmtree(sale.root / "buyer")
-    (sale.root / "old").rename(sale.root / "buyer")
-    (sale.root / "buyer").chmod(0o700)
+def forget(sale: Sale) -> None:
+    """The buyer's directory is the one that was kept, and the folder has no lock message."""
+    sale.put_back("buyer")
     sale.message("lock").unlink()
 
 
@@ -41,7 +38,7 @@ def paid_and_forgotten(sale: Sale, claimed: bool) -> Sale:
     with chain_of(sale) as chain:
         chain.mine(1, OTHER_SCRIPT)
         chain.mine(100, b"\x51")
-    shutil.copytree(sale.root / "buyer", sale.root / "old")
+    sale.keep("buyer")
     address = re.search(r"to (bcrt1\w+)", sale.run(*EXTERNAL).out)[1]
     pay(sale, address)
     mine(sale, 1)
@@ -52,7 +49,7 @@ def paid_and_forgotten(sale: Sale, claimed: bool) -> Sale:
         mine(sale, BLOCKS)
         assert sale.run("buyer", "refund").code == 0
         mine(sale, 1)
-    put_back(sale)
+    forget(sale)
     return sale
 
 
@@ -86,8 +83,7 @@ def test_is_not_paid_for_by_what_was_begun_before(sale: Callable[[str], Sale], w
     with chain_of(deal) as chain:
         chain.mine(1, OTHER_SCRIPT)
         chain.mine(100, b"\x51")
-    before = deal.root / "before"
-    shutil.copytree(deal.root / "buyer", before)
+    deal.keep("buyer")
     if way == 0:
         interrupt(deal, "before", *command)
     else:
@@ -95,9 +91,7 @@ def test_is_not_paid_for_by_what_was_begun_before(sale: Callable[[str], Sale], w
     names = ("signed-locks", "funding")
     begun = [path for name in names if (path := deal.private("buyer") / name).exists()]
     kept = {path: path.read_bytes() for path in begun}
-    shutil.rmtree(deal.root / "buyer")
-    before.rename(deal.root / "buyer")
-    (deal.root / "buyer").chmod(0o700)
+    deal.put_back("buyer")
     paid_and_forgotten(deal, claimed=True)
     for path, data in kept.items():
         path.write_bytes(data)
@@ -118,13 +112,13 @@ def test_an_address_that_was_shown_before_is_not_shown_again(sale: Callable[[str
     deal = sale("verified")
     earn(deal)
     assert deal.run(*EXTERNAL).code == 0
-    shutil.copytree(deal.root / "buyer", deal.root / "old")
+    deal.keep("buyer")
     mine(deal, 3)
     assert deal.run("buyer", "lock", "--abandon").code == 0
     mine(deal, 1)
     assert deal.run("seller", "redeem").code == 0
     mine(deal, 1)
-    put_back(deal)
+    forget(deal)
     result = deal.run(*EXTERNAL)
     assert result.refused
     assert "the key of this deal is public already: pay nothing" in result.err

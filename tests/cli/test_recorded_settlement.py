@@ -1,6 +1,5 @@
 """Records of refund and claim say what the chain has, wherever a command ended."""
 
-import shutil
 from collections.abc import Callable
 
 import pytest
@@ -51,10 +50,9 @@ class TestRefund:
     def test_that_a_claim_overtook_is_forgotten(self, sale: Callable[[str], Sale]) -> None:
         """A reorganisation undid the refund, and the seller's claim came first."""
         deal = at_timeout(sale("locked"))
-        shutil.copytree(deal.root / "chain", deal.root / "other-branch")
+        deal.keep("chain")
         assert deal.run("buyer", "refund").code == 0
-        shutil.rmtree(deal.root / "chain")
-        shutil.copytree(deal.root / "other-branch", deal.root / "chain")
+        deal.put_back("chain")
         claim = late_claim(deal)
         with KernelChain(deal.root / "chain") as chain:
             chain.broadcast(claim)
@@ -64,10 +62,9 @@ class TestRefund:
 
     def test_that_the_chain_forgot_is_sent_again(self, sale: Callable[[str], Sale]) -> None:
         deal = at_timeout(sale("locked"))
-        shutil.copytree(deal.root / "chain", deal.root / "other-branch")
+        deal.keep("chain")
         first = deal.run("buyer", "refund")
-        shutil.rmtree(deal.root / "chain")
-        (deal.root / "other-branch").rename(deal.root / "chain")
+        deal.put_back("chain")
         assert deal.run("buyer", "refund").out == first.out
 
 
@@ -142,11 +139,10 @@ class TestClaim:
     def test_that_was_sent_is_sent_again_however_late(self, sale: Callable[[str], Sale]) -> None:
         """The key is out: every block without the claim is one for the buyer's refund."""
         deal = sale("locked")
-        shutil.copytree(deal.root / "chain", deal.root / "other-branch")
+        deal.keep("chain")
         first = deal.run("seller", "redeem")
         assert first.code == 0
-        shutil.rmtree(deal.root / "chain")
-        (deal.root / "other-branch").rename(deal.root / "chain")
+        deal.put_back("chain")
         mine(deal, 150)
         again = deal.run("seller", "redeem")
         assert again.code == 0
@@ -159,13 +155,12 @@ class TestClaim:
     ) -> None:
         """Nobody but the buyer would send the lock again, and the buyer has the key by now."""
         deal = sale("verified")
-        shutil.copytree(deal.root / "chain", deal.root / "other-branch")
+        deal.keep("chain")
         assert deal.run("buyer", "lock").code == 0
         mine(deal, 1)
         assert deal.run("seller", "redeem").code == 0
         mine(deal, 1)
-        shutil.rmtree(deal.root / "chain")
-        (deal.root / "other-branch").rename(deal.root / "chain")
+        deal.put_back("chain")
         again = deal.run("seller", "redeem")
         assert again.code == 0, again
         mine(deal, 1)
@@ -173,10 +168,9 @@ class TestClaim:
 
     def test_overtaken_by_a_refund_is_told(self, sale: Callable[[str], Sale]) -> None:
         deal = sale("locked")
-        shutil.copytree(deal.root / "chain", deal.root / "other-branch")
+        deal.keep("chain")
         assert deal.run("seller", "redeem").code == 0
-        shutil.rmtree(deal.root / "chain")
-        (deal.root / "other-branch").rename(deal.root / "chain")
+        deal.put_back("chain")
         mine(deal, 143)
         assert deal.run("buyer", "refund").code == 0
         mine(deal, 1)

@@ -142,11 +142,10 @@ def test_an_earlier_one_that_a_reorganisation_brought_back(
     deal = sale("verified")
     first = interrupt(deal, "before", "buyer", "lock")
     mine(deal, 3)
-    shutil.copytree(deal.root / "chain", deal.root / "other-branch")
+    deal.keep("chain")
     second, _ = locked(deal)
     assert second != txid_of(first)
-    shutil.rmtree(deal.root / "chain")
-    (deal.root / "other-branch").rename(deal.root / "chain")
+    deal.put_back("chain")
     broadcast(deal, first)
     mine(deal, 1)
     if ending == "open":
@@ -208,10 +207,9 @@ def test_a_fee_that_its_coins_cannot_pay(sale: Callable[[str], Sale]) -> None:
 def test_a_lock_that_was_announced_is_sent_again_as_it_is(sale: Callable[[str], Sale]) -> None:
     """The seller may have revealed the key for it: no other one may take its coins."""
     deal = sale("verified")
-    shutil.copytree(deal.root / "chain", deal.root / "other-branch")
+    deal.keep("chain")
     told = locked(deal)
-    shutil.rmtree(deal.root / "chain")
-    (deal.root / "other-branch").rename(deal.root / "chain")
+    deal.put_back("chain")
     mine(deal, 120)
     assert locked(deal) == told
 
