@@ -126,3 +126,9 @@ def test_drops_are_read_exactly(text: str, drop: Fraction):
 def test_other_drops_are_refused(text: str):
     with pytest.raises(ZkcmpError, match="drop"):
         parse_drop(text)
+
+
+@pytest.mark.parametrize("number", [0.005, 0, None])
+def test_a_drop_that_is_a_number_is_to_be_written(number: object):
+    with pytest.raises(ZkcmpError, match=f"must be text, so that it is exact: '{number}'"):
+        parse_drop(number)  # type: ignore[arg-type]

@@ -136,8 +136,9 @@ def _header(shape: str, kind: str = "|u1") -> bytes:
         (_header("(-1,)"), "holds more than"),
         (_header("(4,)"), "shorter or longer"),
         (_header("(4,)") + bytes(5), "shorter or longer"),
-        (_header("(4,)", "|O") + bytes(4), "no array of numbers"),
-        (_header("(1,1,1,1,1)") + bytes(1), "no array of numbers"),
+        (_header("(4,)", "|O") + bytes(4), "it holds objects, not numbers"),
+        (_header("(4,)", "<U3") + bytes(48), "it holds text, not numbers; write each class as"),
+        (_header("(1,1,1,1,1)") + bytes(1), "it has 5 axes, more than images"),
         (b"\x93NUMPY\x09\x00" + bytes(90), "not known|version"),
         (_npy(IMAGES).replace(b"'shape'", b"'shame'"), "cannot read"),
     ],
@@ -147,6 +148,23 @@ def test_harmful_arrays_are_refused(tmp_path, data, message):
     with pytest.raises(DecodeError, match=message) as caught:
         read_npy(tmp_path / "a.npy")
     assert "\n" not in str(caught.value)
+
+
+def test_an_archive_says_which_of_its_arrays_is_text(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, images=IMAGES, labels=np.array(["cat", "dog"])[LABELS % 2])
+    with pytest.raises(DecodeError, match="array labels holds text, not numbers"):
+        read_samples(path)
+
+
+def test_an_archive_that_is_cut_off_is_said_to_be(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, images=IMAGES, labels=LABELS)
+    whole = path.read_bytes()
+    for length in (0, 100, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DecodeError, match=r"a\.npz as \.npz: it is cut off, damaged, or no"):
+            read_samples(path)
 
 
 def test_a_header_that_is_not_closed(tmp_path):

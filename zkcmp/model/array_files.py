@@ -33,7 +33,6 @@ _PROBLEMS = (
     tokenize.TokenError,  # numpy reads a header that is no literal once more, by tokens
     MemoryError,
     zlib.error,
-    zipfile.BadZipFile,
 )
 
 
@@ -61,22 +60,29 @@ def read_npz(path: Path, names: tuple[str, ...]) -> list[NDArray[Any]]:
             arrays = []
             for name in names:
                 with archive.open(known[name]) as stream:
-                    arrays.append(_read_array(stream))
+                    arrays.append(_read_array(stream, f"array {name} "))
             return arrays
+    except zipfile.BadZipFile:
+        raise DecodeError(
+            f"cannot read {path} as .npz: it is cut off, damaged, or no .npz; save or copy it again"
+        ) from None
     except _PROBLEMS as error:
         wanted = " and ".join(names)
         raise DecodeError(f"cannot read {path} as .npz with {wanted}: {_reason(error)}") from None
 
 
-def _read_array(stream: IO[bytes]) -> NDArray[Any]:
+def _read_array(stream: IO[bytes], name: str = "it ") -> NDArray[Any]:
     version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:
         raise ValueError(f"version {version} of the format is not known")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a header is Python 2's
         shape, in_columns, kind = _HEADERS[version](stream)
-    if kind.kind not in "biuf" or len(shape) > 4:
-        raise ValueError("it holds no array of numbers with at most four axes")
+    if kind.kind not in "biuf":
+        what = "text" if kind.kind in "US" else "objects"
+        raise ValueError(f"{name}holds {what}, not numbers; write each class as a number, from 0")
+    if len(shape) > 4:
+        raise ValueError(f"{name}has {len(shape)} axes, more than images (n, C, H, W) have")
     if any(d < 0 for d in shape) or prod(shape) > MAX_PIXELS:
         raise ValueError(f"it holds more than {MAX_PIXELS} numbers")
     size = prod(shape) * kind.itemsize

@@ -55,6 +55,8 @@ class Calibrated:
 
 def parse_drop(text: str) -> Fraction:
     """A drop in accuracy written as `0.2%` or `0.002`. Raises ZkcmpError unless below 1."""
+    if not isinstance(text, str):
+        raise ZkcmpError(f"a drop must be text, so that it is exact: '{text}'")
     match = _DROP.fullmatch(text.strip())
     if not match:
         raise ZkcmpError(f"drop {text!r} is not a share such as 0.2% or 0.002")
