@@ -42,4 +42,4 @@ def test_an_offer_that_cannot_be_read_is_refused_as_before(sale) -> None:
     np.savez(path, images=samples(77).images, labels=samples(77).labels)
     result = deal.run("buyer", "request", "--test-set", str(path), "--accuracy", "1")
     assert result.refused
-    assert result.err == "zkcmp: a message is cut off; ask the sender for the file again\n"
+    assert result.err == "zkcmp: the offer is cut off; ask the sender for the file again\n"

@@ -121,7 +121,7 @@ def test_a_message_is_on_disk_before_its_digest_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[int] = []
-    monkeypatch.setattr(envelope.os, "fsync", lambda fd: synced.append(os.fstat(fd).st_size))
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_size))
     envelope.write(tmp_path / "m", Kind.OFFER, Identity.generate(), b"{}", [b"body"], 4)
     assert synced == [(tmp_path / "m").stat().st_size]
 
@@ -163,7 +163,8 @@ def test_what_is_wrong_is_said(sample: Sample) -> None:
         (data[:6] + b"\x00\x02" + data[8:], "version 2 is not supported, only version 1"),
         (data[:-1], "cut off or has bytes after its end"),
         (data + b"\0", "cut off or has bytes after its end"),
-        (data[:20], "a message is cut off"),
+        (data[:20], "the offer is cut off; ask the sender"),
+        (b"", "the offer is cut off; ask the sender"),
     ):
         path.write_bytes(changed)
         with pytest.raises(DecodeError, match=said):

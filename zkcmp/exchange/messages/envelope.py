@@ -129,10 +129,10 @@ def read(
     """Check form and signature of the message at `path`. Raises DecodeError, nothing else."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        prefix = _take(file, len(MAGIC) + 3 + PUBLIC_KEY_BYTES + 4)
+        prefix = _take(file, len(MAGIC) + 3 + PUBLIC_KEY_BYTES + 4, kind)
         sender, header_length = _check_prefix(prefix, kind)
-        header = _take(file, header_length)
-        length_bytes = _take(file, 8)
+        header = _take(file, header_length, kind)
+        length_bytes = _take(file, 8, kind)
         (body_length,) = struct.unpack(">Q", length_bytes)
         if body_length > MAX_BODY_BYTES[kind]:
             raise DecodeError(f"the {kind.title} claims {body_length} bytes, which is too long")
@@ -145,11 +145,11 @@ def read(
         running = hashlib.sha256(prefix + header + length_bytes)
         done = 0
         while done < body_length:
-            piece = _take(file, min(_READ_BYTES, body_length - done))
+            piece = _take(file, min(_READ_BYTES, body_length - done), kind)
             running.update(piece)
             done += len(piece)
             progress(f"reading the {kind.title}", done, body_length)
-        signature = _take(file, SIGNATURE_BYTES)
+        signature = _take(file, SIGNATURE_BYTES, kind)
     digest = running.digest()
     verify_signature(sender, _SIGNED + digest, signature)
     return Envelope(path, kind, sender, unpack(header, fields), body_offset, body_length, digest)
@@ -213,8 +213,8 @@ def _check_prefix(prefix: bytes, kind: Kind) -> tuple[bytes, int]:
     return prefix[8:40], header_length
 
 
-def _take(file: BinaryIO, n_bytes: int) -> bytes:
+def _take(file: BinaryIO, n_bytes: int, kind: Kind) -> bytes:
     data = file.read(n_bytes)
     if len(data) != n_bytes:
-        raise DecodeError("a message is cut off; ask the sender for the file again")
+        raise DecodeError(f"the {kind.title} is cut off; ask the sender for the file again")
     return data
