@@ -223,9 +223,16 @@ def last_safe_height(lock: Lock, offer: Offer) -> int:
 
 
 def first_height(timeout_height: int, offer: Offer, chain: Chain) -> int:
-    """From which block on a lock with this timeout, and its spend, have to be looked for."""
-    made_at = timeout_height - offer.timeout_blocks - REORGANISED_BLOCKS
-    return max(0, made_at, chain.height() - SCAN_BLOCKS)
+    """From which block on a lock with this timeout, and its spend, have to be looked for.
+
+    For a timeout that the other party says: no further back than SCAN_BLOCKS.
+    """
+    return max(our_first_height(timeout_height, offer), chain.height() - SCAN_BLOCKS)
+
+
+def our_first_height(timeout_height: int, offer: Offer) -> int:
+    """As `first_height`, for a timeout of our own records: however long ago that was."""
+    return max(0, timeout_height - offer.timeout_blocks - REORGANISED_BLOCKS)
 
 
 def first_claim_rate(

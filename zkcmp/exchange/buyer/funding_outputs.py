@@ -68,7 +68,7 @@ def lock_outputs(deal: Deal[BuyerState], chain: Chain) -> list[LockOutput]:
     offer, found = deal.offer(), list[LockOutput]()
     for signed in signed_on_chain(deal, chain):
         htlc = terms(deal, offer, signed.timeout_height)
-        since = checks.first_height(signed.timeout_height, offer, chain)
+        since = checks.our_first_height(signed.timeout_height, offer)
         depth = chain.confirmations(signed.txid)
         height = chain.height() + 1 - depth if depth else None
         script = bytes(htlc.script_pubkey)
@@ -85,7 +85,7 @@ def paid_outputs(deal: Deal[BuyerState], chain: Chain) -> list[LockOutput]:
     """Every output that pays to any of `recorded_locks`, spent ones included."""
     offer, found = deal.offer(), []
     for htlc in recorded_locks(deal):
-        since = checks.first_height(htlc.timeout_height, offer, chain)
+        since = checks.our_first_height(htlc.timeout_height, offer)
         paid = chain.find_output(bytes(htlc.script_pubkey), since)
         found += [LockOutput(htlc, output) for output in paid]
     return found
@@ -95,6 +95,6 @@ def is_claimed(paid: LockOutput, deal: Deal[BuyerState], chain: Chain) -> bool:
     """Whether the seller's claim of this output is on the chain, mined or waiting."""
     if paid.output.spent_by is None:
         return False
-    since = checks.first_height(paid.htlc.timeout_height, deal.offer(), chain)
+    since = checks.our_first_height(paid.htlc.timeout_height, deal.offer())
     spend = chain.find_spend(paid.output, since)
     return spend is not None and extract_preimage(spend, paid.htlc) is not None

@@ -82,7 +82,7 @@ def _coins_again(
     """
     spendable = {(coin.txid, coin.vout): coin for coin in chain.find_spendable(buyer.wallet_script)}
     coins: list[FoundOutput] = []
-    since = checks.first_height(signed.timeout_height, offer, chain)
+    since = checks.our_first_height(signed.timeout_height, offer)
     ours = {each.txid for each in record.load()}
     for tx_input in signed.transaction.vin:
         txid, vout = str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n

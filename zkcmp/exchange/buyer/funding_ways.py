@@ -68,7 +68,7 @@ def _coins_are_gone(deal: Deal[BuyerState], offer: Offer, chain: Chain) -> bool:
     """
     tx, timeout_height = _last(deal)
     ours = drafted_ids(deal) | {signed.txid for signed in SignedLocks(deal.directory).load()}
-    since = checks.first_height(timeout_height, offer, chain)
+    since = checks.our_first_height(timeout_height, offer)
     for txid, vout in _coins(tx):
         spend = chain.find_spend(Outpoint(txid, vout, 0), since)
         if spend is None or txid_of(spend) in ours:

@@ -17,6 +17,6 @@ def look(deal: Deal[BuyerState], chain: Chain) -> bytes | None:
     if known is not None:
         return known
     htlc, outpoint = need_lock(deal, chain)
-    since = checks.first_height(htlc.timeout_height, deal.offer(), chain)
+    since = checks.our_first_height(htlc.timeout_height, deal.offer())
     spend = chain.find_spend(outpoint, since)
     return None if spend is None else seen_claim.keep(deal, spend)

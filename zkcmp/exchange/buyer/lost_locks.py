@@ -25,7 +25,12 @@ from zkcmp.errors import ZkcmpError
 from zkcmp.exchange.buyer.funding_outputs import terms
 from zkcmp.exchange.buyer.funding_record import FundingRecord, Way
 from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
-from zkcmp.exchange.checks import MAX_TIMEOUT_BLOCKS, REORGANISED_BLOCKS, first_height
+from zkcmp.exchange.checks import (
+    MAX_TIMEOUT_BLOCKS,
+    REORGANISED_BLOCKS,
+    first_height,
+    our_first_height,
+)
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.messages import contents as messages
 from zkcmp.exchange.messages.contents import Offer
@@ -91,7 +96,7 @@ def _candidates(
             yield tx, is_ours
     spent = list(trail.coins.items())
     for tx, timeout_height in _begun(deal):
-        since = first_height(timeout_height, offer, chain)
+        since = our_first_height(timeout_height, offer)
         for tx_input in tx.vin:
             coin = Outpoint(str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n, 0)
             spent.append((coin, since))

@@ -71,7 +71,7 @@ def _check_no_other(path: Path) -> None:
 def _unknown(deal: Deal[BuyerState], chain: Chain) -> DealError:
     """Why no key is known."""
     htlc, outpoint = need_lock(deal, chain)
-    since = checks.first_height(htlc.timeout_height, deal.offer(), chain)
+    since = checks.our_first_height(htlc.timeout_height, deal.offer())
     spend = chain.find_spend(outpoint, since)
     if spend is not None and seen_claim.keep(deal, spend) is not None:
         return NotYet("the seller redeems just now; repeat this")

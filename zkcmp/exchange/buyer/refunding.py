@@ -106,9 +106,8 @@ def _refund_one(
     outpoint: Outpoint,
 ) -> Refunded | None:
     """Have a refund of this output wait, or mined; None for one that is claimed by now."""
-    found = chain.find_spend(
-        outpoint, checks.first_height(htlc.timeout_height, deal.offer(), chain)
-    )
+    since = checks.our_first_height(htlc.timeout_height, deal.offer())
+    found = chain.find_spend(outpoint, since)
     if found is not None and seen_claim.keep(deal, found) is not None:
         return None
     spending = _spending(buyer, deal, htlc, outpoint, found)
