@@ -1,17 +1,20 @@
 """Ctrl-C is not lost.
 
-It raises KeyboardInterrupt wherever the main thread happens to be. From a callback that C code runs
-(a weak reference's, a lock's in llvmlite, a `__del__`) no exception has anywhere to go: Python
-reports it to `sys.unraisablehook` and goes on, and the command would run to its end. So an
-interrupt that arrives there is raised again by a timer a moment later, when the callback has
-returned; as often as it takes.
+It raises KeyboardInterrupt wherever the main thread happens to be, and there are places from which
+Python goes on: a callback that C code runs (a lock's in llvmlite, a weak reference's, a `__del__`)
+has nobody to raise to, and some of C's look-ups take any error for an answer. Of one interrupt in
+thirty while modules are loaded and kernels compiled, the command would hear nothing.
+
+So a moment after Ctrl-C a timer looks whether the interrupt is on its way: then it is what the main
+thread is handling, in whose `finally` or `with` it is now. If it is not, and no command has ended
+by it (`heeded`), it was lost, and is raised again; as often as it takes.
 """
 
 import signal
 import sys
 from types import FrameType
 
-_A_MOMENT_S = 0.02
+_A_MOMENT_S = 0.1
 
 
 def keep_interrupts() -> None:
@@ -20,15 +23,29 @@ def keep_interrupts() -> None:
         return
     report = sys.unraisablehook
 
-    def raise_again(lost: "sys.UnraisableHookArgs") -> None:
-        if lost.exc_type is KeyboardInterrupt:
-            signal.setitimer(signal.ITIMER_REAL, _A_MOMENT_S)
-        else:
+    def report_others(lost: "sys.UnraisableHookArgs") -> None:
+        if lost.exc_type is not KeyboardInterrupt:
             report(lost)
 
-    signal.signal(signal.SIGALRM, _interrupt)
-    sys.unraisablehook = raise_again
+    sys.unraisablehook = report_others
+    signal.signal(signal.SIGALRM, _look)
+    signal.signal(signal.SIGINT, _interrupt)
+
+
+def heeded() -> None:
+    """The command has ended, by an interrupt or before it came: none is raised again."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    signal.setitimer(signal.ITIMER_REAL, _A_MOMENT_S)
     raise KeyboardInterrupt
+
+
+def _look(number: int, frame: FrameType | None) -> None:
+    error = sys.exc_info()[1]
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return
+        error = error.__context__
+    _interrupt(number, frame)

@@ -13,6 +13,7 @@ import typer
 from zkcmp import __version__
 from zkcmp.cli import buyer, chain, demo, model, passphrase, recover, seller
 from zkcmp.cli.endings import interrupted, one_line, was_interrupted
+from zkcmp.cli.interrupts import heeded
 from zkcmp.cli.node_options import ChainTyper
 from zkcmp.cli.proving import estimate, groth16, setup
 from zkcmp.cli.terminal.console import fail, say
@@ -104,7 +105,12 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # a path that the terminal cannot show must not end a command half way
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # once more, while the first was answered
+        code = _interrupted(sys.argv[1:])
+    heeded()
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -136,6 +142,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _interrupted(arguments: list[str]) -> int:
+    heeded()
     if sys.stderr.isatty():
         sys.stderr.write("\n")  # the terminal has just shown ^C
     return _failed(interrupted(arguments), EXIT_INTERRUPTED)
