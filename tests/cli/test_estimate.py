@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from zkcmp import machine
 from zkcmp.cli.main import run
-from zkcmp.groth16 import estimate as costs
 from zkcmp.model.data_files import digits_onnx
 
 CIRCUIT = Path(__file__).parents[1] / "groth16" / "snarkjs_vectors" / "power.r1cs"
 
 
 def test_a_network(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(costs, "available_memory_bytes", lambda: 12_345_000_000)
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: 12_345_000_000)
     assert run(["estimate", str(digits_onnx()), "--images", "20"]) == 0
     lines = capsys.readouterr().out.splitlines()
     patterns = (
@@ -34,7 +34,7 @@ def test_a_network(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
 def test_sumchecks(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, commitment: str
 ) -> None:
-    monkeypatch.setattr(costs, "available_memory_bytes", lambda: 12_345_000_000)
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: 12_345_000_000)
     options = ["--images", "20", "--backend", "libra", "--commitment", commitment]
     assert run(["estimate", str(digits_onnx()), *options]) == 0
     parameters = (
@@ -56,7 +56,7 @@ def test_sumchecks(
     assert len(lines) == len(patterns)
     for line, pattern in zip(lines, patterns, strict=True):
         assert re.fullmatch(pattern, line), line
-    monkeypatch.setattr(costs, "available_memory_bytes", lambda: 100_000_000)
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: 100_000_000)
     assert run(["estimate", str(digits_onnx()), *options]) == 2
     assert "GB are free; use fewer test images" in capsys.readouterr().err
 
@@ -80,7 +80,7 @@ def test_a_deal_folder(sale, capsys: pytest.CaptureFixture[str]) -> None:
 def test_refusal_and_force(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(costs, "available_memory_bytes", lambda: 100_000_000)
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: 100_000_000)
     arguments = ["estimate", str(CIRCUIT)]
     assert run(arguments) == 2
     captured = capsys.readouterr()
@@ -101,7 +101,7 @@ def test_deal_steps_that_will_not_fit(
     sale, monkeypatch: pytest.MonkeyPatch, stage: str, party: str, verb: str, said: str
 ) -> None:
     """Refused before the step begins, and nothing is written; done with --force."""
-    monkeypatch.setattr(costs, "available_memory_bytes", lambda: 100_000_000)
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: 100_000_000)
     deal = sale(stage)
     before = sorted(path.name for path in deal.deal.iterdir())
     result = deal.run(party, verb)

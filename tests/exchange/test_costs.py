@@ -2,11 +2,11 @@
 
 import pytest
 
+from zkcmp import machine
 from zkcmp.commitments.srs import file_bytes
 from zkcmp.exchange.costs.by_method import SOUND_METHODS, predict, predict_all
 from zkcmp.exchange.costs.forecast import forecast, libra_memory_bytes
 from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, ZKVPD
-from zkcmp.groth16 import estimate as machine
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.layers import Dense, Flatten, Square
 

@@ -9,6 +9,7 @@ import pytest
 
 from circuits.full.size import statement_size as rows_and_wires
 from circuits.full.statement import build
+from zkcmp import machine
 from zkcmp.bn254.threads import thread_count
 from zkcmp.commitments.hyrax import Hyrax
 from zkcmp.commitments.srs import file_bytes
@@ -29,8 +30,9 @@ from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, ZKVPD, Method
 from zkcmp.exchange.proofs import Asked, circuit
 from zkcmp.groth16 import estimate as costs
 from zkcmp.groth16 import setup
-from zkcmp.groth16.estimate import CircuitSize, available_memory_bytes, require_memory
+from zkcmp.groth16.estimate import CircuitSize
 from zkcmp.libra.estimate import committed_vars, hyrax_proof_bytes
+from zkcmp.machine import available_memory_bytes, require_memory
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet
 from zkcmp.model.layers import Conv, Dense, Flatten, Square
@@ -123,11 +125,11 @@ def test_key_has_the_predicted_size(tmp_path: Path) -> None:
 def test_costs_grow_with_the_images_and_fall_with_the_speed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(costs, "product_s", lambda: 2e-9)
+    monkeypatch.setattr(machine, "product_s", lambda: 2e-9)
     small, large = forecast(ARCHITECTURE, 1), forecast(ARCHITECTURE, 5000)
     for name in ("key_bytes", "setup_s", "prove_s", "setup_memory_bytes", "prove_memory_bytes"):
         assert 0 < getattr(small, name) < getattr(large, name), name
-    monkeypatch.setattr(costs, "product_s", lambda: 4e-9)
+    monkeypatch.setattr(machine, "product_s", lambda: 4e-9)
     assert forecast(ARCHITECTURE, 1).prove_s == pytest.approx(2 * small.prove_s)
     monkeypatch.setenv("ZKCMP_THREADS", "1")
     assert thread_count() == 1
@@ -143,7 +145,7 @@ def test_libra_needs_memory_in_proportion(monkeypatch: pytest.MonkeyPatch) -> No
     network = Architecture((1, 28, 28), 8, layers)
     for n_images, measured_mb in ((100, 476), (4000, 789)):
         assert measured_mb < libra_memory_bytes(network, n_images) / 1e6 < 2 * measured_mb
-    monkeypatch.setattr(costs, "available_memory_bytes", lambda: 200_000_000)
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: 200_000_000)
     with pytest.raises(ZkcmpError, match="the proof will need"):
         require_prove_memory(network, 100, HYRAX, force=False)
     require_prove_memory(network, 100, HYRAX, force=True)
@@ -152,7 +154,7 @@ def test_libra_needs_memory_in_proportion(monkeypatch: pytest.MonkeyPatch) -> No
     require_setup_memory(network, 100, ZKVPD, force=True)
     # enough for hyrax, and not for the parameters of zkvpd too
     needed = libra_memory_bytes(network, 100)
-    monkeypatch.setattr(costs, "available_memory_bytes", lambda: needed)
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: needed)
     require_prove_memory(network, 100, HYRAX, force=False)
     with pytest.raises(ZkcmpError, match="the proof will need"):
         require_prove_memory(network, 100, ZKVPD, force=False)
@@ -195,7 +197,7 @@ def test_a_proof_that_no_delivery_has_room_for_is_refused_at_once() -> None:
 
 
 def test_a_product_is_measured() -> None:
-    assert 1e-10 < costs.product_s() < 1e-6
+    assert 1e-10 < machine.product_s() < 1e-6
 
 
 def test_too_large_for_any_key() -> None:
@@ -206,12 +208,12 @@ def test_too_large_for_any_key() -> None:
 def test_memory_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
     found = available_memory_bytes()
     assert found is None or found > 0
-    monkeypatch.setattr(costs, "available_memory_bytes", lambda: 1_000_000_000)
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: 1_000_000_000)
     require_memory(1_000_000_000, "setup")
     with pytest.raises(ZkcmpError, match=r"about 2\.0 GB of memory and 1\.0 GB are free.*--force"):
         require_memory(2_000_000_000, "setup")
     require_memory(2_000_000_000, "setup", force=True)
-    monkeypatch.setattr(costs, "available_memory_bytes", lambda: 200_000_000)
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: 200_000_000)
     for require, needs in (
         (require_setup_memory, "setup will need about 0.3 GB"),
         (require_prove_memory, "the proof will need about 0.4 GB"),
@@ -219,5 +221,5 @@ def test_memory_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(ZkcmpError, match=f"^{re.escape(needs)}"):
             require(ARCHITECTURE, 2, FULL, force=False)
         require(ARCHITECTURE, 2, FULL, force=True)
-    monkeypatch.setattr(costs, "available_memory_bytes", lambda: None)
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: None)
     require_setup_memory(ARCHITECTURE, 2, FULL, force=False)

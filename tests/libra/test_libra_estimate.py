@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from zkcmp import machine
 from zkcmp.commitments.hyrax import Hyrax
 from zkcmp.commitments.srs import make_srs
 from zkcmp.commitments.zkvpd import Zkvpd
-from zkcmp.groth16 import estimate as machine
 from zkcmp.libra.estimate import committed_vars, estimate, padded_entries
 from zkcmp.libra.prove import prove
 from zkcmp.libra.statement import Statement

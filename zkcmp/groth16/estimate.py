@@ -8,7 +8,7 @@
     memory     BASE + so many bytes for each of N, of the wires, and of the matrix entries; of a
                prover besides the key, which is mapped, and buffers up to a limit
 
-A product of the field is measured here and now (milliseconds); the weights are products, fitted to
+A product of the field is timed here and now (machine.py); the weights are products, fitted to
 dense circuits of 2^16 … 2^22 rows and to statements in all modes on two cores with IFMA, where they
 are within 16 %, all but few within 12 %; a setup of few rows, up to 24 %. A key of gigabytes takes
 as long as its disk needs, up to 2.4 times the setup's prediction. A wire with a small value costs
@@ -18,18 +18,12 @@ resident set, pages of the mapped key included: of 2^16 … 2^20 dense rows, and
 up to 10,000 images, they exceed the peaks by 1 … 49 %.
 """
 
-import os
-import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from zkcmp.bn254.field.fr import FrVector
-from zkcmp.bn254.lanes.body import LANES
-from zkcmp.bn254.lanes.mul_chains import CHAINS, multiply_chains
+from zkcmp import machine
 from zkcmp.bn254.threads import thread_count
-from zkcmp.errors import ZkcmpError
 from zkcmp.groth16.key_file import ALIGNMENT
 from zkcmp.groth16.keys import COMMITMENT_SECTIONS, POWER_SECTIONS, SECTIONS, domain_size
 from zkcmp.r1cs import R1CS
@@ -52,8 +46,6 @@ PROVE_BYTES = 450, 60
 TABLE_BYTES = 130_000_000
 # what a sum needs for each point, and at most; tables are smaller too for few points
 BUFFER_BYTES, BUFFER_LIMIT = 800, 300_000_000
-
-_ROUNDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -123,7 +115,7 @@ def estimate(size: CircuitSize) -> Estimate:
     setup_points = wire_points + (n - 1) + (n + 1) + size.n_public
     full = size.full_wires / size.n_wires
     weight = full + (1 - full) * SMALL
-    second = product_s() / (1 + (thread_count() - 1) * EFFICIENCY)
+    second = machine.product_s() / (1 + (thread_count() - 1) * EFFICIENCY)
     return Estimate(
         size,
         key_bytes(size),
@@ -164,43 +156,3 @@ def key_bytes(size: CircuitSize) -> int:
     wires = (64 + 4) * size.a_wires + (64 + 128 + 4) * size.b_wires + (64 + 4) * size.l_wires
     powers = 64 * (n + 1) + 128
     return header + verifying_key + elements + wires + 64 * (n - 1) + powers + ALIGNMENT * sections
-
-
-def product_s() -> float:
-    """Seconds of one product in Fr on one thread, the best of a few milliseconds."""
-    values = FrVector.powers(7, (CHAINS + 1) * LANES).data
-    multiply_chains(values, 1)
-    best = float("inf")
-    for _ in range(5):
-        start = time.perf_counter()
-        multiply_chains(values, _ROUNDS)
-        best = min(best, time.perf_counter() - start)
-    return best / (_ROUNDS * CHAINS * LANES)
-
-
-def available_memory_bytes() -> int | None:
-    """What this process can still get: free memory, or less by its control group; None: unknown."""
-    limits = []
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        limits += [1024 * int(v.split()[1]) for v in lines if v.startswith("MemAvailable:")]
-    except (OSError, ValueError, IndexError):
-        if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-            limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    group = Path("/sys/fs/cgroup")
-    try:
-        maximum = int((group / "memory.max").read_text())
-        limits.append(max(0, maximum - int((group / "memory.current").read_text())))
-    except (OSError, ValueError):
-        pass  # no limit, or no such group
-    return min(limits, default=None)
-
-
-def require_memory(needed_bytes: int, work: str, force: bool = False) -> None:
-    """Raise a ZkcmpError when `work` will need more memory than there is, unless `force`."""
-    available = available_memory_bytes()
-    if not force and available is not None and needed_bytes > available:
-        raise ZkcmpError(
-            f"{work} will need about {needed_bytes / 1e9:.1f} GB of memory and "
-            f"{available / 1e9:.1f} GB are free; use fewer test images, another machine, or --force"
-        )

@@ -65,12 +65,12 @@ def committed_vars(architecture: Architecture, n_images: int) -> int:
 
 def estimate(architecture: Architecture, n_images: int, zkvpd: bool = False) -> LibraEstimate:
     """Predict from the statement's size and the speed of this machine."""
+    from zkcmp import machine
     from zkcmp.bn254.threads import thread_count
-    from zkcmp.groth16.estimate import product_s
     from zkcmp.seal import n_blocks
 
     m = committed_vars(architecture, n_images)
-    product = product_s()
+    product = machine.product_s()
     shared = product / (1 + (thread_count() - 1) * _EFFICIENCY)
     entries = sum(padded_entries(architecture, n_images))
     proving_s = product * (FIXED + ENTRY * entries)

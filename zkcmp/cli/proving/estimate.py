@@ -55,7 +55,7 @@ def estimate(
     ] = False,
 ) -> None:
     """Predict constraints, key size, memory and time; fails when memory will not suffice."""
-    from zkcmp.groth16.estimate import available_memory_bytes, require_memory
+    from zkcmp.machine import available_memory_bytes, require_memory
 
     method = chosen_method(backend, commitment, mode, sample)
     if source.suffix == ".r1cs" and method.backend == "libra":

@@ -31,10 +31,10 @@ from zkcmp.groth16.estimate import (
     estimate,
     key_bytes,
     prove_memory_bytes,
-    require_memory,
     setup_memory_bytes,
 )
 from zkcmp.libra.estimate import committed_vars, padded_entries
+from zkcmp.machine import require_memory
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet
 from zkcmp.seal import n_blocks
