@@ -19,6 +19,7 @@ from zkcmp.exchange.messages.contents import Offer
 from zkcmp.exchange.messages.identity import fingerprint
 from zkcmp.exchange.seller import Audited, Inspected, Proved, Redeemed, Terms
 from zkcmp.exchange.settlement.withdrawing import Withdrawn
+from zkcmp.exchange.shared_places import refuse_shared
 from zkcmp.model.network import Network
 from zkcmp.progress import Progress, silent
 
@@ -69,8 +70,10 @@ class Seller(_Party):
 
         terms: fields of `Terms`, such as timeout_blocks.
         """
+        if not isinstance(model, Network):
+            refuse_shared(Path(model), Path(deal))
         network = as_network(model)
-        with selling.Seller.opened(self.home) as seller:
+        with selling.Seller.opened(self.home, beside=Path(deal)) as seller:
             return seller.seal(Path(deal), network, Terms(price_sat, **terms))
 
     def inspect(self, deal: StrPath) -> Inspected:
@@ -138,7 +141,7 @@ class Buyer(_Party):
         """
         samples, chosen = as_test_set(images, labels), as_method(method)
         needed = as_threshold(accuracy, threshold, len(samples))
-        with buying.Buyer.opened(self.home) as buyer:
+        with buying.Buyer.opened(self.home, beside=Path(deal)) as buyer:
             return buyer.request(
                 Path(deal),
                 samples,

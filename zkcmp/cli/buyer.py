@@ -41,6 +41,7 @@ from zkcmp.cli.samples import (
     TestSetName,
     load_samples,
     offered_architecture,
+    refuse_shared_samples,
     say_repeated,
 )
 from zkcmp.cli.terminal.console import count, progress_bars, say, typed
@@ -124,9 +125,10 @@ def request(
             "(docs/sampling.md); use freivalds, or say --accept-unsound-sampling"
         )
     method = chosen_method(backend, commitment, mode, sample)
+    refuse_shared_samples(test_set, labels, deal)
     samples = load_samples(test_set, images, skip, data, labels, offered_architecture(deal))
     wanted = threshold or parse_threshold(accuracy, len(samples))
-    with opened(Buyer, home) as buyer:
+    with opened(Buyer, home, beside=deal) as buyer:
         offer = buyer.request(
             deal,
             samples,

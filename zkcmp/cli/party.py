@@ -17,10 +17,18 @@ P = TypeVar("P", bound="Party[Any]")
 
 
 @contextlib.contextmanager
-def opened(kind: type[P], home: Path, ask: "AskPassphrase | None" = None) -> Iterator[P]:
-    """The party in `home`; says what it removed of a command that was killed."""
+def opened(
+    kind: type[P],
+    home: Path,
+    ask: "AskPassphrase | None" = None,
+    beside: Path | None = None,
+) -> Iterator[P]:
+    """The party in `home`; says what it removed of a command that was killed.
+
+    A command that begins a deal names its folder as `beside`: no home is made that overlaps it.
+    """
     announce_compiling()
-    with kind.opened(home, ask or passphrase.ask) as party:
+    with kind.opened(home, ask or passphrase.ask, beside) as party:
         for path in party.home.remove_unfinished():
             say(f"cleaned    {path}: a command was killed before it had begun this deal;")
             say("           nothing of it was sent, and the command can be repeated")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from zkcmp.model.architecture import Architecture
     from zkcmp.model.dataset import TestSet
 
+_KNOWN = ("digits", "mnist")
 
 TestSetName = Annotated[
     str,
@@ -44,6 +45,16 @@ def offered_architecture(deal: Path) -> "Architecture | None":
             return Architecture.from_bytes(read_offer(copy).architecture)
     except (ZkcmpError, OSError):
         return None
+
+
+def refuse_shared_samples(name: str, labels: Path | None, deal: Path) -> None:
+    """Raise DealError for samples that lie where the seller reads them before they are sent."""
+    from zkcmp.exchange.shared_places import refuse_shared
+
+    if name not in _KNOWN:
+        refuse_shared(Path(name), deal)
+    if labels is not None:
+        refuse_shared(labels, deal)
 
 
 def load_samples(

@@ -78,10 +78,12 @@ def seal(
 ) -> None:
     """Encrypt the network under a fresh key and put an offer into the deal folder."""
     from zkcmp.exchange.seller import Seller, Terms
+    from zkcmp.exchange.shared_places import refuse_shared
     from zkcmp.model.bounds import check_no_wrap
     from zkcmp.model.onnx import read_onnx
     from zkcmp.model.quantize import quantize
 
+    refuse_shared(model, deal)
     network = quantize(read_onnx(model), weight_bits)
     check_no_wrap(network.architecture)  # before anything is written
     terms = Terms(
@@ -93,7 +95,7 @@ def seal(
         expires_in_s=expires_in_hours * 3600,
         accept_unaudited_on_mainnet=accept_unaudited_on_mainnet,
     )
-    with opened(Seller, home) as seller:
+    with opened(Seller, home, beside=deal) as seller:
         offer = seller.seal(deal, network, terms)
         say(f"sealed     {offer.n_blocks} blocks, {network.architecture.n_weights} weights")
         say(f"hash-lock  {offer.commitment.hex()}")

@@ -33,6 +33,7 @@ from zkcmp.exchange.private.store import (
     sync_directory,
     write_atomic,
 )
+from zkcmp.exchange.shared_places import place_around, resolved
 
 RECOVERED_FILE = "recovered"
 """In the directory of a deal that was made from a rescue file (`rescue`)."""
@@ -172,12 +173,17 @@ class Party(Generic[State]):
 
     @classmethod
     @contextlib.contextmanager
-    def opened(cls, path: Path, ask: AskPassphrase | None = None) -> Iterator[Self]:
+    def opened(
+        cls, path: Path, ask: AskPassphrase | None = None, beside: Path | None = None
+    ) -> Iterator[Self]:
         """The party in the private directory `path`, which no other command uses meanwhile.
 
-        `ask` gives the passphrase of a directory that has one.
+        `ask` gives the passphrase of a directory that has one. Nothing is written into a directory
+        that would overlap with the deal folder `beside`.
         """
         home = Home(path)
+        if beside is not None:
+            home.check_outside(beside)
         home.prepare()
         with home.lock():
             yield cls(home, SecretFiles.opened(home.path, ask))
@@ -251,16 +257,13 @@ class Party(Generic[State]):
 
     def check_unshared(self, out: Path, folder: Path) -> None:
         """Raise DealError when `out` leads into a deal folder, which the other party reads too."""
-        try:
-            target: Path = out.resolve()
-        except RuntimeError:  # links in a circle
-            raise DealError(f"{out} leads nowhere; choose another --out") from None
-        for shared in (folder.resolve(), *(deal.folder for deal in self.deals())):
-            if any(_same_place(place, shared) for place in (target, *target.parents)):
-                raise DealError(
-                    f"{out} is in the deal folder {shared}, which the other side reads; choose "
-                    "another --out"
-                )
+        folders = (folder.resolve(), *(deal.folder for deal in self.deals()))
+        shared = place_around(resolved(out), folders)
+        if shared is not None:
+            raise DealError(
+                f"{out} is in the deal folder {shared}, which the other side reads; choose "
+                "another --out"
+            )
 
     def need(self, folder: Path) -> Deal[State]:
         """Our deal in this folder. Raises DealError naming the command that begins one."""
@@ -309,8 +312,3 @@ def refuse_foreign(folder: Path, kind: Kind) -> None:
         raise DealError(
             f"{folder} already has a {kind.title} that is not ours; use another deal folder"
         )
-
-
-def _same_place(one: Path, other: Path) -> bool:
-    """Whether both lead to one directory or file, by whatever name or mount."""
-    return one == other or (one.exists() and other.exists() and one.samefile(other))

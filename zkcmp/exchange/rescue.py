@@ -123,6 +123,8 @@ def restore(rescue: Rescue, place: Path, folder: Path | None, ask: AskPassphrase
     party, and for one that has the deal already: what that knows can be newer.
     """
     home = Home(place)
+    if folder is not None:
+        home.check_outside(folder)
     home.prepare()
     with home.lock():
         files = _party_files(rescue, home, ask)
@@ -138,7 +140,6 @@ def restore(rescue: Rescue, place: Path, folder: Path | None, ask: AskPassphrase
             )
         state = _state(rescue, directory)
         if folder is not None and state.folder != str(folder.resolve()):
-            home.check_outside(folder)
             state.folder = str(folder.resolve())
             save_state(directory, state)
     return Path(state.folder)

@@ -213,7 +213,9 @@ def _exported(network: "Network") -> bytes:
 
 def _check_out(out: Path, overwrite: bool) -> None:
     from zkcmp.errors import ZkcmpError
+    from zkcmp.exchange.shared_places import refuse_shared
 
+    refuse_shared(out)
     if out.is_dir():
         raise ZkcmpError(f"{out} is a directory; name a file to write")
     if out.exists() and not overwrite:
