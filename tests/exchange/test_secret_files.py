@@ -312,6 +312,24 @@ def test_left_over_plain_file_of_a_killed_command_goes(home: Path) -> None:
     assert plain_files(home) == []
 
 
+def test_half_a_file_of_an_audit_at_work_stays(home: Path) -> None:
+    """A change that a damaged file holds up is gone on with by each command, beside any audit."""
+    place = home / "deals" / DEAL
+    of_the_audit = [place / ".proving.key.part", place / ".incoming.key-material.zkcmp.part"]
+    for part in of_the_audit:
+        part.write_bytes(b"half of it")
+    secret = [
+        place / ".claims.part",
+        home / ".identity.key.part",
+        home / "rescue" / f".{DEAL}.part",
+    ]
+    for part in secret:
+        part.write_bytes(SECRET)
+    SecretFiles(home).change(WORDS, FAST)
+    assert all(part.exists() for part in of_the_audit)
+    assert not any(part.exists() for part in secret)
+
+
 def test_names_of_secret_files(tmp_path: Path) -> None:
     for name in ("keys", "ciphertext", "preimage", "published-preimage", "claims", "refunds"):
         assert is_secret_name(name)

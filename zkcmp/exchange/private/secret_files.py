@@ -37,6 +37,7 @@ HEADER_FILE = "passphrase"
 RESCUE_DIRECTORY = "rescue"
 MAGIC = b"zkcmp secret 1\n"
 
+_OF_A_PARTY = ("identity.key", "wallet.key")
 _OF_A_DEAL = "keys|ciphertext|[a-z-]*preimage|(claim|refund)[a-z.-]*"
 _SECRET_NAME = re.compile(rf"identity\.key|wallet\.key|deals/[0-9a-f]{{32}}/({_OF_A_DEAL})")
 
@@ -140,8 +141,9 @@ class SecretFiles:
         if self.keyring is None or self.keyring.state is Protection.SETTLED:
             return
         for directory in self._directories():
-            for part in directory.glob(".*.part"):  # of a command that was killed
-                part.unlink()
+            for part in directory.glob(".*.part"):
+                if self._is_left_over(part):
+                    part.unlink()
         if not all([self._convert(path) for path in self._paths()]):
             return
         after = self.writing
@@ -151,6 +153,15 @@ class SecretFiles:
         else:
             write_atomic(self.home / HEADER_FILE, after.encode())
         self.keyring = after
+
+    def _is_left_over(self, part: Path) -> bool:
+        """Whether a killed command left it, as secret as the file that it was to be.
+
+        Others can be of an audit or a proof at work now, which writes no secret file
+        (`Home.released`).
+        """
+        name = part.name.removeprefix(".").removesuffix(".part")
+        return self._is_rescue(part) or name in _OF_A_PARTY or is_secret_name(name)
 
     def _convert(self, path: Path) -> bool:
         """Write a file in the form of files written now; False when it cannot be read."""
@@ -190,6 +201,6 @@ class SecretFiles:
         return [
             path
             for path in files
-            if self._is_rescue(path)
+            if (self._is_rescue(path) and not path.name.startswith("."))
             or _SECRET_NAME.fullmatch(path.relative_to(self.home).as_posix())
         ]
