@@ -3,8 +3,10 @@
 Costs are predicted in products (groth16/estimate.py, libra/estimate.py).
 """
 
+import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from zkcmp.bn254.field.fr import FrVector
@@ -13,6 +15,10 @@ from zkcmp.bn254.lanes.mul_chains import CHAINS, multiply_chains
 from zkcmp.errors import ZkcmpError
 
 _ROUNDS = 10_000
+_PROC, _GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
+# of a control group: its limit, what is used of it, and what of that are pages of files
+_FILES_V2 = "memory.max", "memory.current", "inactive_file"
+_FILES_V1 = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
 
 
 def product_s() -> float:
@@ -31,18 +37,37 @@ def available_memory_bytes() -> int | None:
     """What this process can still get: free memory, or less by its control group; None: unknown."""
     limits = []
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = (_PROC / "meminfo").read_text().splitlines()
         limits += [1024 * int(v.split()[1]) for v in lines if v.startswith("MemAvailable:")]
     except (OSError, ValueError, IndexError):
         if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
             limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    group = Path("/sys/fs/cgroup")
+    return min([*limits, *_left_in_groups()], default=None)
+
+
+def _left_in_groups() -> Iterator[int]:
+    """What the control groups of this process, and those above them, let it still get."""
     try:
-        maximum = int((group / "memory.max").read_text())
-        limits.append(max(0, maximum - int((group / "memory.current").read_text())))
-    except (OSError, ValueError):
-        pass  # no limit, or no such group
-    return min(limits, default=None)
+        lines = (_PROC / "self" / "cgroup").read_text().splitlines()
+    except OSError:
+        return  # no Linux
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root, files = (_GROUPS / "memory", _FILES_V1) if controllers else (_GROUPS, _FILES_V2)
+        own = root / path.lstrip("/")
+        for group in (own, *own.parents):
+            if group.is_relative_to(root):
+                with contextlib.suppress(OSError, ValueError):  # no limit, or not to be seen
+                    yield _left_in(group, *files)
+
+
+def _left_in(group: Path, limit_file: str, used_file: str, cache_name: str) -> int:
+    """The group's limit less what is used, pages of files aside: those make room when asked."""
+    limit, used = (int((group / name).read_text()) for name in (limit_file, used_file))
+    stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    return max(0, limit - used + int(stat.get(cache_name, 0)))
 
 
 def require_memory(needed_bytes: int, work: str, force: bool = False) -> None:
