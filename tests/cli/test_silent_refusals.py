@@ -14,6 +14,7 @@ from deal_stages import Sale, samples
 from zkcmp.cli.deal import answering
 from zkcmp.errors import DealError
 from zkcmp.exchange.messages import contents as messages
+from zkcmp.exchange.private.store import Home
 from zkcmp.exchange.seller import Seller
 from zkcmp.model.data_files import save_npz
 from zkcmp.model.dataset import TestSet
@@ -229,6 +230,27 @@ def test_another_command_has_the_directory_at_first(
     assert result.code == (0 if fulfilled else 2)
     assert result.out.count("waiting    another zkcmp command is using") == 1
     assert deal.message("delivery").exists() is fulfilled
+
+
+def test_another_command_has_the_deal(
+    sale: Callable[[str], Sale], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end is waited for without opening the directory, which others may need meanwhile."""
+    deal = asked(sale("sealed"), True)
+    opened, times = Seller.opened.__func__, []
+
+    def counted(kind: type[Seller], *arguments: Any) -> Any:
+        times.append(clock.now_s)
+        return opened(kind, *arguments)
+
+    monkeypatch.setattr(Seller, "opened", classmethod(counted))
+    held = contextlib.ExitStack()
+    held.enter_context(Home(deal.root / "seller").lock_deal(deal.private("seller")))
+    clock.then = lambda: held.close() if len(clock.slept_s) == 100 else None
+    result = deal.run("seller", "prove", "--answer-after", "5")
+    assert result.code == 0, result
+    assert times == [1000, 1100, 1300]
+    assert clock.slept_s == [1.0] * 100 + [200]
 
 
 def test_another_command_has_the_directory_all_the_time(

@@ -21,6 +21,7 @@ from zkcmp.cli.party import opened
 from zkcmp.cli.terminal.console import progress_bars, say
 
 if TYPE_CHECKING:
+    from zkcmp.exchange.private.store import BusyError
     from zkcmp.exchange.seller import Proved
 
 _PAUSE_S = 1.0
@@ -98,4 +99,16 @@ def _patiently(work: Callable[[], T], until_s: float) -> T:
             if not said:
                 said = True
                 say(f"waiting    {busy}")
-            time.sleep(max(0.0, min(_PAUSE_S, until_s - time.monotonic())))
+            _wait_for(busy, until_s)
+
+
+def _wait_for(busy: "BusyError", until_s: float) -> None:
+    """Until the other command has ended, or till then.
+
+    The private directory is not opened meanwhile: under a passphrase that takes half a second, in
+    which other commands would find it in use.
+    """
+    while True:
+        time.sleep(max(0.0, min(_PAUSE_S, until_s - time.monotonic())))
+        if time.monotonic() >= until_s or busy.is_over():
+            return

@@ -32,7 +32,28 @@ UNFINISHED = ".unfinished"
 
 
 class BusyError(DealError):
-    """Another command has the private directory, and lets go of it by itself."""
+    """Another command has the private directory, or a deal, and lets go of it by itself.
+
+    lock: the file or directory that is locked.
+    """
+
+    def __init__(self, text: str, lock: Path):
+        super().__init__(text)
+        self.lock = lock
+
+    def is_over(self) -> bool:
+        """Whether nobody has it just now; nothing else is opened for that, or kept."""
+        try:
+            descriptor = os.open(self.lock, os.O_RDONLY)
+        except OSError:
+            return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
 
 
 def sync_directory(path: Path) -> None:
@@ -138,12 +159,14 @@ def _open_regular(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
-def _take(descriptor: int, path: Path) -> None:
-    """Lock an open file or directory until it is closed. Raises BusyError when another has it."""
+def _take(descriptor: int, lock: Path, path: Path) -> None:
+    """Lock `lock`, which is open, until it is closed. Raises BusyError when another has it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise BusyError(f"another zkcmp command is using {path}; wait until it has ended") from None
+        raise BusyError(
+            f"another zkcmp command is using {path}; wait until it has ended", lock
+        ) from None
     except OSError as error:
         raise DealError(
             f"{path} cannot be locked ({error.strerror}); move --home to a disk of this machine"
@@ -165,9 +188,10 @@ class Home:
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the directory for one command. Raises BusyError when another command has it."""
-        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+        lock = self.path / "lock"
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
         try:
-            _take(descriptor, self.path)
+            _take(descriptor, lock, self.path)
             self._held = descriptor
             yield
         finally:
@@ -182,7 +206,7 @@ class Home:
         """
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            _take(descriptor, directory)
+            _take(descriptor, directory, directory)
             yield
         finally:
             os.close(descriptor)
