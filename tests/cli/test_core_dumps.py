@@ -1,0 +1,36 @@
+"""No memory of a command is written anywhere when the command is killed."""
+
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+_KILLED = """
+import os, resource, signal, sys
+from pathlib import Path
+
+from zkcmp.cli import entry, main
+
+def killed() -> None:
+    Path("limit").write_text(str(resource.getrlimit(resource.RLIMIT_CORE)[0]))
+    os.kill(os.getpid(), signal.SIGQUIT)
+
+_, most = resource.getrlimit(resource.RLIMIT_CORE)
+resource.setrlimit(resource.RLIMIT_CORE, (most, most))
+main.main = killed
+entry.main()
+"""
+
+
+def test_a_killed_command_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", _KILLED], os.environ)
+    status = os.waitpid(pid, 0)[1]
+    assert os.WTERMSIG(status) == signal.SIGQUIT
+    assert not os.WCOREDUMP(status)
+    assert [path.name for path in tmp_path.iterdir()] == ["limit"]
+    most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    assert (tmp_path / "limit").read_text() == ("0" if most == 0 else "1")
