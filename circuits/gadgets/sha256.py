@@ -9,7 +9,7 @@ Bits that are constants (padding, initial state, shifted-in zeros) are folded: a
 known bit is linear and costs nothing. Plain reference: hashlib.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Word:
 
     bits: LinearCombination
     known: np.ndarray
-    values: np.ndarray | None
+    values: np.ndarray | None = field(repr=False)
 
     def __repr__(self) -> str:
         return "Word()"  # values may be secret

@@ -19,7 +19,7 @@ Full-size wires (inverse, h) are in A only, where they cost G1 work and not G2.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class _Lookup:
 
     gadget: str
     rows: LinearCombination
-    small: np.ndarray | None
+    small: np.ndarray | None = field(repr=False)
     field: Callable[[SecondRound], FrVector]
 
 

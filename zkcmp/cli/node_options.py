@@ -8,7 +8,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -36,7 +36,7 @@ class NodeChoice:
             help="Use the bitcoind at this URL, http://host:port, not the embedded chain.",
             show_default=False,
         ),
-    ] = ""
+    ] = field(default="", repr=False)  # it can have a password in it
     node_cookie: Annotated[
         Path | None,
         typer.Option(
@@ -125,7 +125,7 @@ def _with_node_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def command(**values: Any) -> Any:
-        choice = NodeChoice(**{field.name: values[field.name] for field in fields(NodeChoice)})
+        choice = NodeChoice(**{option.name: values[option.name] for option in fields(NodeChoice)})
         if not choice.is_node and (choice.node_cookie or choice.wallet):
             raise typer.BadParameter("--node-cookie and --wallet go with --node or --node-conf")
         token = _chosen.set(choice if choice.is_node else None)

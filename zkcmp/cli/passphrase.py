@@ -11,7 +11,7 @@ import stat
 import sys
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,7 +34,7 @@ class _Given:
     """What this run of the program was given: a descriptor, and what was read so far."""
 
     descriptor: int | None = None
-    read: str | None = None
+    read: str | None = field(default=None, repr=False)
 
 
 _given = _Given()

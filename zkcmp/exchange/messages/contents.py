@@ -15,7 +15,7 @@ What a message claims (a test set in range, an architecture that cannot wrap) is
 import io
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -129,7 +129,7 @@ class Request:
     threshold: int
     method: str
     nonce: bytes
-    test_set: bytes
+    test_set: bytes = field(repr=False)
 
     @property
     def proof_method(self) -> Method:
