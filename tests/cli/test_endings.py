@@ -139,6 +139,11 @@ def test_an_interrupt_before_anything_was_loaded() -> None:
     [
         (errno.ENOSPC, "No space left on device; make room on that disk, then repeat the command"),
         (errno.EROFS, "Read-only file system; name a place that can be written to"),
+        (
+            errno.EIO,
+            "Input/output error; the disk fails: save what is on it, then go on with a copy "
+            "elsewhere",
+        ),
         (errno.EACCES, "Permission denied; check the path and its permissions"),
     ],
 )

@@ -7,6 +7,8 @@ same places, wherever in a file they are.
 import os
 import resource
 import shutil
+import subprocess
+import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -136,6 +138,21 @@ def test_a_command_says_which_disk(tmp_path: Path, capsys: pytest.CaptureFixture
     assert line.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
     assert run(command) == 0
+
+
+def test_a_full_cache_of_kernels_is_not_taken_for_another_disk(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "zkcmp", "estimate", str(DIGITS), "--images", "1"],
+        env={**os.environ, "ZKCMP_CACHE": str(tmp_path)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, ROOM)),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    said = "zkcmp: compiled kernels cannot be kept: File too large; make room in ~/.cache/zkcmp, or"
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(said)
+    assert not list(tmp_path.rglob("*.nb[ic]"))
 
 
 def test_room_is_looked_for_where_the_file_will_be(

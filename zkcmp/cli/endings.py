@@ -35,6 +35,8 @@ _ADVICE = {
     errno.ENOSPC: "make room on that disk, then repeat the command",
     errno.EDQUOT: "make room on that disk, then repeat the command",
     errno.EROFS: "name a place that can be written to",
+    errno.EFBIG: "its disk, or `ulimit -f`, allows no file so large: name a place on another disk",
+    errno.EIO: "the disk fails: save what is on it, then go on with a copy elsewhere",
     errno.EEXIST: "name a folder, or a place where nothing is",
 }
 
@@ -65,6 +67,12 @@ def one_line(error: Exception, arguments: list[str], program: typer.Typer) -> st
     if isinstance(error, typer.Abort):
         return "aborted"
     if isinstance(error, OSError):
+        if _is_of_the_cache(error):
+            return (
+                f"compiled kernels cannot be kept: {error.strerror or error}; make room in "
+                "~/.cache/zkcmp, or set ZKCMP_CACHE to a directory elsewhere, then repeat the "
+                "command"
+            )
         place = f"{error.filename}: " if error.filename else ""
         advice = _ADVICE.get(error.errno or 0, "check the path and its permissions")
         return f"{place}{error.strerror or error}; {advice}"
@@ -73,6 +81,16 @@ def one_line(error: Exception, arguments: list[str], program: typer.Typer) -> st
     from bitcoin_scripts.errors import SettlementError
 
     return str(error) if isinstance(error, SettlementError) else None
+
+
+def _is_of_the_cache(error: OSError) -> bool:
+    """Whether numba met it while it kept, or looked for, what it had compiled."""
+    step = error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_globals.get("__name__") == "numba.core.caching":
+            return True
+        step = step.tb_next
+    return False
 
 
 def _mistyped(text: str, arguments: list[str], program: Any) -> str:
