@@ -10,7 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # whoever stands here may import what stands before it
 UPWARDS = (
     *("zkcmp.errors", "zkcmp.disk", "zkcmp.progress", "zkcmp.json_nesting", "zkcmp.sha256"),
-    *("zkcmp.bn254", "zkcmp.machine", "zkcmp.overlap", "zkcmp.transcript", "zkcmp.mimc7"),
+    *("zkcmp.bn254", "zkcmp.machine", "zkcmp.random_weights", "zkcmp.overlap"),
+    *("zkcmp.transcript", "zkcmp.mimc7"),
     *("zkcmp.linear_combination", "zkcmp.r1cs", "zkcmp.model", "zkcmp.seal"),
     *("zkcmp.groth16", "zkcmp.commitments", "zkcmp.r1cs_builder", "circuits", "zkcmp.libra"),
     *("zkcmp.exchange", "zkcmp.api", "zkcmp.cli"),

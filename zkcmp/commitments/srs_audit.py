@@ -16,13 +16,11 @@ wrong element passes with probability 2^-128. The audit speaks of the array it w
 use a copy that nobody else can change, and name it by its digest.
 """
 
-import secrets
-
 import numpy as np
 
 from zkcmp.bn254.curve import g1, g2
 from zkcmp.bn254.curve.point_arrays import is_infinity
-from zkcmp.bn254.field.fr import FrVector, below_modulus, ints_to_words
+from zkcmp.bn254.field.fr import below_modulus, ints_to_words
 from zkcmp.bn254.msm.pippenger import msm
 from zkcmp.bn254.msm.row_msm import add_points
 from zkcmp.bn254.pairing.ate import pairing_product_is_one
@@ -30,6 +28,7 @@ from zkcmp.bn254.params import FQ_MODULUS
 from zkcmp.commitments.srs import Srs
 from zkcmp.errors import VerificationError
 from zkcmp.progress import Progress, silent
+from zkcmp.random_weights import random_weights
 
 _CHUNK = 1 << 16
 _MODULUS = ints_to_words([FQ_MODULUS])[0]
@@ -59,13 +58,6 @@ def audit(srs: Srs, progress: Progress = silent) -> None:
     for k in range(m, 0, -1):
         _check_table(srs, k)
         step()
-
-
-def random_weights(n: int) -> FrVector:
-    """n independent 128-bit scalars."""
-    words = np.zeros((n, 4), np.uint64)
-    words[:, :2] = np.frombuffer(secrets.token_bytes(16 * n), "<u8").reshape(n, 2)
-    return FrVector.from_words(words)
 
 
 def _check_points(name: str, points: np.ndarray, start: int) -> None:

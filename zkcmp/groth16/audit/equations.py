@@ -33,21 +33,13 @@ from zkcmp.bn254.pairing.ate import Pair, pairing_product_is_one
 from zkcmp.bn254.reference import G1
 from zkcmp.groth16.keys import ProvingKey
 from zkcmp.r1cs import R1CS, SparseMatrix
+from zkcmp.random_weights import WEIGHT_BYTES, random_weights
 
 Step = Callable[[], None]
-RHO_BYTES = 16
 
 
 def no_step() -> None:
     """Report nothing."""
-
-
-def random_weights(n: int) -> FrVector:
-    """n independent scalars, uniform in [−2^127, 2^127): a sign costs a product nothing."""
-    words = np.zeros((n, 4), np.uint64)
-    raw = np.frombuffer(secrets.token_bytes(RHO_BYTES * n), "<u8")
-    words[:, :2] = raw.reshape(n, 2)
-    return FrVector.from_words(words) - (1 << (8 * RHO_BYTES - 1))
 
 
 def _minus(point: np.ndarray) -> np.ndarray:
@@ -213,7 +205,7 @@ class Equations:
         step()
         l_side = self._l_side(rho)
         step()
-        kappa, mu = (1 + secrets.randbits(8 * RHO_BYTES) for _ in range(2))
+        kappa, mu = (1 + secrets.randbits(8 * WEIGHT_BYTES) for _ in range(2))
         above = msm(key.tau_g1, self._power_rho_above_polynomial(kappa, mu))
         step()
         below = msm(key.tau_g1[: self.n], self._power_rho)

@@ -27,7 +27,6 @@ from zkcmp.bn254.msm.pippenger import msm
 from zkcmp.bn254.msm.point_multiples import multiples
 from zkcmp.bn254.params import FR_MODULUS
 from zkcmp.errors import DecodeError, VerificationError
-from zkcmp.groth16.audit.equations import random_weights
 from zkcmp.groth16.ceremony.contribution import same_ratio
 from zkcmp.groth16.ceremony.membership import check_membership
 from zkcmp.groth16.key_file import KeyFile, Shape, create_key_file
@@ -41,6 +40,7 @@ from zkcmp.groth16.snarkjs.ptau import (
     Ptau,
 )
 from zkcmp.progress import Progress, silent
+from zkcmp.random_weights import random_weights
 
 SECTIONS = ("tau_g1", "tau_g2", "alpha_tau_g1", "beta_tau_g1", "beta_g2")
 _IN_PTAU = (TAU_G1, TAU_G2, ALPHA_TAU_G1, BETA_TAU_G1, BETA_G2)
