@@ -52,6 +52,10 @@ if TYPE_CHECKING:
 
 app = ChainTyper(help="Buy a network.")
 
+NetworkOut = Annotated[
+    Path, typer.Option("--out", help="Where to write the network, an ONNX file.")
+]
+
 
 @app.command()
 def inspect(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
@@ -311,7 +315,7 @@ def lock(
 @app.command("open")
 def open_(
     deal: DealFolder,
-    out: Annotated[Path, typer.Option(help="Where to write the network, an ONNX file.")],
+    out: NetworkOut,
     home: BuyerHome = BUYER_HOME,
     chain_dir: ChainDir = CHAIN_DIR,
 ) -> None:
@@ -346,7 +350,7 @@ def refund(
 @app.command()
 def watch(
     deal: DealFolder,
-    out: Annotated[Path, typer.Option(help="Where to write the network, an ONNX file.")],
+    out: NetworkOut,
     home: BuyerHome = BUYER_HOME,
     chain_dir: ChainDir = CHAIN_DIR,
     no_refund: Annotated[

@@ -39,7 +39,7 @@ def check_proof_size(architecture: Architecture, n_images: int, method: Method) 
         if largest > MAX_TENSOR_ENTRIES:
             raise VerificationError(
                 f"statement about {n_images} images",
-                f"at most {MAX_TENSOR_ENTRIES} entries a layer; use fewer images",
+                f"at most {MAX_TENSOR_ENTRIES} entries a layer",
                 f"{largest} entries; use fewer images or a smaller network",
             )
         if method.has_key_material:
