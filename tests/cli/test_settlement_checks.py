@@ -241,7 +241,10 @@ class TestTerms:
             (("--chain", "signet", "--confirmations", "1"), "confirmations: expected at least 3"),
             (("--chain", "signet", "--min-blocks-left", "17"), "at least 18 on signet"),
             (("--chain", "testnet", "--timeout-blocks", "53"), "and 12 more to act in"),
-            (("--timeout-blocks", "36"), "room for 1 confirmations and 36 blocks left"),
+            (
+                ("--timeout-blocks", "36"),
+                "room for 1 to confirm the lock and 36 to be left, got 36; no lock could",
+            ),
             (("--chain", "moon"), "moon"),
         ],
     )
@@ -303,7 +306,7 @@ class TestTerms:
         checks.check_offer(offer)
         with pytest.raises(VerificationError, match=where) as refusal:
             checks.check_offer(replace(offer, **changed))
-        assert "ask for another offer" in str(refusal.value)
+        assert "the seller has to offer other terms" in str(refusal.value)
 
     def test_depth_grows_with_the_amount(self) -> None:
         asked = [checks.default_confirmations("main", sat) for sat in (10**5, 10**8, 10**10)]

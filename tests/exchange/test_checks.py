@@ -174,7 +174,7 @@ class TestTerms:
             (
                 {"chain": "regtest", "confirmations": 1, "min_blocks_left": 1, "timeout_blocks": 2},
                 {"chain": "regtest", "confirmations": 1, "min_blocks_left": 1, "timeout_blocks": 1},
-                "1 blocks left, got 1",
+                "1 to be left, got 1",
             ),
             ({"n_blocks": 2}, {"n_blocks": 1}, "number of ciphertext blocks"),
             ({"n_blocks": 2}, {"n_blocks": 3}, "number of ciphertext blocks"),
@@ -224,6 +224,16 @@ class TestWhatWasSaid:
         checks.check_fingerprint("seller", fingerprint(OFFER.sender), OFFER.sender)
         with pytest.raises(VerificationError, match="seller"):
             checks.check_fingerprint("seller", fingerprint(REQUEST.sender), OFFER.sender)
+
+    @pytest.mark.parametrize("typed", ["", "9aac", fingerprint(OFFER.sender)[:-1], "g" * 32])
+    def test_what_is_no_fingerprint_is_said_to_be(self, typed: str) -> None:
+        with pytest.raises(VerificationError, match="a fingerprint is eight groups of four"):
+            checks.check_fingerprint("seller", typed, OFFER.sender)
+
+    def test_another_whole_fingerprint_is_just_another_one(self) -> None:
+        with pytest.raises(VerificationError) as refusal:
+            checks.check_fingerprint("seller", fingerprint(REQUEST.sender), OFFER.sender)
+        assert "eight groups" not in str(refusal.value)
 
     def test_expiry(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(checks.time, "time", lambda: 1000.0)
@@ -376,8 +386,16 @@ class TestLock:
         ):
             self.check(replace(lock, txid=b"\xab" * 32), chain)
         chain.transactions.clear()
-        with pytest.raises(NotYet, match="is not on the chain yet; repeat"):
+        with pytest.raises(NotYet, match=r"is not on the chain yet; repeat this later$"):
             self.check(lock, chain)
+
+    def test_not_on_our_regtest_chain(self) -> None:
+        """Two home directories have two of them."""
+        lock, chain = locked()
+        chain.transactions.clear()
+        chain.name, offer = "regtest", replace(OFFER, chain="regtest")
+        with pytest.raises(NotYet, match="the embedded chain, the buyer's has to be named, by --c"):
+            checks.check_lock(lock, offer, BUYER, chain)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize(
         ("timeout", "tip", "first"), [(100, 50, 0), (20_000, 20_000, 19_712), (288, 13_001, 1)]

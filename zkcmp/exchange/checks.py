@@ -8,6 +8,7 @@ believed.
 """
 
 import hashlib
+import re
 import time
 
 from bitcoin.core import CTransaction
@@ -51,6 +52,7 @@ _ROOM_BLOCKS = 12
 _MIN_CONFIRMATIONS = {"signet": 2, "testnet": 3, "main": 3}
 _SLOWEST_TARGET_BLOCKS = 144
 _ONE_COIN_SAT = 100_000_000
+_FINGERPRINT = re.compile("[0-9a-fA-F]{32}")
 _LOCK_AGAIN = "do not reveal the key; the buyer must take the refund and lock again"
 
 
@@ -112,7 +114,7 @@ def _check_exportable(architecture: Architecture) -> None:
 
 def _check_terms(offer: Offer) -> None:
     """Raise VerificationError for terms under which a party of good faith could lose."""
-    chain, another = offer.chain, "ask for another offer"
+    chain, another = offer.chain, "the seller has to offer other terms"
     if offer.price_sat < MIN_PRICE_SAT:
         least = f"at least {MIN_PRICE_SAT} sat"
         raise VerificationError("offer: price", least, offer.price_sat, another)
@@ -130,17 +132,20 @@ def _check_terms(offer: Offer) -> None:
     if offer.timeout_blocks < offer.confirmations + offer.min_blocks_left + room:
         raise VerificationError(
             "offer: timeout blocks",
-            f"room for {offer.confirmations} confirmations and {offer.min_blocks_left} blocks left"
-            + (f", and {room} more to act in" if room else ""),
+            f"room for {offer.confirmations} to confirm the lock and {offer.min_blocks_left} to be "
+            "left" + (f", and {room} more to act in" if room else ""),
             offer.timeout_blocks,
-            "no lock could satisfy these terms; ask for another offer",
+            f"no lock could satisfy these terms; {another}",
         )
 
 
 def check_fingerprint(where: str, typed: str | None, key: bytes) -> None:
     """Raise VerificationError when a fingerprint was typed and it is not this key's."""
-    if typed is not None and not is_fingerprint_of(typed, key):
-        raise VerificationError(where, repr(typed), fingerprint(key))
+    if typed is None or is_fingerprint_of(typed, key):
+        return
+    whole = _FINGERPRINT.fullmatch("".join(typed.split()))
+    hint = "" if whole else "a fingerprint is eight groups of four, of 0 to 9 and a to f"
+    raise VerificationError(where, repr(typed), fingerprint(key), hint)
 
 
 def check_not_expired(offer: Offer) -> None:
@@ -301,7 +306,14 @@ def _locking_transaction(
     other = (
         f", but {paid[0].txid} pays to the same terms: the buyer must announce it" if paid else ""
     )
-    raise NotYet(f"the lock {outpoint.txid} is not on the chain yet{other}; repeat this later")
+    where = (
+        "; on the embedded chain, the buyer's has to be named, by --chain-dir"
+        if offer.chain == "regtest"
+        else ""
+    )
+    raise NotYet(
+        f"the lock {outpoint.txid} is not on the chain yet{other}; repeat this later{where}"
+    )
 
 
 def _check_output(tx: CTransaction, htlc: Htlc, outpoint: Outpoint) -> None:
