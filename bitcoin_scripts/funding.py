@@ -60,7 +60,7 @@ def plan_lock(
     """
     fees.check_not_dust(amount_sat, htlc.script_pubkey)
     dust = fees.dust_limit_sat(change_script)
-    distinct = {(coin.txid, coin.vout): coin for coin in utxos}
+    distinct = {coin.place: coin for coin in utxos}
     available = sum(coin.amount_sat for coin in distinct.values())
     coins: list[Outpoint] = []
     for coin in sorted(

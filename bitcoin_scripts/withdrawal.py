@@ -30,7 +30,7 @@ INPUT_VB = 69
 
 def worth_spending(coins: Sequence[Coin], fee_sat_per_vb: int) -> list[Coin]:
     """Coins that bring more than they cost, each once, the largest first."""
-    distinct = {(coin.txid, coin.vout): coin for coin in coins}.values()
+    distinct = {coin.place: coin for coin in coins}.values()
     worth = [coin for coin in distinct if coin.amount_sat > INPUT_VB * fee_sat_per_vb]
     return sorted(worth, key=lambda c: (-c.amount_sat, c.txid, c.vout))
 

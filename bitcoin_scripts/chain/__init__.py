@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from bitcoin.core import CTransaction, b2lx
+from bitcoin.core import CTransaction, CTxIn, b2lx
+
+Place = tuple[str, int]
+"""Which output of which transaction."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,11 @@ class Outpoint:
     txid: str
     vout: int
     amount_sat: int
+
+    @property
+    def place(self) -> Place:
+        """The same output, whatever is thought to be its worth."""
+        return self.txid, self.vout
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,11 @@ class Closing(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def spent_place(tx_input: CTxIn) -> Place:
+    """Which output an input spends."""
+    return str(b2lx(tx_input.prevout.hash)), int(tx_input.prevout.n)
 
 
 def txid_of(tx: CTransaction) -> str:

@@ -26,16 +26,16 @@ Reading = Callable[[int, int], None]
 """Told how many blocks of so many are read."""
 
 
-def _unheard(done: int, total: int) -> None:
+def unheard(done: int, total: int) -> None:
     """Tell nobody."""
 
 
 class BlockSearch:
     """Searches of one node's blocks and mempool. `reading` is told as blocks come in."""
 
-    def __init__(self, node: NodeClient, reading: Reading | None = None):
+    def __init__(self, node: NodeClient, reading: Reading = unheard):
         self._node = node
-        self._reading = reading or _unheard
+        self._reading = reading
         self._mined: dict[bytes, dict[str, list[CTransaction]]] = {}
         self._without: dict[str, set[str]] = {}
         self._waiting: dict[bytes, dict[str, CTransaction | None]] = {}

@@ -6,9 +6,9 @@ only what `consensus` has accepted.
 
 from collections.abc import Iterator
 
-from bitcoin.core import CBlock, CTransaction, CTxIn, b2lx
+from bitcoin.core import CBlock, CTransaction, CTxIn
 
-from bitcoin_scripts.chain import FoundOutput, txid_of
+from bitcoin_scripts.chain import FoundOutput, spent_place, txid_of
 from bitcoin_scripts.chain.block import GENESIS_HASH, GENESIS_TIME
 
 
@@ -46,14 +46,14 @@ class ChainIndex:
 
     def waiting_conflicts(self, tx: CTransaction) -> list[str]:
         """Ids of the waiting transactions that spend an output which `tx` spends."""
-        spenders = (self._spends.get(_prevout(tx_input)) for tx_input in tx.vin)
+        spenders = (self._spends.get(spent_place(tx_input)) for tx_input in tx.vin)
         return list(dict.fromkeys(txid for txid in spenders if txid in self.mempool))
 
     def with_descendants(self, txids: list[str]) -> list[str]:
         """Ids of waiting transactions, and of all that wait and spend from them."""
         found = dict.fromkeys(txids)
         for txid, tx in self.mempool.items():  # parents come before their children
-            if any(str(b2lx(each.prevout.hash)) in found for each in tx.vin):
+            if any(spent_place(each)[0] in found for each in tx.vin):
                 found[txid] = None
         return list(found)
 
@@ -83,7 +83,7 @@ class ChainIndex:
 
     def spent_output(self, tx_input: CTxIn) -> FoundOutput | None:
         """The known output that an input names."""
-        return self.output(str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n)
+        return self.output(*spent_place(tx_input))
 
     def outputs(self, script_pubkey: bytes) -> Iterator[FoundOutput]:
         """Every known output with this script, oldest first."""
@@ -98,7 +98,7 @@ class ChainIndex:
             self._by_script.setdefault(bytes(output.scriptPubKey), []).append((txid, vout))
         if not tx.is_coinbase():
             for tx_input in tx.vin:
-                self._spends[_prevout(tx_input)] = txid
+                self._spends[spent_place(tx_input)] = txid
 
     def _remove(self, txids: list[str]) -> None:
         """Forget waiting transactions."""
@@ -108,9 +108,5 @@ class ChainIndex:
             for vout, output in enumerate(tx.vout):
                 self._by_script[bytes(output.scriptPubKey)].remove((txid, vout))
             for tx_input in tx.vin:
-                if self._spends.get(_prevout(tx_input)) == txid:
-                    del self._spends[_prevout(tx_input)]
-
-
-def _prevout(tx_input: CTxIn) -> tuple[str, int]:
-    return str(b2lx(tx_input.prevout.hash)), int(tx_input.prevout.n)
+                if self._spends.get(spent_place(tx_input)) == txid:
+                    del self._spends[spent_place(tx_input)]

@@ -277,7 +277,7 @@ class KernelChain(Closing):
                 fault = f"spends a coinbase before it is {COINBASE_MATURITY} blocks deep"
             else:
                 spent.append(output)
-        if len({(o.txid, o.vout) for o in spent}) != len(tx.vin) or not tx.vin:
+        if len({o.place for o in spent}) != len(tx.vin) or not tx.vin:
             fault = fault or "does not spend one or more distinct outputs"
         if not tx.vout or not all(0 <= output.nValue <= MAX_MONEY_SAT for output in tx.vout):
             fault = fault or "has no outputs or amounts out of range"

@@ -7,9 +7,9 @@ mempool, the wallet, the unspent outputs, and the last RECENT_BLOCKS blocks, in 
 from dataclasses import dataclass
 from typing import Any
 
-from bitcoin.core import CTransaction, CTxIn, b2lx, lx
+from bitcoin.core import CTransaction, lx
 
-from bitcoin_scripts.chain import Outpoint, txid_of
+from bitcoin_scripts.chain import Outpoint, spent_place, txid_of
 from bitcoin_scripts.chain.block_search import BlockSearch
 from bitcoin_scripts.chain.node_client import NodeClient, NodeError, NodeUnreachable
 from bitcoin_scripts.chain.node_tip import Tip
@@ -158,7 +158,7 @@ class NodeTransactions:
             since_height = first_recent(tip)
         needle = lx(outpoint.txid) + outpoint.vout.to_bytes(4, "little")
         for _, block_hash, tx in self._search.mined(needle, since_height, tip.height):
-            if any(_names(tx_input, outpoint) for tx_input in tx.vin):
+            if any(spent_place(tx_input) == outpoint.place for tx_input in tx.vin):
                 self.found_in(tx, block_hash)
                 return tx
         return None
@@ -167,8 +167,3 @@ class NodeTransactions:
 def first_recent(tip: Tip) -> int:
     """Height of the first of the last RECENT_BLOCKS blocks."""
     return max(tip.height - RECENT_BLOCKS + 1, 0)
-
-
-def _names(tx_input: CTxIn, outpoint: Outpoint) -> bool:
-    prevout = tx_input.prevout
-    return bool(prevout.n == outpoint.vout and b2lx(prevout.hash) == outpoint.txid)

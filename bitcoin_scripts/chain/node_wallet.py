@@ -115,7 +115,7 @@ class NodeWallet:
 
         It lasts as long as that of `fund_psbt`.
         """
-        wanted = {(coin.txid, coin.vout) for coin in coins}
+        wanted = {coin.place for coin in coins}
         if not wanted:
             return
         free = self._node.ask(list, "listunspent", 0)
@@ -129,7 +129,7 @@ class NodeWallet:
     def release(self, coins: Sequence[Outpoint]) -> None:
         """Let the wallet spend coins elsewhere that it reserved for a transaction never sent."""
         listed = self._node.ask(list, "listlockunspent")
-        ours = {(coin.txid, coin.vout) for coin in coins}
+        ours = {coin.place for coin in coins}
         reserved = self._node.understood(
             "listlockunspent", lambda r: [c for c in r if (c["txid"], c["vout"]) in ours], listed
         )

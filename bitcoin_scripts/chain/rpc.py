@@ -16,7 +16,7 @@ from bitcoin.core import CTransaction
 
 from bitcoin_scripts.chain import Closing, FoundOutput, Outpoint, txid_of
 from bitcoin_scripts.chain.block import COINBASE_MATURITY
-from bitcoin_scripts.chain.block_search import BlockSearch, Reading
+from bitcoin_scripts.chain.block_search import BlockSearch, Reading, unheard
 from bitcoin_scripts.chain.node_client import NodeClient, NodeError, NodeUnreachable
 from bitcoin_scripts.chain.node_tip import NodeTip, Tip
 from bitcoin_scripts.chain.node_transactions import NodeTransactions, first_recent
@@ -53,7 +53,7 @@ class RpcChain(NodeWallet, Closing):
         self,
         node: NodeClient,
         accept_unaudited_on_mainnet: bool = False,
-        reading: Reading | None = None,
+        reading: Reading = unheard,
     ):
         super().__init__(node)
         self._search = BlockSearch(node, reading)
@@ -80,7 +80,7 @@ class RpcChain(NodeWallet, Closing):
         conf: Path | None = None,
         wallet: str = "",
         accept_unaudited_on_mainnet: bool = False,
-        reading: Reading | None = None,
+        reading: Reading = unheard,
     ) -> "RpcChain":
         """The chain of the node at a URL, or of a bitcoin.conf; see `node_address`."""
         client = NodeClient.connect(url, cookie=cookie, conf=conf, wallet=wallet)

@@ -16,9 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bitcoin.core import b2lx
-
-from bitcoin_scripts.chain import Chain, Outpoint, txid_of
+from bitcoin_scripts.chain import Chain, Outpoint, spent_place, txid_of
 from bitcoin_scripts.chain.node_wallet import FundedPsbt, SignedPsbt
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.htlc import Htlc
@@ -251,4 +249,4 @@ def coins_in(psbt: bytes) -> list[Outpoint]:
         inputs = transaction_in(psbt).vin
     except SettlementError:
         return []
-    return [Outpoint(str(b2lx(i.prevout.hash)), i.prevout.n, 0) for i in inputs]
+    return [Outpoint(*spent_place(tx_input), 0) for tx_input in inputs]

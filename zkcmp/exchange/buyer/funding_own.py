@@ -8,9 +8,7 @@ Coins that the lock of another deal still needs are left to it (`kept_coins`).
 
 from collections.abc import Sequence
 
-from bitcoin.core import b2lx
-
-from bitcoin_scripts.chain import Chain, FoundOutput, Outpoint, txid_of
+from bitcoin_scripts.chain import Chain, FoundOutput, Outpoint, spent_place, txid_of
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.funding import build_lock, oldest
 from zkcmp.errors import DealError
@@ -80,12 +78,12 @@ def _coins_again(
     Once one is surely spent elsewhere, none of the record can be mined, and it is forgotten. That
     the chain refuses them proves nothing: it may be another chain, or one that is behind.
     """
-    spendable = {(coin.txid, coin.vout): coin for coin in chain.find_spendable(buyer.wallet_script)}
+    spendable = {coin.place: coin for coin in chain.find_spendable(buyer.wallet_script)}
     coins: list[FoundOutput] = []
     since = checks.our_first_height(signed.timeout_height, offer)
     ours = {each.txid for each in record.load()}
     for tx_input in signed.transaction.vin:
-        txid, vout = str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n
+        txid, vout = spent_place(tx_input)
         if (txid, vout) in spendable:
             coins.append(spendable[txid, vout])
             continue

@@ -9,9 +9,9 @@ its way, or on the chain that our node has not seen. Whoever says `abandon` answ
 comes nevertheless can still be refunded, and the seller could take it beside the price.
 """
 
-from bitcoin.core import CTransaction, b2lx
+from bitcoin.core import CTransaction
 
-from bitcoin_scripts.chain import Chain, Outpoint, txid_of
+from bitcoin_scripts.chain import Chain, Outpoint, spent_place, txid_of
 from bitcoin_scripts.psbt import transaction_in
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
@@ -94,7 +94,7 @@ def _last(deal: Deal[BuyerState]) -> tuple[CTransaction, int]:
 
 
 def _coins(tx: CTransaction) -> list[tuple[str, int]]:
-    return [(str(b2lx(i.prevout.hash)), i.prevout.n) for i in tx.vin]
+    return [spent_place(tx_input) for tx_input in tx.vin]
 
 
 def _refuse_abandoning(deal: Deal[BuyerState], offer: Offer, chain: Chain, begun: Way) -> None:

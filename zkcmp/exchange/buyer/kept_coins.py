@@ -13,9 +13,7 @@ other lock comes first.
 from collections.abc import Sequence
 from pathlib import Path
 
-from bitcoin.core import b2lx
-
-from bitcoin_scripts.chain import Chain, FoundOutput, Outpoint
+from bitcoin_scripts.chain import Chain, FoundOutput, spent_place
 from bitcoin_scripts.funding import oldest
 from bitcoin_scripts.psbt import transaction_in
 from zkcmp.errors import DealError
@@ -45,7 +43,7 @@ def kept_coins(
             if height >= timeout_height:
                 continue
             for tx_input in tx.vin:
-                place = str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n
+                place = spent_place(tx_input)
                 kept[place] = (
                     f"coin {place[0]}:{place[1]} is of the lock of deal {directory.name}, which "
                     f"can still be sent; it is free from height {timeout_height} on"
@@ -61,14 +59,10 @@ def free_coins(
 ) -> list[FoundOutput]:
     """Those of one script that no other deal keeps. Raises DealError when the oldest is kept."""
     kept = kept_coins(buyer, chain, deal.directory)
-    reason = kept.get(_place(oldest(coins))) if coins else None
+    reason = kept.get(oldest(coins).place) if coins else None
     if reason is not None:
         raise DealError(
             f"{reason}; send it first (`zkcmp buyer lock` in its deal folder), wait until then, or "
             "pay from other coins: --external, --psbt-out or --wallet"
         )
-    return [coin for coin in coins if _place(coin) not in kept]
-
-
-def _place(coin: Outpoint) -> tuple[str, int]:
-    return coin.txid, coin.vout
+    return [coin for coin in coins if coin.place not in kept]

@@ -226,9 +226,8 @@ def _send(
 
 def _others(deal: Deal[BuyerState], chain: Chain, outpoint: Outpoint) -> tuple[LockOutput, ...]:
     """What else was paid and can be refunded."""
-    place = (outpoint.txid, outpoint.vout)
     unspent = (p for p in lock_outputs(deal, chain) if p.output.spent_by is None)
-    return tuple(p for p in unspent if (p.output.txid, p.output.vout) != place)
+    return tuple(p for p in unspent if p.output.place != outpoint.place)
 
 
 def _place(deal: Deal[BuyerState], offer: Offer, signed: SignedLock) -> tuple[Htlc, Outpoint]:

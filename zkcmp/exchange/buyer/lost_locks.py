@@ -17,9 +17,9 @@ be replaced, and leave the deal with a lock that never comes: so what waits has 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bitcoin.core import CTransaction, CTxIn, Hash160, b2lx
+from bitcoin.core import CTransaction, CTxIn, Hash160
 
-from bitcoin_scripts.chain import Chain, Outpoint, txid_of
+from bitcoin_scripts.chain import Chain, Outpoint, spent_place, txid_of
 from bitcoin_scripts.psbt import transaction_in
 from zkcmp.errors import ZkcmpError
 from zkcmp.exchange.buyer.funding_outputs import terms
@@ -98,8 +98,7 @@ def _candidates(
     for tx, timeout_height in _begun(deal):
         since = our_first_height(timeout_height, offer)
         for tx_input in tx.vin:
-            coin = Outpoint(str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n, 0)
-            spent.append((coin, since))
+            spent.append((Outpoint(*spent_place(tx_input), 0), since))
     for coin, since in spent:
         spend = chain.find_spend(coin, since)
         if spend is not None:
@@ -141,8 +140,9 @@ def _is_from(scripts: Sequence[bytes], tx: CTransaction, chain: Chain) -> bool:
 
 def _coin_script(tx_input: CTxIn, chain: Chain) -> bytes | None:
     """The script of the coin that is spent, if the chain can show it."""
-    made_by = chain.get_transaction(str(b2lx(tx_input.prevout.hash)))
-    return None if made_by is None else bytes(made_by.vout[tx_input.prevout.n].scriptPubKey)
+    txid, vout = spent_place(tx_input)
+    made_by = chain.get_transaction(txid)
+    return None if made_by is None else bytes(made_by.vout[vout].scriptPubKey)
 
 
 def _timeout_of(deal: Deal[BuyerState], offer: Offer, tx: CTransaction, chain: Chain) -> int | None:

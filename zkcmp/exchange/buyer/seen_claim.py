@@ -5,9 +5,9 @@ reorganisation. The key stays known, so the seal stays open, and the coins are t
 this claim spends, `refunding` does not race it for.
 """
 
-from bitcoin.core import CTransaction, b2lx
+from bitcoin.core import CTransaction
 
-from bitcoin_scripts.chain import Outpoint
+from bitcoin_scripts.chain import Outpoint, spent_place
 from bitcoin_scripts.preimage import extract_preimage
 from zkcmp.errors import DecodeError
 from zkcmp.exchange.deal import BuyerState
@@ -35,8 +35,7 @@ def is_claimed(deal: Deal[BuyerState], outpoint: Outpoint) -> bool:
     claim = _claim(deal)
     if claim is None or _preimage(deal, claim) is None:
         return False
-    place = (outpoint.txid, outpoint.vout)
-    return any((str(b2lx(i.prevout.hash)), i.prevout.n) == place for i in claim.vin)
+    return outpoint.place in map(spent_place, claim.vin)
 
 
 def _claim(deal: Deal[BuyerState]) -> CTransaction | None:

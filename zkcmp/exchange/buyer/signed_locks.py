@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bitcoin.core import CTransaction, b2lx
+from bitcoin.core import CTransaction
 
-from bitcoin_scripts.chain import txid_of
+from bitcoin_scripts.chain import spent_place, txid_of
 from zkcmp.errors import DecodeError
 from zkcmp.exchange.messages import signed_lines
 from zkcmp.exchange.private.store import sync_directory, write_atomic
@@ -41,7 +41,7 @@ class SignedLock:
     @property
     def coins(self) -> set[tuple[str, int]]:
         """What it spends. Of two that share a coin, one is mined at most."""
-        return {(str(b2lx(i.prevout.hash)), i.prevout.n) for i in self.transaction.vin}
+        return set(map(spent_place, self.transaction.vin))
 
 
 class SignedLocks:

@@ -13,9 +13,9 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bitcoin.core import CTransaction, b2lx
+from bitcoin.core import CTransaction
 
-from bitcoin_scripts.chain import Chain, Outpoint, txid_of
+from bitcoin_scripts.chain import Chain, Outpoint, spent_place, txid_of
 from bitcoin_scripts.claim import build_claim, claim_vsize
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.fee_rates import FeeChoice, claim_target
@@ -262,8 +262,7 @@ def _refuse_conflict(
         return
     hint = "only a reorganisation brings it back" if key_is_out else "the buyer must lock again"
     for tx_input in deal.load_transaction(_LOCK_FILE).vin:
-        coin = Outpoint(str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n, 0)
-        spend = chain.find_spend(coin, _since(case, chain))
+        spend = chain.find_spend(Outpoint(*spent_place(tx_input), 0), _since(case, chain))
         if spend is not None and txid_of(spend) != case.outpoint.txid:
             depth = chain.confirmations(txid_of(spend))
             over = key_is_out and depth >= case.offer.confirmations

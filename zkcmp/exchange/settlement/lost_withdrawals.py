@@ -8,9 +8,9 @@ without change, over coins that are older than that, is not found once it is min
 
 from typing import Any
 
-from bitcoin.core import CTransaction, b2lx
+from bitcoin.core import CTransaction
 
-from bitcoin_scripts.chain import Chain, Outpoint, txid_of
+from bitcoin_scripts.chain import Chain, Outpoint, spent_place, txid_of
 from zkcmp.errors import DealError
 from zkcmp.exchange.party import Party
 from zkcmp.exchange.settlement.withdrawals import Order, Withdrawal
@@ -45,10 +45,10 @@ def _pays(tx: CTransaction, order: Order) -> bool:
 def _spent(party: Party[Any], chain: Chain, tx: CTransaction) -> tuple[Outpoint, ...]:
     """The coins that it spends, if they are all of our wallet; else none."""
     coins: list[Outpoint] = []
+    if tx.is_coinbase():
+        return ()
     for tx_input in tx.vin:
-        txid, vout = str(b2lx(tx_input.prevout.hash)), tx_input.prevout.n
-        if tx.is_coinbase():
-            return ()
+        txid, vout = spent_place(tx_input)
         made_by = chain.get_transaction(txid)
         if made_by is None:  # without an index, a node does not find what is old
             raise DealError(

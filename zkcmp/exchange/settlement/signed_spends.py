@@ -11,9 +11,9 @@ counts as an empty one. They are kept as secret files: a claim has the key in it
 from dataclasses import dataclass
 from typing import Any
 
-from bitcoin.core import CTransaction, b2lx
+from bitcoin.core import CTransaction
 
-from bitcoin_scripts.chain import Outpoint, txid_of
+from bitcoin_scripts.chain import Outpoint, spent_place, txid_of
 from zkcmp.errors import DecodeError
 from zkcmp.exchange.messages import signed_lines
 from zkcmp.exchange.party import Deal
@@ -35,8 +35,7 @@ class SignedSpend:
 
     def spends(self, txid: str, vout: int) -> bool:
         """Whether it is a spend of that output."""
-        coins = ((str(b2lx(i.prevout.hash)), i.prevout.n) for i in self.transaction.vin)
-        return (txid, vout) in coins
+        return (txid, vout) in map(spent_place, self.transaction.vin)
 
     @property
     def paid_out_sat(self) -> int:
@@ -49,7 +48,7 @@ class SignedSpends:
 
     def __init__(self, deal: Deal[Any], name: str, outpoint: Outpoint):
         self._deal, self._name = deal, name
-        self._place = (outpoint.txid, outpoint.vout)
+        self._place = outpoint.place
 
     def load(self) -> list[SignedSpend]:
         """All of them, oldest first."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bitcoin_scripts import fees
-from bitcoin_scripts.chain import Chain, FoundOutput, Outpoint
+from bitcoin_scripts.chain import Chain, FoundOutput, Outpoint, Place
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.fee_rates import REFUND_TARGET_BLOCKS, FeeChoice
 from bitcoin_scripts.funding import oldest
@@ -30,8 +30,7 @@ from zkcmp.exchange.party import Party
 from zkcmp.exchange.settlement.lost_withdrawals import find_lost_withdrawal
 from zkcmp.exchange.settlement.withdrawals import Order, Withdrawal, Withdrawals, versions_of_last
 
-Coin = tuple[str, int]
-Kept = Mapping[Coin, str]
+Kept = Mapping[Place, str]
 """Coins that are not to be spent, and why."""
 
 
@@ -95,7 +94,7 @@ def _withdraw(
     record = Withdrawals(party.home.path)
     versions = [] if again else _versions(party, chain, record, order)
     known = [each for each in versions if chain.get_transaction(each.txid) is not None]
-    spendable = {_place(coin): coin for coin in chain.find_spendable(party.wallet_script)}
+    spendable = {coin.place: coin for coin in chain.find_spendable(party.wallet_script)}
     if known:
         done = known[-1]
         if not chain.confirmations(done.txid):
@@ -103,7 +102,7 @@ def _withdraw(
         free = _free(party, chain, kept, spendable)
         if amount_sat is not None or not worth_spending(free, _rate(chain, choice)):
             return _withdrawn(party, chain, done, kept, repeated=True)
-    elif versions and all(_place(coin) in spendable for coin in versions[-1].coins):
+    elif versions and all(coin.place in spendable for coin in versions[-1].coins):
         _refuse_kept(versions[-1], kept)
         return _push(party, chain, versions, None, choice, kept)
     elif versions and amount_sat is not None:
@@ -144,8 +143,7 @@ def _push(
     current = waiting or versions[-1]
     wanted = choice.sat_per_vb or 0
     if wanted > current.sat_per_vb:
-        coins = tuple(Outpoint(c.txid, c.vout, c.amount_sat) for c in current.coins)
-        current = _sign(party, current.order, coins, wanted)
+        current = _sign(party, current.order, current.coins, wanted)
     if current is not waiting:
         chain.broadcast(current.transaction)
     replaced = waiting is not None and current is not waiting
@@ -171,13 +169,13 @@ def _free(
     party: Party[Any],
     chain: Chain,
     kept: Kept,
-    spendable: Mapping[Coin, FoundOutput],
+    spendable: Mapping[Place, FoundOutput],
     again: bool = False,
 ) -> list[FoundOutput]:
     """Coins that nothing depends on: no lock, and no withdrawal that can be sent again."""
     taken = set(kept)
     for earlier in [] if again else Withdrawals(party.home.path).load():
-        places = {_place(coin) for coin in earlier.coins}
+        places = {coin.place for coin in earlier.coins}
         if earlier.order.chain == chain.name and places <= set(spendable):
             taken |= places
     return [coin for place, coin in spendable.items() if place not in taken]
@@ -193,7 +191,7 @@ def _oldest(coins: list[FoundOutput], rate: int) -> FoundOutput:
 
 
 def _nothing(
-    party: Party[Any], chain: Chain, kept: Kept, spendable: Mapping[Coin, FoundOutput]
+    party: Party[Any], chain: Chain, kept: Kept, spendable: Mapping[Place, FoundOutput]
 ) -> DealError:
     """Why there is no coin to take."""
     reasons = sorted({kept[place] for place in spendable if place in kept})
@@ -210,8 +208,8 @@ def _nothing(
 
 def _refuse_kept(earlier: Withdrawal, kept: Kept) -> None:
     for coin in earlier.coins:
-        if _place(coin) in kept:
-            raise DealError(kept[_place(coin)])
+        if coin.place in kept:
+            raise DealError(kept[coin.place])
 
 
 def _refuse_uncertain(chain: Chain, earlier: Withdrawal) -> None:
@@ -238,7 +236,7 @@ def _withdrawn(
     replaced: bool = False,
 ) -> Withdrawn:
     coins = chain.find_spendable(party.wallet_script)
-    held = sum(coin.amount_sat for coin in coins if _place(coin) in kept)
+    held = sum(coin.amount_sat for coin in coins if coin.place in kept)
     return Withdrawn(
         done.txid,
         done.sent_sat,
@@ -250,7 +248,3 @@ def _withdrawn(
         sum(coin.amount_sat for coin in coins) - held,
         held,
     )
-
-
-def _place(coin: Outpoint) -> Coin:
-    return coin.txid, coin.vout
