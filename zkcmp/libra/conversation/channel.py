@@ -10,7 +10,7 @@ requirements/):
 
 On the prover's side the values are given, padded and written; on the verifier's they are read.
 Every element is absorbed before the next challenge. What was required is proved at the end, all at
-once; nothing is accepted before (statement.py).
+once; nothing is accepted before (prove.py).
 """
 
 from collections.abc import Sequence
