@@ -31,5 +31,9 @@ class DealError(ZkcmpError):
     """A step of a deal cannot be taken now; the text says what is missing and what supplies it."""
 
 
-class WrongPassphraseError(DealError):
+class PassphraseError(DealError):
+    """A passphrase is needed, and nobody gives it; nothing was changed."""
+
+
+class WrongPassphraseError(PassphraseError):
     """A passphrase that does not open what it was given for; nothing was changed."""

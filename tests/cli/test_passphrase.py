@@ -13,7 +13,7 @@ from deal_stages import NETWORK, Sale
 from zkcmp.cli import passphrase
 from zkcmp.cli.deal import watching
 from zkcmp.cli.main import run
-from zkcmp.errors import WrongPassphraseError
+from zkcmp.errors import PassphraseError, WrongPassphraseError
 from zkcmp.exchange.private.keyring import LOG2_N
 from zkcmp.exchange.private.secret_files import HEADER_FILE, SecretFiles
 from zkcmp.exchange.seller import Seller
@@ -199,6 +199,37 @@ def test_snarkjs_export_asks_too(
     monkeypatch.delenv(passphrase.VARIABLE)
     assert run([*given, "--home", str(deal.root / "buyer")]) == 2
     assert "under a passphrase" in deal.capsys.readouterr().err
+
+
+def test_other_commands_run_while_it_is_typed(sale: Callable[[str], Sale]) -> None:
+    """Nobody knows how long that lasts, and a watch may have to claim."""
+    home, asked = sale("verified").root / "seller", []
+    with Seller.opened(home) as seller:
+        seller.files.change("first phrase", FAST)
+
+    def typed(what: str) -> str:
+        asked.append(what)
+        with Seller.opened(home, lambda what: "first phrase") as another:
+            assert another.files.keyring is not None
+        return "first phrase"
+
+    with Seller.opened(home, typed):
+        assert asked == [str(home)]
+
+
+def test_a_watch_ends_when_a_passphrase_was_set(
+    sale: Callable[[str], Sale], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is there to type it, and no file has it."""
+    home = sale("verified").root / "seller"
+
+    def set_it(_: float) -> None:
+        with Seller.opened(home) as seller:
+            seller.files.change("first phrase", FAST)
+
+    monkeypatch.setattr(watching.time, "sleep", set_it)
+    with pytest.raises(PassphraseError, match="run this in a terminal"):
+        watching.keep_looking(Seller, home, lambda party: Watched("looked", None), 30, False)
 
 
 def test_a_watch_ends_when_the_passphrase_was_changed(

@@ -19,7 +19,7 @@ import typer
 
 from zkcmp.cli.options import BUYER_HOME, SELLER_HOME, BuyerHome, SellerHome
 from zkcmp.cli.terminal.console import say
-from zkcmp.errors import DealError, SettingError
+from zkcmp.errors import DealError, PassphraseError, SettingError
 
 if TYPE_CHECKING:
     from zkcmp.exchange.party import Party
@@ -114,7 +114,7 @@ def _clean(data: bytes, source: str) -> str:
 
 def _typed(prompt: str, what: str) -> str:
     if not sys.stdin.isatty():
-        raise DealError(
+        raise PassphraseError(
             f"{what} is under a passphrase: run this in a terminal, name a file of it in "
             f"{VARIABLE}, or give it with zkcmp --passphrase-fd"
         )

@@ -6,6 +6,7 @@ out, and it copies files that are already durable.
 """
 
 import contextlib
+import functools
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from zkcmp.exchange.messages.contents import FILE_NAMES, Offer, read_offer
 from zkcmp.exchange.messages.envelope import Kind, max_file_bytes
 from zkcmp.exchange.messages.identity import Identity, ReadingKey
 from zkcmp.exchange.private.keyring import AskPassphrase
-from zkcmp.exchange.private.secret_files import SecretFiles, is_secret_name
+from zkcmp.exchange.private.secret_files import HEADER_FILE, SecretFiles, is_secret_name
 from zkcmp.exchange.private.store import (
     PRIVATE_FILE,
     SHARED_FILE,
@@ -178,13 +179,17 @@ class Party(Generic[State]):
     ) -> Iterator[Self]:
         """The party in the private directory `path`, which no other command uses meanwhile.
 
-        `ask` gives the passphrase of a directory that has one. Nothing is written into a directory
+        `ask` gives the passphrase of a directory that has one. It is asked first: while somebody
+        types, or is away, another command may have to claim. Nothing is written into a directory
         that would overlap with the deal folder `beside`.
         """
         home = Home(path)
         if beside is not None:
             home.check_outside(beside)
         home.prepare()
+        if ask is not None and (home.path / HEADER_FILE).exists():
+            ask = functools.cache(ask)
+            ask(str(home.path))
         with home.lock():
             yield cls(home, SecretFiles.opened(home.path, ask))
 

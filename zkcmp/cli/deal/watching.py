@@ -16,7 +16,7 @@ import typer
 
 from zkcmp.cli import passphrase
 from zkcmp.cli.terminal.console import say
-from zkcmp.errors import DealError, WrongPassphraseError
+from zkcmp.errors import DealError, PassphraseError
 
 if TYPE_CHECKING:
     from zkcmp.exchange.party import Party
@@ -72,7 +72,7 @@ def _look(
         try:
             party = stack.enter_context(kind.opened(home, ask))
         except DealError as error:
-            if not patient or isinstance(error, WrongPassphraseError):
+            if not patient or isinstance(error, PassphraseError):
                 raise
             return f"waiting: {error}", None, True
         try:

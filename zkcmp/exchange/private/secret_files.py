@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from zkcmp.errors import DealError, DecodeError
+from zkcmp.errors import DealError, DecodeError, PassphraseError
 from zkcmp.exchange.private import rescue_file
 from zkcmp.exchange.private.keyring import (
     KEY_ID_BYTES,
@@ -66,7 +66,7 @@ class SecretFiles:
         except FileNotFoundError:
             return cls(home)
         if ask is None:
-            raise DealError(f"{home} is under a passphrase, and this command was given none")
+            raise PassphraseError(f"{home} is under a passphrase, and this command was given none")
         files = cls(home, Keyring.decode(header, ask, str(home)))
         files.finish()
         return files
