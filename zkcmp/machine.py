@@ -70,11 +70,13 @@ def _left_in(group: Path, limit_file: str, used_file: str, cache_name: str) -> i
     return max(0, limit - used + int(stat.get(cache_name, 0)))
 
 
-def require_memory(needed_bytes: int, work: str, force: bool = False) -> None:
+def require_memory(
+    needed_bytes: int, work: str, force: bool = False, instead: str = "use fewer test images,"
+) -> None:
     """Raise a ZkcmpError when `work` will need more memory than there is, unless `force`."""
     available = available_memory_bytes()
     if not force and available is not None and needed_bytes > available:
         raise ZkcmpError(
             f"{work} will need about {needed_bytes / 1e9:.1f} GB of memory and "
-            f"{available / 1e9:.1f} GB are free; use fewer test images, another machine, or --force"
+            f"{available / 1e9:.1f} GB are free; {instead} another machine, or --force"
         )

@@ -92,6 +92,7 @@ def test_refusal_and_force(
 @pytest.mark.parametrize(
     ("stage", "party", "verb", "said"),
     [
+        ("proved", "buyer", "verify", "verifying will need about 0.2 GB of memory and 0.1 GB are"),
         ("requested", "buyer", "setup", "setup will need about 0.3 GB"),
         ("set_up", "seller", "prove", "the proof will need about 0.4 GB"),
         ("set_up", "seller", "audit", "the proof will need about 0.4 GB"),
@@ -109,6 +110,20 @@ def test_deal_steps_that_will_not_fit(
     assert said in result.err
     assert sorted(path.name for path in deal.deal.iterdir()) == before
     assert deal.run(party, verb, "--force").code == 0
+
+
+def test_a_request_whose_answer_could_not_be_verified(
+    sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its test set would be spent for nothing."""
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: 100_000_000)
+    deal = sale("sealed")
+    before = deal.tree()
+    result = deal.request()
+    assert result.refused
+    assert "verifying will need about 0.2 GB of memory and 0.1 GB are free; use fewer" in result.err
+    assert deal.tree() == before
+    assert deal.request(1, "--force").code == 0
 
 
 @pytest.mark.parametrize("name", ["missing.onnx", "missing.r1cs", "."])

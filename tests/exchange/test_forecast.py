@@ -21,9 +21,15 @@ from zkcmp.exchange.costs.forecast import (
     require_prove_memory,
     require_setup_memory,
     statement_size,
+    verify_memory_bytes,
     wire_bytes,
 )
-from zkcmp.exchange.costs.proof_size import check_proof_size, check_provable, key_material_limit
+from zkcmp.exchange.costs.proof_size import (
+    check_circuit_size,
+    check_proof_size,
+    check_provable,
+    key_material_limit,
+)
 from zkcmp.exchange.messages.contents import MAX_PROOF_BYTES
 from zkcmp.exchange.messages.encryption import encrypted_length
 from zkcmp.exchange.method import FREIVALDS, FULL, HYRAX, ZKVPD, Method
@@ -158,6 +164,42 @@ def test_libra_needs_memory_in_proportion(monkeypatch: pytest.MonkeyPatch) -> No
     require_prove_memory(network, 100, HYRAX, force=False)
     with pytest.raises(ZkcmpError, match="the proof will need"):
         require_prove_memory(network, 100, ZKVPD, force=False)
+
+
+def _square(n: int, weight_bits: int = 7) -> Architecture:
+    return Architecture((1, 1, n), 1, (Flatten(), Dense(n, n - 1, weight_bits, 32)))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "n_images", "measured_mb"),
+    [
+        (ARCHITECTURE, 3, 173),
+        (_square(1024), 1, 388),
+        (_square(2048), 1, 1086),
+        (_square(2048, 30), 1, 1090),
+        (_square(4096), 1, 3648),
+    ],
+    ids=["small", "1024", "2048", "2048 wide", "4096"],
+)
+def test_a_verifier_s_memory_is_known_from_the_offer(
+    architecture: Architecture, n_images: int, measured_mb: int
+) -> None:
+    """The peaks are of processes that followed a proof of zeros to its last equation."""
+    for method in (HYRAX, ZKVPD):
+        predicted = verify_memory_bytes(architecture, n_images, method)
+        assert measured_mb < predicted / 1e6 < 1.5 * measured_mb
+
+
+def test_a_verifier_with_groth16_has_memory_for_its_public_inputs() -> None:
+    """515 MB were measured for 1.6 million of them."""
+    for method, pixels_are_inputs in ((FULL, True), (FREIVALDS, False)):
+        few, many = (verify_memory_bytes(ARCHITECTURE, n, method) for n in (1, 100_001))
+        n_inputs = check_circuit_size(ARCHITECTURE, 100_001, method).n_public
+        assert (n_inputs > 1_600_000) == pixels_are_inputs
+        if pixels_are_inputs:
+            assert 515 / 1.6 < (many - few) / n_inputs < 2 * 515 / 1.6
+        else:
+            assert many - few < 50_000_000
 
 
 def test_libra_statement_that_is_too_large() -> None:

@@ -116,6 +116,7 @@ def request(
         ),
     ] = False,
     accept_unaudited_on_mainnet: AcceptMainnet = False,
+    force: Force = False,
 ) -> None:
     """Accept the offer and send the seller a test set, which is spent from then on."""
     from zkcmp.exchange.buyer import Buyer
@@ -133,6 +134,7 @@ def request(
     samples = load_samples(test_set, images, skip, data, labels, offered_architecture(deal))
     wanted = threshold or parse_threshold(accuracy, len(samples))
     with opened(Buyer, home, beside=deal) as buyer:
+        buyer.force = force
         offer = buyer.request(
             deal,
             samples,
@@ -198,11 +200,12 @@ def setup(
 
 
 @app.command()
-def verify(deal: DealFolder, home: BuyerHome = BUYER_HOME) -> None:
+def verify(deal: DealFolder, home: BuyerHome = BUYER_HOME, force: Force = False) -> None:
     """Check ciphertext and proof against the offer and the request."""
     from zkcmp.exchange.buyer import Buyer
 
     with opened(Buyer, home) as buyer:
+        buyer.force = force
         verified = buyer.verify(deal)
     commitment = verified.offer.commitment.hex()
     images = f"{verified.threshold} of {verified.n_images} images"

@@ -57,7 +57,8 @@ ChainDir = Annotated[
     ),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Begin although memory will probably not suffice.")
+    bool,
+    typer.Option("--force", help="Begin although memory, or room on a disk, will not suffice."),
 ]
 SpendFee = Annotated[
     int | None,

@@ -51,6 +51,13 @@ def padded_entries(architecture: Architecture, n_images: int) -> list[int]:
     return [_power_of_two(n_images) * entries for entries in padded]
 
 
+def padded_weights(architecture: Architecture) -> int:
+    """The entries of all weight tensors, padded."""
+    from zkcmp.libra.relations.network import sealed_tensors
+
+    return sum(1 << tensor.n_vars for tensor in sealed_tensors(architecture))
+
+
 def committed_vars(architecture: Architecture, n_images: int) -> int:
     """m, for 2^m committed values; they depend on nothing else."""
     from zkcmp.libra.statement import Statement

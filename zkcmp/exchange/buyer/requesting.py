@@ -108,6 +108,8 @@ def _new_deal(
     method: Method,
     accepted: Accepted,
 ) -> Deal[BuyerState]:
+    from zkcmp.exchange.costs.forecast import require_verify_memory
+
     with taking_in(folder, buyer.home.path, Kind.OFFER) as copy:
         offer = messages.read_offer(copy)
         architecture = checks.check_offer(offer)
@@ -115,6 +117,8 @@ def _new_deal(
         accepted.check(offer)
         test_set.check(architecture)
         check_proof_size(architecture, len(test_set), method)
+        sizes = architecture, len(test_set), method
+        require_verify_memory(*sizes, buyer.force, "use fewer test images,")
         if not 1 <= threshold <= len(test_set):
             raise VerificationError("threshold", f"1 to {len(test_set)} images", threshold)
         refuse_foreign(folder, Kind.REQUEST)

@@ -33,7 +33,7 @@ from zkcmp.groth16.estimate import (
     prove_memory_bytes,
     setup_memory_bytes,
 )
-from zkcmp.libra.estimate import committed_vars, padded_entries
+from zkcmp.libra.estimate import committed_vars, padded_entries, padded_weights
 from zkcmp.machine import require_memory
 from zkcmp.model.architecture import Architecture
 from zkcmp.model.dataset import TestSet
@@ -48,6 +48,11 @@ _SAMPLED_MARGIN = Fraction(102, 100)
 _ENTRY_BYTES, _VALUE_BYTES = 16, 300
 # of zkvpd's parameters, for each committed value: while they are made, and as they are mapped
 _MADE_BYTES, _MAPPED_BYTES = 600, 128
+# of a verifier, for each block and pixel; with Groth16 for each public input; with libra for each
+# weight and each value of one image, padded
+_VERIFIED_BLOCK_BYTES, _PIXEL_BYTES = 250, 20
+_PUBLIC_BYTES = 500
+_WEIGHT_BYTES, _OUTPUT_BYTES = 240, 40
 
 
 @lru_cache(maxsize=16)
@@ -131,6 +136,32 @@ def require_prove_memory(
         return
     size = statement_size(architecture, n_images, method)
     require_memory(prove_memory_bytes(size), "the proof", force)
+
+
+def require_verify_memory(
+    architecture: Architecture, n_images: int, method: Method, force: bool, instead: str
+) -> None:
+    """Raise a ZkcmpError when verifying will not fit into memory, unless `force`.
+
+    `instead`: what to do; "another machine" follows.
+    """
+    needed = verify_memory_bytes(architecture, n_images, method)
+    require_memory(needed, "verifying", force, instead)
+
+
+def verify_memory_bytes(architecture: Architecture, n_images: int, method: Method) -> int:
+    """What the process of a verifier needs at most, whatever a delivery says.
+
+    The seller chooses the architecture, and with it tables of one entry for each weight, each
+    block, or each value of a layer, all of them known from its offer.
+    """
+    pixels = n_images * architecture.n_inputs
+    fixed = BASE_BYTES + _VERIFIED_BLOCK_BYTES * n_blocks(architecture) + _PIXEL_BYTES * pixels
+    if method.backend == "groth16":
+        n_public = check_circuit_size(architecture, n_images, method).n_public
+        return fixed + _PUBLIC_BYTES * n_public
+    weights = _WEIGHT_BYTES * padded_weights(architecture)
+    return fixed + weights + _OUTPUT_BYTES * sum(padded_entries(architecture, 1))
 
 
 def libra_memory_bytes(architecture: Architecture, n_images: int, method: Method = HYRAX) -> int:
