@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from bitcoin.core import CBlock, CTransaction, CTxIn
 
-from bitcoin_scripts.chain import FoundOutput, spent_place, txid_of
+from bitcoin_scripts.chain import FoundOutput, Place, spent_place, txid_of
 from bitcoin_scripts.chain.block import GENESIS_HASH, GENESIS_TIME
 
 
@@ -22,8 +22,8 @@ class ChainIndex:
         self.transactions: dict[str, CTransaction] = {}
         self.mempool: dict[str, CTransaction] = {}
         self._heights: dict[str, int] = {}
-        self._spends: dict[tuple[str, int], str] = {}
-        self._by_script: dict[bytes, list[tuple[str, int]]] = {}
+        self._spends: dict[Place, str] = {}
+        self._by_script: dict[bytes, list[Place]] = {}
 
     def add_block(self, block: CBlock) -> None:
         """The block became the tip."""

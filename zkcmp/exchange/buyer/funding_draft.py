@@ -102,7 +102,7 @@ def from_node(
     def fund(htlc: Htlc) -> Draft:
         script = bytes(htlc.script_pubkey)
         kept = kept_coins(buyer, chain, deal.directory)
-        chain.reserve([Outpoint(txid, vout, 0) for txid, vout in kept])
+        chain.reserve([Outpoint(*place, 0) for place in kept])
         noted = forgotten_coins(deal, offer, chain)
         again = [coin for coin, since in noted.items() if chain.find_spend(coin, since) is None]
         psbt = b64decode(chain.fund_psbt(script, offer.price_sat, fee_sat_per_vb, again).psbt)

@@ -7,7 +7,7 @@ payment, one that came late or was never announced.
 
 from dataclasses import dataclass
 
-from bitcoin_scripts.chain import Chain, FoundOutput, Outpoint, txid_of
+from bitcoin_scripts.chain import Chain, FoundOutput, Outpoint, Place, txid_of
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.preimage import extract_preimage
 from zkcmp.exchange import checks
@@ -48,7 +48,7 @@ def signed_on_chain(deal: Deal[BuyerState], chain: Chain) -> list[SignedLock]:
 
     More than one only where somebody else paid to the script, too: ours share a coin.
     """
-    told, found, spent = deal.state.funding_txid, list[SignedLock](), set[tuple[str, int]]()
+    told, found, spent = deal.state.funding_txid, list[SignedLock](), set[Place]()
     record = SignedLocks(deal.directory).load()
     for signed in sorted(record, key=lambda signed: signed.txid != told):
         if not signed.coins & spent and chain.get_transaction(signed.txid) is not None:

@@ -69,8 +69,8 @@ def _coins_are_gone(deal: Deal[BuyerState], offer: Offer, chain: Chain) -> bool:
     tx, timeout_height = _last(deal)
     ours = drafted_ids(deal) | {signed.txid for signed in SignedLocks(deal.directory).load()}
     since = checks.our_first_height(timeout_height, offer)
-    for txid, vout in _coins(tx):
-        spend = chain.find_spend(Outpoint(txid, vout, 0), since)
+    for tx_input in tx.vin:
+        spend = chain.find_spend(Outpoint(*spent_place(tx_input), 0), since)
         if spend is None or txid_of(spend) in ours:
             continue
         depth = chain.confirmations(txid_of(spend))
@@ -91,10 +91,6 @@ def _last(deal: Deal[BuyerState]) -> tuple[CTransaction, int]:
         return transaction_in(current[-1].psbt), current[-1].timeout_height
     signed = SignedLocks(deal.directory).load()[-1]
     return signed.transaction, signed.timeout_height
-
-
-def _coins(tx: CTransaction) -> list[tuple[str, int]]:
-    return [spent_place(tx_input) for tx_input in tx.vin]
 
 
 def _refuse_abandoning(deal: Deal[BuyerState], offer: Offer, chain: Chain, begun: Way) -> None:
@@ -127,7 +123,7 @@ def _goes_on(deal: Deal[BuyerState], offer: Offer, chain: Chain, begun: Way) -> 
             f"a payment to {address} was asked for, and could still come: `zkcmp buyer lock "
             "--external` goes on with it; if nothing was paid there nor will be, add --abandon"
         )
-    txid, vout = _coins(_last(deal)[0])[0]
+    txid, vout = spent_place(_last(deal)[0].vin[0])
     spend_it = f"to end that, spend its coin {txid}:{vout} to yourself"
     if begun is Way.OWN:
         return (

@@ -13,7 +13,7 @@ other lock comes first.
 from collections.abc import Sequence
 from pathlib import Path
 
-from bitcoin_scripts.chain import Chain, FoundOutput, spent_place
+from bitcoin_scripts.chain import Chain, FoundOutput, Place, spent_place
 from bitcoin_scripts.funding import oldest
 from bitcoin_scripts.psbt import transaction_in
 from zkcmp.errors import DealError
@@ -25,7 +25,7 @@ from zkcmp.exchange.party import Deal, Party
 
 def kept_coins(
     buyer: Party[BuyerState], chain: Chain, but_of: Path | None = None
-) -> dict[tuple[str, int], str]:
+) -> dict[Place, str]:
     """Every such coin, and the reason; none of the deal in the directory `but_of`.
 
     None of a draft, either, whose owner said that it was never signed, and gave it up.

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bitcoin.core import CTransaction
 
-from bitcoin_scripts.chain import spent_place, txid_of
+from bitcoin_scripts.chain import Place, spent_place, txid_of
 from zkcmp.errors import DecodeError
 from zkcmp.exchange.messages import signed_lines
 from zkcmp.exchange.private.store import sync_directory, write_atomic
@@ -39,7 +39,7 @@ class SignedLock:
         return txid_of(self.transaction)
 
     @property
-    def coins(self) -> set[tuple[str, int]]:
+    def coins(self) -> set[Place]:
         """What it spends. Of two that share a coin, one is mined at most."""
         return set(map(spent_place, self.transaction.vin))
 
