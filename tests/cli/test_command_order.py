@@ -1,6 +1,7 @@
 """Commands out of order, repeated, contradicted, or with bad arguments."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from deal_stages import BIAS, MESSAGES, NETWORK, STAGES, WEIGHT, Result, Sale, wallet_of
 
+from bitcoin_scripts.chain.kernel import KernelChain
 from zkcmp import seal
 from zkcmp.cli.main import run
 from zkcmp.exchange.messages.identity import fingerprint
@@ -362,10 +364,49 @@ def test_deal_folder_in_the_private_directory(sale: Callable[[str], Sale]) -> No
     assert "overlap" in inside.seal().err
 
 
-def test_status_names_the_next_command(sale: Callable[[str], Sale]) -> None:
+@pytest.mark.parametrize(
+    ("stage", "party", "step"),
+    [
+        ("set_up", "seller", "sealed; next: zkcmp seller prove {}, once the buyer has sent"),
+        ("set_up", "buyer", "sent; next: zkcmp buyer verify {}, once the seller has answered"),
+        ("verified", "buyer", "verified; next: zkcmp buyer lock {}\n"),
+        ("verified", "seller", "proved; next: zkcmp seller redeem {}, once the buyer has locked"),
+        ("locked", "buyer", "next: zkcmp buyer watch {} --out FILE, which opens the network, or"),
+        ("redeemed", "seller", "(`zkcmp seller watch {}` shows whether it is)"),
+    ],
+)
+def test_status_names_the_next_command(
+    sale: Callable[[str], Sale], stage: str, party: str, step: str
+) -> None:
+    """With its folder, so that it can be typed as it stands, and whose turn it is."""
+    shown = sale(stage).run(party, "status").out
+    folders = re.findall(r"^deal       [0-9a-f]{32} in (.*)$", shown, re.MULTILINE)
+    assert any(step.format(f"--deal {folder}") in shown for folder in folders)
+
+
+def test_status_quotes_a_folder_with_blanks(sale: Callable[[str], Sale]) -> None:
+    deal = sale("ready")
+    deal.folder = "a deal"
+    assert deal.seal().code == 0
+    assert re.search(
+        "zkcmp seller prove --deal '.*/a deal', once", deal.run("seller", "status").out
+    )
+
+
+def test_lock_says_how_both_go_on(sale: Callable[[str], Sale]) -> None:
     deal = sale("verified")
-    assert "next: zkcmp buyer lock" in deal.run("buyer", "status").out
-    assert "next: zkcmp seller redeem" in deal.run("seller", "status").out
+    said = deal.run("buyer", "lock").out
+    assert "the seller, who runs `zkcmp seller watch`" in said
+    assert f"`zkcmp buyer watch --deal {deal.deal} --out FILE`" in said
+
+
+def test_status_after_a_lock_was_read(sale: Callable[[str], Sale]) -> None:
+    deal = sale("locked")
+    with KernelChain(deal.root / "chain") as chain:
+        chain.mine(144, b"\x51")
+    assert deal.run("seller", "redeem").refused, "too late"
+    shown = deal.run("seller", "status").out
+    assert "step       the buyer has announced a lock; next: zkcmp seller redeem --deal" in shown
 
 
 def test_fingerprints_agree(sale: Callable[[str], Sale]) -> None:

@@ -308,7 +308,7 @@ def lock(
             done = buyer.lock(deal, chain, rate, abandon)
         height = chain.height()
     if isinstance(done, Locked):
-        funding.say_locked(done)
+        funding.say_locked(done, deal)
     elif isinstance(done, Drafted) and psbt_out is not None:
         funding.say_drafted(done, psbt_out, height)
     elif isinstance(done, Payable):

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from zkcmp.cli.terminal.console import count, say
+from zkcmp.cli.terminal.console import count, say, typed
 from zkcmp.errors import DealError
 
 if TYPE_CHECKING:
@@ -77,8 +77,11 @@ def read_signed(path: Path) -> bytes:
     return data
 
 
-def begun(directory: Path) -> str:
-    """How the funding of the deal in this private directory was begun, and how it goes on."""
+def begun(directory: Path, options: str) -> str:
+    """How the funding of the deal in this private directory was begun, and how it goes on.
+
+    options: those that name the deal in the next command.
+    """
     from zkcmp.errors import DecodeError
     from zkcmp.exchange.buyer.funding_record import FundingRecord, Way
 
@@ -90,14 +93,15 @@ def begun(directory: Path) -> str:
         return ""
     until = f"up to height {current[-1].pay_until}"
     if current[-1].way is Way.EXTERNAL:
-        return f"a payment was asked for, {until}; next: zkcmp buyer lock --external"
+        return f"a payment was asked for, {until}; next: zkcmp buyer lock --external {options}"
     return (
         f"a lock was drafted for another wallet to sign, {until}; next: zkcmp buyer lock "
-        "--psbt-in, or --wallet"
+        f"{options} --psbt-in FILE, or --wallet NAME"
     )
 
 
-def say_locked(locked: "Locked") -> None:
+def say_locked(locked: "Locked", deal: Path) -> None:
+    """What was locked, and what each party does next about the deal in this folder."""
     done = "already locked" if locked.repeated else "locked"
     say(f"{done}     {locked.outpoint.amount_sat} sat in {locked.outpoint.txid}")
     say(f"refund     possible from height {locked.timeout_height} on")
@@ -107,8 +111,8 @@ def say_locked(locked: "Locked") -> None:
         say(f"caution    {other.output.amount_sat} sat more were paid, in {other.output.txid}:")
         say(f"           `zkcmp buyer refund` returns them from height {other.htlc.timeout_height}")
         say("           on, unless the seller takes them too; pay nothing more")
-    say("next       give the folder to the seller, who runs `zkcmp seller redeem`; then we")
-    say("           `zkcmp buyer open`, or `zkcmp buyer watch`, which waits for the key")
+    say("next       give the folder to the seller, who runs `zkcmp seller watch`; we run")
+    say(f"           `zkcmp buyer watch --deal {typed(deal)} --out FILE`, which waits for the key")
 
 
 def say_drafted(drafted: "Drafted", out: Path, height: int) -> None:
