@@ -2,11 +2,13 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from deal_stages import Sale
 from onnx import TensorProto, helper, numpy_helper
 
 from zkcmp.cli.main import run
@@ -152,6 +154,28 @@ def test_a_folder_that_is_not_there(
         f"zkcmp: the offer is missing in {folder}, which is no folder: the seller's command "
         "`zkcmp seller seal` supplies it\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("seller prove", "{home} knows nothing of the offer in {deal}; name the private directory"),
+        ("buyer verify", "nothing was requested in {deal} by {home}; `zkcmp buyer request` begins"),
+    ],
+)
+def test_another_private_directory(
+    sale: Callable[[str], Sale],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    said: str,
+) -> None:
+    """The offer is in the folder, and this directory has no deal that began with it."""
+    deal, home = sale("verified").deal, tmp_path / "other"
+    assert run([*command.split(), "--deal", str(deal), "--home", str(home)]) == 2
+    line = capsys.readouterr().err
+    assert said.format(home=home, deal=deal) in line
+    assert "--home" in line
 
 
 def test_fewer_samples_than_asked_for(refused) -> None:

@@ -278,6 +278,11 @@ class Party(Generic[State]):
         return deal
 
     def not_begun(self, folder: Path) -> DealError:
+        if os.path.lexists(folder / FILE_NAMES[Kind.OFFER]):
+            return DealError(
+                f"{self.home.path} knows nothing of the offer in {folder}; name the private "
+                "directory that sealed it, by --home"
+            )
         return missing(Kind.OFFER, folder)
 
 

@@ -61,7 +61,8 @@ class Buyer(WithdrawingParty[BuyerState]):
     def not_begun(self, folder: Path) -> DealError:
         if os.path.lexists(folder / FILE_NAMES[Kind.OFFER]):
             return DealError(
-                f"nothing was requested in {folder}; `zkcmp buyer request` begins a deal"
+                f"nothing was requested in {folder} by {self.home.path}; `zkcmp buyer request` "
+                "begins a deal, --home names another private directory"
             )
         return missing(Kind.OFFER, folder)
 
