@@ -3,15 +3,21 @@
 import shutil
 from collections import namedtuple
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from deal_stages import ARCHITECTURE, Sale
 
+from zkcmp import machine
+from zkcmp.cli.main import run
 from zkcmp.exchange.costs.forecast import key_file_bytes
 from zkcmp.exchange.messages.encryption import encrypted_length
 from zkcmp.exchange.method import FREIVALDS, HYRAX, ZKVPD, Method
+from zkcmp.groth16.estimate import CircuitSize, zkey_bytes
+from zkcmp.groth16.snarkjs import read_r1cs, setup_zkey
 
 Usage = namedtuple("Usage", "total used free")
+CIRCUIT = Path(__file__).parents[1] / "groth16" / "snarkjs_vectors" / "power.r1cs"
 ZKVPD_OPTIONS = ("--backend", "libra", "--commitment", "zkvpd")
 
 
@@ -82,3 +88,31 @@ def test_audit_by_force(sale: Callable[[str], Sale], free: Callable[[int], None]
 
 def test_nothing_is_asked_for_without_a_key() -> None:
     assert key_file_bytes(ARCHITECTURE, 3, HYRAX) == 0
+
+
+@pytest.mark.parametrize("name", ["circuit.key", "circuit.zkey"])
+def test_a_key_without_a_deal(
+    name: str,
+    tmp_path: Path,
+    free: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["groth16", "setup", str(CIRCUIT), str(tmp_path / name)]
+    free(0)
+    assert run(command) == 2
+    assert "zkcmp: setup will write about 0.0 MB to " in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert run([*command, "--force"]) == 0
+    free(1_000_000)
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: 100_000_000)
+    assert run(command) == 2
+    assert "0.1 GB are free; use a smaller circuit, another" in capsys.readouterr().err
+
+
+def test_a_key_of_snarkjs_has_the_predicted_size(tmp_path: Path) -> None:
+    r1cs = read_r1cs(CIRCUIT)
+    predicted = zkey_bytes(CircuitSize.of(r1cs))
+    setup_zkey(r1cs, tmp_path / "circuit.zkey")
+    found = (tmp_path / "circuit.zkey").stat().st_size
+    assert found <= predicted < found + 4096 + 44 * CircuitSize.of(r1cs).n_entries

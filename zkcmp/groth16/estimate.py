@@ -156,3 +156,10 @@ def key_bytes(size: CircuitSize) -> int:
     wires = (64 + 4) * size.a_wires + (64 + 128 + 4) * size.b_wires + (64 + 4) * size.l_wires
     powers = 64 * (n + 1) + 128
     return header + verifying_key + elements + wires + 64 * (n - 1) + powers + ALIGNMENT * sections
+
+
+def zkey_bytes(size: CircuitSize) -> int:
+    """Bytes of a key in snarkjs's format, which it does not exceed: points for every wire."""
+    wires, rows = (64 + 64 + 128 + 64) * size.n_wires, 64 * size.domain_size
+    coefficients = 44 * (size.n_entries + size.n_public + 1)
+    return 4096 + wires + rows + coefficients

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkcmp.cli.options import BUYER_HOME, BuyerHome, DealFolder
+from zkcmp.cli.options import BUYER_HOME, BuyerHome, DealFolder, Force
 from zkcmp.cli.party import opened
 from zkcmp.cli.terminal.compiling import announce_compiling
 from zkcmp.cli.terminal.console import progress_bars, say
@@ -40,13 +40,19 @@ def _is_zkey(path: Path) -> bool:
 
 
 @app.command()
-def setup(circuit: Circuit, key: Key) -> None:
+def setup(circuit: Circuit, key: Key, force: Force = False) -> None:
     """Make a fresh key for a circuit. Whoever runs this could forge proofs under it."""
+    from zkcmp.disk import require_room
     from zkcmp.errors import ZkcmpError
     from zkcmp.groth16 import setup as make_key
+    from zkcmp.groth16.estimate import CircuitSize, key_bytes, setup_memory_bytes, zkey_bytes
     from zkcmp.groth16.snarkjs import read_r1cs, setup_zkey
+    from zkcmp.machine import require_memory
 
     r1cs = read_r1cs(circuit)
+    size = CircuitSize.of(r1cs)
+    require_memory(setup_memory_bytes(size), "setup", force, "use a smaller circuit,")
+    require_room(key, zkey_bytes(size) if _is_zkey(key) else key_bytes(size), "setup", force)
     with progress_bars() as progress:
         try:
             if _is_zkey(key):
