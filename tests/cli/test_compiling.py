@@ -31,6 +31,15 @@ def test_one_line_on_stderr_however_much_is_compiled() -> None:
     assert _run("announce_compiling()\nannounce_compiling()") == ("2 3.0\n", LINE)
 
 
+def test_kernels_that_cannot_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ZKCMP_CACHE", str(tmp_path / "file"))
+    said, line = _run("announce_compiling()\nimport zkcmp.bn254.lanes.jit")
+    assert said == "2 3.0\n"
+    assert line.startswith(f"zkcmp: compiling kernels, minutes each time: {tmp_path}/file/kernels-")
+    assert line.endswith(" cannot be written to; set ZKCMP_CACHE to a directory that can\n")
+
+
 @pytest.mark.parametrize(
     "first",
     [

@@ -9,6 +9,7 @@ import sys
 from threading import Event
 
 _LINE = "zkcmp: compiling kernels, a minute or two the first time\n"
+_ENGINE = "zkcmp.bn254.lanes.jit"
 _told = Event()
 
 
@@ -34,10 +35,21 @@ def _listen() -> None:
         def on_start(self, event: object) -> None:
             if not _told.is_set():
                 _told.set()
-                sys.stderr.write(_LINE)
+                sys.stderr.write(_line())
                 sys.stderr.flush()
 
         def on_end(self, event: object) -> None:
             pass
 
     event.register("numba:compile", FirstCompilation())
+
+
+def _line() -> str:
+    """What is compiled, and where nothing can be kept, why every command compiles it again."""
+    jit = sys.modules.get(_ENGINE)
+    if jit is None or jit._CACHED:
+        return _LINE
+    return (
+        f"zkcmp: compiling kernels, minutes each time: {jit._CACHE_DIRECTORY} cannot be written "
+        "to; set ZKCMP_CACHE to a directory that can\n"
+    )
