@@ -13,6 +13,7 @@ from interrupted_broadcast import interrupt
 from settling import chain_of, mine
 
 from bitcoin_scripts.keys import bech32_address, p2wpkh_script, public_key
+from zkcmp.cli.main import run
 from zkcmp.exchange.buyer import Buyer, published_key
 from zkcmp.exchange.buyer.funding_record import FundingRecord
 from zkcmp.exchange.buyer.signed_locks import SignedLocks
@@ -125,23 +126,53 @@ def test_an_address_that_was_shown_before_is_not_shown_again(sale: Callable[[str
     assert deal.open().code == 0
 
 
+@pytest.mark.parametrize("from_rescue", [False, True])
+def test_opens_without_a_lock_in_our_records(
+    sale: Callable[[str], Sale], from_rescue: bool
+) -> None:
+    """Who has paid, and lost all traces of it, needs only the key."""
+    deal, file = sale("verified"), []
+    if from_rescue:
+        file = [str(deal.root / "old.rescue")]
+        assert deal.run("buyer", "rescue", "--out", *file).code == 0
+    paid_and_forgotten(deal, claimed=True)
+    bought = deal.root / "bought.onnx"
+    if from_rescue:
+        place = ["--home", str(deal.root / "second"), "--chain-dir", str(deal.root / "chain")]
+        assert run(["recover", *file, *place, "--deal", str(deal.deal), "--out", str(bought)]) == 0
+    else:
+        assert deal.open().code == 0
+    assert quantize(read_onnx(bought)) == NETWORK
+
+
+def test_without_lock_or_key_there_is_nothing_to_open(sale: Callable[[str], Sale]) -> None:
+    deal = paid_and_forgotten(sale("verified"), claimed=False)
+    result = deal.open()
+    assert result.refused
+    assert "`zkcmp buyer lock` supplies it" in result.err
+
+
 @pytest.mark.parametrize(
     ("age_days", "earliest", "latest"),
     [
-        (-1, 895_680, 895_680),
-        (0, 895_680, 895_680),
-        (20, 890_000, 895_679),
-        (400, 887_000, 887_000),
+        (-1, 895_969, 895_969),
+        (0, 895_969, 895_969),
+        (20, 890_000, 895_968),
+        (400, 887_001, 887_001),
+        (None, 887_001, 887_001),
     ],
 )
 def test_looked_for_since_the_request(
-    sale: Callable[[str], Sale], age_days: int, earliest: int, latest: int
+    sale: Callable[[str], Sale], age_days: int | None, earliest: int, latest: int
 ) -> None:
-    """288 blocks and four weeks, or the request's age if it is more, but no more than 90 days."""
+    """Four weeks, or the request's age if it is more, but no more than 90 days."""
     deal = sale("verified")
     request: Path = deal.private("buyer") / "request.zkcmp"
-    made_at = time.time() - 86_400 * age_days
-    os.utime(request, (made_at, made_at))
+    if age_days is None:
+        request.unlink()
+    else:
+        made_at = time.time() - 86_400 * age_days
+        os.utime(request, (made_at, made_at))
 
     class Tall:
         def height(self) -> int:
@@ -149,4 +180,4 @@ def test_looked_for_since_the_request(
 
     with Buyer.opened(deal.root / "buyer") as buyer, chain_of(deal):
         ours = buyer.need(deal.deal)
-        assert earliest <= published_key.since_height(ours, ours.offer(), Tall()) <= latest
+        assert earliest <= published_key.since_height(ours, Tall()) <= latest

@@ -171,7 +171,7 @@ def _recover_bought(
         verifying.take_again(buyer, deal)
         for lock in lost_locks.find_lost_locks(buyer, deal, chain):
             say(f"found      the lock {lock.txid}, which was signed after the file was written")
-        key_is_out = known_key.look(deal, chain) is not None
+        key_is_out = known_key.search(deal, chain) is not None
     if not key_is_out:
         buyer_commands.refund(folder, home, chain_dir, fee, accept_high_fee)
     elif out is None:

@@ -34,7 +34,7 @@ def open_network(
 
     offer = deal.offer()
     check_out(out)
-    preimage = known_key.look(deal, chain)
+    preimage = known_key.search(deal, chain)
     if preimage is None:
         raise _unknown(deal, chain)
     delivery = read_delivery(buyer, deal, offer, deal.own(Kind.DELIVERY))

@@ -3,7 +3,8 @@
 A claim has the whole script of its lock in its witness, with E in it. So a lock that this directory
 has forgotten, over whatever coins, is found once it was claimed: by E, in the blocks since the
 deal was begun. How long ago that was, the date of our request's file says; as a copy may have lost
-that, RECENT_BLOCKS are looked at in any case.
+that, RECENT_BLOCKS are looked at in any case, which a pruned node is told to keep (docs/node.md).
+Without a request, as after a recovery, it is as many as a message could ask for.
 """
 
 import time
@@ -24,19 +25,26 @@ _SHORTEST_BLOCK_S = 400
 
 def refuse(deal: Deal[BuyerState], offer: Offer, chain: Chain) -> None:
     """Raise DealError when the key is known, or the chain shows a claim; that is kept then."""
-    known = seen_claim.kept(deal)
-    if known is None:
-        for tx in chain.find_containing(offer.commitment, since_height(deal, offer, chain)):
-            known = known or seen_claim.keep(deal, tx)
-    if known is not None:
+    if find(deal, offer, chain) is not None:
         raise DealError(
             "the key of this deal is public already: pay nothing; `zkcmp buyer open` gets the "
             "network"
         )
 
 
-def since_height(deal: Deal[BuyerState], offer: Offer, chain: Chain) -> int:
-    """From which block on a lock of this deal can be."""
-    requested_at = deal.own(Kind.REQUEST).stat().st_mtime
-    blocks = max(RECENT_BLOCKS, int((time.time() - requested_at) / _SHORTEST_BLOCK_S))
-    return checks.first_height(chain.height() - blocks, offer, chain)
+def find(deal: Deal[BuyerState], offer: Offer, chain: Chain) -> bytes | None:
+    """The preimage, on disk by now, if it is known or any claim on the chain publishes it."""
+    known = seen_claim.kept(deal)
+    if known is None:
+        for tx in chain.find_containing(offer.commitment, since_height(deal, chain)):
+            known = known or seen_claim.keep(deal, tx)
+    return known
+
+
+def since_height(deal: Deal[BuyerState], chain: Chain) -> int:
+    """From which block on a claim of this deal can be."""
+    blocks, request = checks.SCAN_BLOCKS, deal.own(Kind.REQUEST)
+    if request.exists():
+        since_s = int((time.time() - request.stat().st_mtime) / _SHORTEST_BLOCK_S)
+        blocks = min(blocks, max(RECENT_BLOCKS, since_s))
+    return max(0, chain.height() + 1 - blocks)
