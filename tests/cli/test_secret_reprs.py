@@ -15,6 +15,7 @@ from zkcmp.exchange.messages.contents import Request
 from zkcmp.exchange.party import DealKeys
 from zkcmp.exchange.private.keyring import Keyring
 from zkcmp.exchange.rescue import Rescue
+from zkcmp.exchange.settlement.signed_spends import SignedSpend
 from zkcmp.groth16.first_round import _Answer
 from zkcmp.groth16.setup import QapAtTau, Trapdoor
 
@@ -28,6 +29,7 @@ HOLDERS: list[tuple[type, tuple[str, ...]]] = [
     (Rescue, ("files", "keyring")),
     (Sealed, ("network", "preimage")),
     (SealedNetwork, ("ciphertext",)),
+    (SignedSpend, ("transaction",)),
     (Trapdoor, ("alpha", "beta", "gamma", "delta", "tau", "delta0")),
     (Word, ("values",)),
     (ZkvpdOpening, ("values", "tail", "blinders")),

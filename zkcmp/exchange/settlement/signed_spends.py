@@ -8,7 +8,7 @@ sent again after a crash. Each can be signed anew from the deal's key, so a dama
 counts as an empty one. They are kept as secret files: a claim has the key in it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bitcoin.core import CTransaction
@@ -27,7 +27,7 @@ class SignedSpend:
     """A transaction that takes the locked coins, and at which height it was signed."""
 
     height: int
-    transaction: CTransaction
+    transaction: CTransaction = field(repr=False)  # a claim has the key in it
 
     @property
     def txid(self) -> str:
