@@ -2,8 +2,9 @@
 
 import hashlib
 
-from bitcoin.core import CTransaction
+from bitcoin.core import CTransaction, CTxWitness
 
+from bitcoin_scripts.chain import Outpoint, spent_place
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.htlc import PREIMAGE_BYTES, Htlc, parse
 
@@ -25,6 +26,20 @@ def extract_preimage(tx: CTransaction, lock: Htlc | bytes) -> bytes | None:
         if len(candidate) == PREIMAGE_BYTES and hashlib.sha256(candidate).digest() == hashlock:
             return candidate
     return None
+
+
+def is_claim(tx: CTransaction, outpoint: Outpoint, htlc: Htlc) -> bool:
+    """Whether `tx` spends this output of the lock by its preimage.
+
+    Another input can have the same words in its witness, and the key in them, that mean nothing
+    there: the consensus rules look at none of a witness program of an unknown version. So whoever
+    asks who has the coins looks at the one input.
+    """
+    place = outpoint.txid, outpoint.vout
+    spends = [spent_place(each) == place for each in tx.vin]
+    own = [w for w, spends_it in zip(tx.wit.vtxinwit, spends, strict=False) if spends_it]
+    alone = CTransaction(tx.vin, tx.vout, tx.nLockTime, tx.nVersion, CTxWitness(own))
+    return extract_preimage(alone, htlc) is not None
 
 
 def is_refund(tx: CTransaction, htlc: Htlc) -> bool:

@@ -4,22 +4,66 @@ import re
 from collections.abc import Callable
 
 import pytest
-from bitcoin.core import CTransaction
+from bitcoin.core import CTransaction, CTxOut
+from bitcoin.core.script import CScript
 from deal_stages import PRICE_SAT, Sale
+from funding_wallet import SCRIPT, earn, signed
 from interrupted_broadcast import interrupt
 from settling import chain_of, mine, reorganise, spend_of_lock, weather
 
-from bitcoin_scripts.chain import txid_of
+from bitcoin_scripts.chain import Outpoint, txid_of
 from bitcoin_scripts.chain.kernel import KernelChain
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.funding import build_lock, lock_outpoint
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.keys import public_key
+from bitcoin_scripts.spend import input_of, signature, with_witnesses
 from zkcmp.errors import DealError, VerificationError
 from zkcmp.exchange import checks
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.messages import contents as messages
 from zkcmp.exchange.messages.contents import Offer, read_offer
+
+UNKNOWN_VERSION = bytes([0x52, 32]) + b"\x01" * 32
+"""An output that anybody may spend, with any witness."""
+
+
+def dressed_refund(sale: Sale) -> CTransaction:
+    """A refund beside an input whose witness has all the words of the claim, which the chain had.
+
+    Nodes do not relay it: the buyer has a miner take it.
+    """
+    claim = spend_of_lock(sale)
+    assert claim is not None
+    with chain_of(sale) as chain:
+        chain.reorganise(1, [txid_of(claim)])
+        chain.mine(144, b"\x51")
+        coin = chain.find_spendable(SCRIPT)[:1]
+        made = signed(coin, [CTxOut(1000, CScript(UNKNOWN_VERSION))])
+        chain.broadcast(made)
+        with Buyer.opened(sale.root / "buyer") as buyer:
+            deal = buyer.need(sale.deal)
+            (htlc, place), secret = buyer.locked(deal), deal.keys().coin_secret
+        inputs = [input_of(Outpoint(txid_of(made), 0, 1000)), input_of(place)]
+        output = CTxOut(place.amount_sat, CScript(buyer.wallet_script))
+        tx = CTransaction(inputs, [output], htlc.timeout_height, 2)
+        ours = signature(htlc.redeem_script, tx, 1, place.amount_sat, secret)
+        words = list(claim.wit.vtxinwit[0].scriptWitness.stack)
+        tx = with_witnesses(tx, [words, [ours, b"", bytes(htlc.redeem_script)]])
+        chain.broadcast(tx)
+        chain.mine(1, b"\x51")
+    return tx
+
+
+def test_a_refund_that_is_dressed_as_a_claim(sale: Callable[[str], Sale]) -> None:
+    deal = sale("locked")
+    earn(deal)
+    assert deal.run("seller", "redeem").code == 0
+    refund = dressed_refund(deal)
+    for command in ("redeem", "watch"):
+        result = deal.run("seller", command)
+        assert result.refused, result
+        assert f"spent already by {txid_of(refund)}: the buyer took the refund" in result.err
 
 
 def refuses_to_reveal(sale: Sale, *options: str) -> str:

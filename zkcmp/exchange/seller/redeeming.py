@@ -20,7 +20,7 @@ from bitcoin_scripts.claim import build_claim, claim_vsize
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.fee_rates import FeeChoice, claim_target
 from bitcoin_scripts.htlc import Htlc
-from bitcoin_scripts.preimage import extract_preimage
+from bitcoin_scripts.preimage import is_claim
 from zkcmp.errors import DealError, DecodeError, ZkcmpError
 from zkcmp.exchange import checks, rescue
 from zkcmp.exchange.bound_buyer import BoundBuyer, bound_buyer
@@ -86,9 +86,8 @@ def redeem(
             f"{deal.own(Kind.LOCK)} is damaged; restore it from a copy of the private directory"
         )
     _keep_lock(deal, case, chain)
-    is_claim = found is not None and extract_preimage(found, case.htlc) is not None
-    repeated = is_claim or bool(state.claim_txid)
-    claim = found if is_claim else None
+    claim = found if found is not None and is_claim(found, case.outpoint, case.htlc) else None
+    repeated = claim is not None or bool(state.claim_txid)
     if not repeated:
         claim = _send_first(seller, deal, case, chain, choice, found)
     elif found is None or not chain.confirmations(txid_of(found)):
@@ -217,7 +216,7 @@ def _spending(
     """How this deal's claims are signed: all to the script that the first one pays to."""
     record = SignedSpends(deal, CLAIMS_FILE, case.outpoint)
     earlier = [spend.transaction for spend in record.load()]
-    if found is not None and extract_preimage(found, case.htlc) is not None:
+    if found is not None and is_claim(found, case.outpoint, case.htlc):
         earlier.append(found)
     destination = _paid_script(earlier) or seller.wallet_script
     preimage, secret = deal.read_secret("preimage"), deal.keys().coin_secret
