@@ -62,6 +62,7 @@ _LAYERS = (
     "libra/test_libra_network.py::test_one_wrong_activation",
     "libra/test_libra_network.py::test_swapped_images",
     "libra/test_libra_network.py::test_other_weights_than_the_committed",
+    "libra/test_libra_public_inputs.py",
 )
 _HIDDEN = (
     "libra/test_libra_channel.py",
