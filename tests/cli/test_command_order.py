@@ -393,6 +393,17 @@ def test_status_quotes_a_folder_with_blanks(sale: Callable[[str], Sale]) -> None
     )
 
 
+def test_status_misses_an_offer_that_was_not_published(sale: Callable[[str], Sale]) -> None:
+    """As where the disk of the deal folder was full."""
+    deal = sale("ready")
+    assert deal.seal().code == 0
+    deal.message("offer").unlink()
+    missing = "the offer is not in the deal folder; next: zkcmp seller seal"
+    assert missing in deal.run("seller", "status").out
+    assert deal.seal().code == 0
+    assert missing not in deal.run("seller", "status").out
+
+
 def test_lock_says_how_both_go_on(sale: Callable[[str], Sale]) -> None:
     deal = sale("verified")
     said = deal.run("buyer", "lock").out

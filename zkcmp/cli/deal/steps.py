@@ -67,6 +67,8 @@ def seller_step(deal: "Deal[SellerState]") -> str:
         return f"request accepted; {prove}, unless that has refused it"
     if state.audited:
         return f"key material audited; {prove}, unless that has refused it"
+    if deal.folder.is_dir() and not deal.offered(Kind.OFFER):
+        return "sealed, and the offer is not in the deal folder; next: zkcmp seller seal, as before"
     return f"sealed; {prove}, once the buyer has sent request and key material"
 
 
