@@ -305,9 +305,9 @@ def test_a_file_that_does_not_say_how_pixels_enter(refused, capsys) -> None:
     onnx.save(_model(*_linear(), input_bits=""), "plain.onnx")
     for command in _sold("plain.onnx"):
         assert refused(*command) == (
-            "the file does not say how wide a pixel is: quantise it with `zkcmp model quantize` "
-            "and --input-bits 8 for pixels 0 to 255, and --divide-by 255 if it was trained on "
-            "fractions"
+            "the file does not say how wide a pixel is: `zkcmp model quantize MODEL --input-bits 8 "
+            "--test-set SAMPLES --out NEW` writes one that does, for pixels 0 to 255; with "
+            "--divide-by 255 if it was trained on fractions"
         )
     options = ("--divide-by", "255", "--mean", "0.1307", "--std", "0.3081")
     assert run(["model", "inspect", "plain.onnx", *options]) == 0

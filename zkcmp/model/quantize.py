@@ -55,9 +55,9 @@ def quantize(
     input_bits = float_network.input_bits if input_bits is None else input_bits
     if input_bits is None:
         raise ZkcmpError(
-            "the file does not say how wide a pixel is: quantise it with `zkcmp model quantize` "
-            "and --input-bits 8 for pixels 0 to 255, and --divide-by 255 if it was trained on "
-            "fractions"
+            "the file does not say how wide a pixel is: `zkcmp model quantize MODEL --input-bits 8 "
+            "--test-set SAMPLES --out NEW` writes one that does, for pixels 0 to 255; with "
+            "--divide-by 255 if it was trained on fractions"
         )
     normalisation = normalisation or float_network.normalisation
     float_layers, pixel_scale = fold_normalisation(
