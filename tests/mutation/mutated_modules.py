@@ -174,6 +174,15 @@ TARGETS = {
         Target("zkcmp.libra.layers.weights", _LAYERS),
         Target("zkcmp.libra.layers.windows", _LAYERS),
         Target(
+            "zkcmp.libra.layered.rounds",
+            (
+                "libra/test_libra_circuit.py",
+                "libra/test_libra_joined_claims.py",
+                "libra/test_libra_liars.py::test_a_layer_of_gates",
+            ),
+            ("_GatesProver", "_ones"),
+        ),
+        Target(
             "zkcmp.commitments.hyrax",
             _COMMITMENTS,
             ("HyraxOpening", "Hyrax.commit", "Hyrax.open", "_combined_rows"),
