@@ -45,9 +45,10 @@ def test_demo(
     ]
 
 
-def test_kept_directory_is_not_overwritten(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(["demo", "--keep", str(tmp_path)]) == 2
-    assert list(tmp_path.iterdir()) == []
-    assert list(Path(tempfile.gettempdir()).glob("zkcmp-demo-*")) == []
+def test_kept_directory_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, temporary = tmp_path / "kept", tmp_path / "temporary"
+    kept.mkdir()
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    assert run(["demo", "--keep", str(kept)]) == 2
+    assert list(kept.iterdir()) == list(temporary.iterdir()) == []
