@@ -68,3 +68,11 @@ def test_keys_of_another_length(n: int) -> None:
         sender_key(b"\x09" * n, b"info")
     with pytest.raises(DecodeError):
         reader_key(ReadingKey.generate(), b"\x09" * n, b"info")
+
+
+@pytest.mark.parametrize("left", [0, 15])
+def test_a_source_that_ends_early(left: int) -> None:
+    """Of a body whose length is right: the file became shorter after that was read."""
+    sealed = b"".join(encrypt(bytes(32), b"", [b"body"]))
+    with pytest.raises(DecodeError, match="cut off"):
+        list(decrypt(bytes(32), b"", io.BytesIO(sealed[:left]), len(sealed)))

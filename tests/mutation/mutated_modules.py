@@ -29,6 +29,7 @@ _MESSAGES = (
     "exchange/test_wire.py",
     "exchange/test_message_limits.py",
     "exchange/test_messages.py",
+    "exchange/test_encrypted_lengths.py",
 )
 _DEALS = (
     "exchange/test_proof_backends.py",
@@ -91,6 +92,7 @@ _SCRIPTS = (
     "bitcoin/test_settlement_transactions.py",
     "bitcoin/test_settlement_consensus.py",
     "bitcoin/test_settlement_fee_rates.py",
+    "bitcoin/test_claim_inputs.py",
 )
 
 TARGETS = {
@@ -104,6 +106,8 @@ TARGETS = {
         Target("zkcmp.exchange.messages.wire", _MESSAGES),
         Target("zkcmp.exchange.messages.envelope", _MESSAGES),
         Target("zkcmp.exchange.messages.contents", _MESSAGES),
+        Target("zkcmp.exchange.messages.encryption", _MESSAGES),
+        Target("zkcmp.exchange.messages.identity", _MESSAGES),
         Target("zkcmp.exchange.checks", ("exchange/test_checks.py",)),
         Target("zkcmp.exchange.proofs", _DEALS),
         Target("zkcmp.exchange.proofs.circuit", _DEALS),
