@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from Crypto.Cipher import AES
 
 from zkcmp.errors import DecodeError
 from zkcmp.exchange.messages.encryption import (
@@ -35,6 +36,18 @@ def test_the_form() -> None:
     assert (len(encapsulated), len(key)) == (ENCAPSULATED_BYTES, 32)
     assert reader_key(reader, encapsulated, b"info") == key
     assert reader_key(reader, encapsulated, b"other") != key
+
+
+def test_nonces_count_the_chunks_and_tell_the_last() -> None:
+    key, plaintext = bytes(range(32)), bytes(CHUNK_BYTES) + b"end"
+    expected = b""
+    for nonce, piece in (
+        (bytes(11) + b"\x00", plaintext[:CHUNK_BYTES]),
+        (bytes(10) + b"\x01\x01", b"end"),
+    ):
+        cipher = AES.new(key, AES.MODE_GCM, nonce=nonce).update(b"header")
+        expected += b"".join(cipher.encrypt_and_digest(piece))
+    assert b"".join(encrypt(key, b"header", [plaintext])) == expected
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ _MESSAGES = (
     "exchange/test_message_limits.py",
     "exchange/test_messages.py",
     "exchange/test_encrypted_lengths.py",
+    "exchange/test_fingerprints.py",
 )
 _DEALS = (
     "exchange/test_proof_backends.py",
