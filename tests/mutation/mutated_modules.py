@@ -76,6 +76,7 @@ _HIDDEN = (
 _MULTILINEAR = (
     "libra/test_libra_tensors.py",
     "libra/test_reductions.py",
+    "libra/test_libra_seal.py",
     "libra/test_libra_liars.py::TestTheSeal",
     "libra/test_libra_lookup.py",
     "libra/test_libra_ranges.py",
