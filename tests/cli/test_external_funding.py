@@ -17,8 +17,8 @@ from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.keys import public_key
 from zkcmp.cli.deal import funding
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.buyer.funding_outputs import paid_outputs
-from zkcmp.exchange.buyer.funding_record import FundingRecord
+from zkcmp.exchange.buyer.funding.outputs import paid_outputs
+from zkcmp.exchange.buyer.funding.record import FundingRecord
 from zkcmp.exchange.messages import contents as messages
 from zkcmp.exchange.messages.identity import ReadingKey
 from zkcmp.exchange.seller import Seller

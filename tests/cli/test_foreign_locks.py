@@ -13,8 +13,8 @@ from test_external_funding import ask
 from bitcoin_scripts.chain import Outpoint, txid_of
 from bitcoin_scripts.claim import build_claim
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.buyer.funding_outputs import lock_outputs, terms
-from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
+from zkcmp.exchange.buyer.funding.outputs import lock_outputs, terms
+from zkcmp.exchange.buyer.funding.signed_locks import SignedLock, SignedLocks
 from zkcmp.exchange.seller import Seller
 
 BLOCKS = 144
@@ -140,7 +140,7 @@ def test_ours_is_not_forgotten_when_a_foreign_one_is_gone(sale: Callable[[str], 
     ours = signed_unsent(deal)
     foreign = pays_the_script(deal, height(deal) + 100, mined=True)
     with Buyer.opened(deal.root / "buyer") as buyer, chain_of(deal) as chain:
-        from zkcmp.exchange.buyer.lost_locks import find_lost_locks
+        from zkcmp.exchange.buyer.funding.lost_locks import find_lost_locks
 
         found = find_lost_locks(buyer, buyer.need(deal.deal), chain)
         assert [lock.txid for lock in found] == [txid_of(foreign)]

@@ -11,9 +11,9 @@ from settling import chain_of, mine, reorganise
 
 from bitcoin_scripts.spend import input_of
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.buyer.funding_record import FundingRecord, Way
-from zkcmp.exchange.buyer.kept_coins import free_coins
-from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
+from zkcmp.exchange.buyer.funding.kept_coins import free_coins
+from zkcmp.exchange.buyer.funding.record import FundingRecord, Way
+from zkcmp.exchange.buyer.funding.signed_locks import SignedLock, SignedLocks
 
 BLOCKS = 144
 

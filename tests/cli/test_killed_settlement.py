@@ -20,7 +20,7 @@ from bitcoin_scripts.chain.kernel import KernelChain
 from bitcoin_scripts.preimage import extract_preimage
 from zkcmp.errors import ZkcmpError
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.buyer.signed_locks import SignedLocks
+from zkcmp.exchange.buyer.funding.signed_locks import SignedLocks
 from zkcmp.exchange.seller import Seller
 
 MAX_STEPS = 40

@@ -21,8 +21,8 @@ from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.psbt import build_draft, transaction_in
 from zkcmp.exchange.buyer import Buyer
-from zkcmp.exchange.buyer.funding_record import FundingRecord
-from zkcmp.exchange.buyer.signed_locks import SignedLocks
+from zkcmp.exchange.buyer.funding.record import FundingRecord
+from zkcmp.exchange.buyer.funding.signed_locks import SignedLocks
 
 TIMEOUT_BLOCKS = 144
 WINDOW_BLOCKS = TIMEOUT_BLOCKS - 36 - 1 - 6

@@ -15,8 +15,8 @@ from settling import chain_of, mine
 from bitcoin_scripts.keys import bech32_address, p2wpkh_script, public_key
 from zkcmp.cli.main import run
 from zkcmp.exchange.buyer import Buyer, published_key
-from zkcmp.exchange.buyer.funding_record import FundingRecord
-from zkcmp.exchange.buyer.signed_locks import SignedLocks
+from zkcmp.exchange.buyer.funding.record import FundingRecord
+from zkcmp.exchange.buyer.funding.signed_locks import SignedLocks
 from zkcmp.model.onnx import read_onnx
 from zkcmp.model.quantize import quantize
 

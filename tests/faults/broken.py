@@ -16,7 +16,7 @@ from bitcoin_scripts.chain import Chain
 from bitcoin_scripts.chain.kernel import KernelChain
 from zkcmp.exchange import checks
 from zkcmp.exchange.buyer import locking
-from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE
+from zkcmp.exchange.buyer.funding.signed_locks import SIGNED_LOCKS_FILE
 from zkcmp.exchange.messages.contents import Lock, Offer
 from zkcmp.exchange.seller import redeeming
 

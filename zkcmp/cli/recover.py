@@ -164,7 +164,8 @@ def _recover_bought(
 ) -> None:
     """Open the network if its key is out, else refund, by the ordinary commands."""
     from zkcmp.errors import DealError
-    from zkcmp.exchange.buyer import Buyer, known_key, lost_locks, verifying
+    from zkcmp.exchange.buyer import Buyer, known_key, verifying
+    from zkcmp.exchange.buyer.funding import lost_locks
 
     with opened(Buyer, home) as buyer, open_chain(chain_dir) as chain:
         deal = buyer.need(folder)

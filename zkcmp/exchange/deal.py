@@ -68,7 +68,7 @@ class SellerState:
 class BuyerState:
     """`lock`, `funding_txid` and `timeout_height` are of the lock that the seller was told of.
 
-    Every lock that was signed, sent or not, is in a file of its own (`buyer.signed_locks`).
+    Every lock that was signed, sent or not, is in a file of its own (`buyer.funding.signed_locks`).
     """
 
     deal: str

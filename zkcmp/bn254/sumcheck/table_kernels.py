@@ -1,7 +1,7 @@
 """Kernels of sumcheck provers: rounds over tables, with the folding of the round before fused in.
 
 With low and high halves of a table, t(X) = low + X·(high − low), and a round polynomial of degree 2
-is sent by its values at X = 0 and X = 2 (zkcmp/libra/sumcheck.py):
+is sent by its values at X = 0 and X = 2 (zkcmp/libra/sumcheck/protocol.py):
 
     product_sums    Σ_i a_i(X)·b_i(X)
     square_sums     Σ_j rows_j Σ_i columns_i·t_{j,i}(X)²

@@ -10,7 +10,7 @@ from zkcmp.errors import DealError
 if TYPE_CHECKING:
     from bitcoin_scripts.chain import Chain
     from zkcmp.exchange.buyer import Buyer, Drafted, Locked, Payable
-    from zkcmp.exchange.buyer.funding_draft import WalletChain
+    from zkcmp.exchange.buyer.funding.psbt_draft import WalletChain
 
 LOCK_TARGET_BLOCKS = 6
 """How soon a lock should be mined, where the chain estimates fees."""
@@ -83,7 +83,7 @@ def begun(directory: Path, options: str) -> str:
     options: those that name the deal in the next command.
     """
     from zkcmp.errors import DecodeError
-    from zkcmp.exchange.buyer.funding_record import FundingRecord, Way
+    from zkcmp.exchange.buyer.funding.record import FundingRecord, Way
 
     try:
         current = FundingRecord(directory).current()

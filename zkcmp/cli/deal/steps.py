@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 def buyer_step(deal: "Deal[BuyerState]") -> str:
     """The last thing that the buyer has done, and the next."""
+    from zkcmp.exchange.buyer.funding.signed_locks import SIGNED_LOCKS_FILE
     from zkcmp.exchange.buyer.seen_claim import SEEN_CLAIM_FILE
-    from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE
     from zkcmp.exchange.method import Method
     from zkcmp.exchange.settlement.signed_spends import REFUNDS_FILE, said
 

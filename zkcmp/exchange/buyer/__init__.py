@@ -6,11 +6,11 @@ What must never happen twice, or out of order, and how it is prevented:
 - the proof is checked with the verifying key of our own store, against the hash in the offer
   (`key_material`, `verifying`);
 - coins are locked to the very E of that proof, and never twice to the same E: a second lock would
-  pay again for a key that the first claim makes public (`locking`, `signed_locks`), and so are
-  two ways of funding at a time (`funding_ways`);
+  pay again for a key that the first claim makes public (`locking`, `funding.signed_locks`), and so are
+  two ways of funding at a time (`funding.ways`);
 - lock and refund are on disk before they are broadcast, and are called sent only afterwards
   (`locking`, `refunding`); so are a transaction and an address before others are to sign the one or
-  pay to the other (`funding_record`).
+  pay to the other (`funding.record`).
 """
 
 import os
@@ -23,8 +23,6 @@ from bitcoin_scripts.htlc import Htlc
 from zkcmp.errors import DealError
 from zkcmp.exchange.buyer import (
     exporting,
-    funding_draft,
-    kept_coins,
     key_material,
     locking,
     opening,
@@ -33,10 +31,11 @@ from zkcmp.exchange.buyer import (
     verifying,
     watching,
 )
-from zkcmp.exchange.buyer.funding_draft import Drafted, WalletChain
-from zkcmp.exchange.buyer.funding_external import Payable
+from zkcmp.exchange.buyer.funding import kept_coins, psbt_draft
+from zkcmp.exchange.buyer.funding.external import Payable
+from zkcmp.exchange.buyer.funding.lost_locks import Trail
+from zkcmp.exchange.buyer.funding.psbt_draft import Drafted, WalletChain
 from zkcmp.exchange.buyer.locking import Locked
-from zkcmp.exchange.buyer.lost_locks import Trail
 from zkcmp.exchange.buyer.refunding import Refunded
 from zkcmp.exchange.buyer.verifying import Verified
 from zkcmp.exchange.deal import BuyerState, missing
@@ -154,7 +153,7 @@ class Buyer(WithdrawingParty[BuyerState]):
     ) -> Drafted | Locked:
         """A lock over coins of the node's wallet for another wallet to sign."""
         deal = self.need(folder)
-        fund = funding_draft.from_node(self, chain, deal, deal.offer(), fee_sat_per_vb)
+        fund = psbt_draft.from_node(self, chain, deal, deal.offer(), fee_sat_per_vb)
         return locking.draft(self, deal, chain, fund, abandon, locking.noted_by(deal, chain))
 
     def draft_from_script(
@@ -168,7 +167,7 @@ class Buyer(WithdrawingParty[BuyerState]):
         """As `draft_from_node`, over the coins at one script, to which the change goes back."""
         deal = self.need(folder)
         terms = deal.offer(), script_pubkey, fee_sat_per_vb
-        fund = funding_draft.from_script(self, chain, deal, *terms)
+        fund = psbt_draft.from_script(self, chain, deal, *terms)
         return locking.draft(self, deal, chain, fund, abandon, lambda: Trail(script_pubkey))
 
     def lock_signed(self, folder: Path, chain: Chain, data: bytes) -> Locked:

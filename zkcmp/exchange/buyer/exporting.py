@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 
 from zkcmp.errors import DealError
-from zkcmp.exchange.buyer.signed_locks import SignedLocks
+from zkcmp.exchange.buyer.funding.signed_locks import SignedLocks
 from zkcmp.exchange.buyer.verifying import read_delivery
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.messages.contents import FILE_NAMES

@@ -1,12 +1,12 @@
 """The buyer locks the price to the E whose proof it verified, once, in one of three ways:
 
-    own        of our own wallet, signed here                              `funding_own`
-    draft      of the node's or another wallet, by a PSBT                  `funding_draft`
-    external   of any wallet, which pays to an address                     `funding_external`
+    own        of our own wallet, signed here                              `funding.own_wallet`
+    draft      of the node's or another wallet, by a PSBT                  `funding.psbt_draft`
+    external   of any wallet, which pays to an address                     `funding.external`
 
 Every command first looks at the chain: which lock counts is for the chain to say, not for our
 records. What it has is announced to the seller; what it lacks is sent again, if it was announced;
-else the way goes on, and `funding_ways` sees to it that it is the only one.
+else the way goes on, and `funding.ways` sees to it that it is the only one.
 
 A lock counts with exactly the price. One that we signed or drafted is announced at once, since its
 id is fixed; any other only when it is mined. Once one was announced, the seller may have revealed
@@ -20,10 +20,11 @@ from bitcoin_scripts.chain import Chain, Outpoint
 from bitcoin_scripts.htlc import Htlc
 from zkcmp.errors import DealError, DecodeError
 from zkcmp.exchange import checks, rescue
-from zkcmp.exchange.buyer import funding_draft, funding_external, funding_own, published_key
-from zkcmp.exchange.buyer.funding_draft import Drafted, Fund, WalletChain
-from zkcmp.exchange.buyer.funding_external import Payable
-from zkcmp.exchange.buyer.funding_outputs import (
+from zkcmp.exchange.buyer import published_key
+from zkcmp.exchange.buyer.funding import external, own_wallet, psbt_draft
+from zkcmp.exchange.buyer.funding.external import Payable
+from zkcmp.exchange.buyer.funding.lost_locks import Trail, find_lost_locks
+from zkcmp.exchange.buyer.funding.outputs import (
     LockOutput,
     is_claimed,
     lock_outputs,
@@ -31,10 +32,10 @@ from zkcmp.exchange.buyer.funding_outputs import (
     signed_on_chain,
     terms,
 )
-from zkcmp.exchange.buyer.funding_record import FUNDING_FILE, FundingRecord, Way
-from zkcmp.exchange.buyer.funding_ways import begun_way, enter
-from zkcmp.exchange.buyer.lost_locks import Trail, find_lost_locks
-from zkcmp.exchange.buyer.signed_locks import SIGNED_LOCKS_FILE, SignedLock, SignedLocks
+from zkcmp.exchange.buyer.funding.psbt_draft import Drafted, Fund, WalletChain
+from zkcmp.exchange.buyer.funding.record import FUNDING_FILE, FundingRecord, Way
+from zkcmp.exchange.buyer.funding.signed_locks import SIGNED_LOCKS_FILE, SignedLock, SignedLocks
+from zkcmp.exchange.buyer.funding.ways import begun_way, enter
 from zkcmp.exchange.deal import BuyerState, missing
 from zkcmp.exchange.messages import contents as messages
 from zkcmp.exchange.messages.contents import Offer
@@ -72,7 +73,7 @@ def lock(
     offer, found = _begin(buyer, deal, chain, Way.OWN, abandon)
     if found is not None:
         return found
-    return _send(buyer, deal, chain, funding_own.sign(buyer, deal, offer, chain, fee_sat_per_vb))
+    return _send(buyer, deal, chain, own_wallet.sign(buyer, deal, offer, chain, fee_sat_per_vb))
 
 
 def lock_from_node(
@@ -86,9 +87,9 @@ def lock_from_node(
     offer, found = _begin(buyer, deal, chain, Way.DRAFT, abandon, noted_by(deal, chain))
     if found is not None:
         return found
-    fund = funding_draft.from_node(buyer, chain, deal, offer, fee_sat_per_vb)
-    drafted = funding_draft.begin(deal, offer, chain, fund)
-    return _send(buyer, deal, chain, funding_draft.sign_by_node(deal, chain, drafted))
+    fund = psbt_draft.from_node(buyer, chain, deal, offer, fee_sat_per_vb)
+    drafted = psbt_draft.begin(deal, offer, chain, fund)
+    return _send(buyer, deal, chain, psbt_draft.sign_by_node(deal, chain, drafted))
 
 
 def draft(
@@ -106,7 +107,7 @@ def draft(
     offer, found = _begin(buyer, deal, chain, Way.DRAFT, abandon, trail)
     if found is not None:
         return found
-    drafted = funding_draft.begin(deal, offer, chain, fund)
+    drafted = psbt_draft.begin(deal, offer, chain, fund)
     rescue.keep(buyer, deal)
     return drafted
 
@@ -118,17 +119,17 @@ def lock_signed(
 
     def trail() -> Trail:
         since = checks.first_height(chain.height(), deal.offer(), chain)
-        return Trail(coins=dict.fromkeys(funding_draft.coins_in(data), since))
+        return Trail(coins=dict.fromkeys(psbt_draft.coins_in(data), since))
 
     offer, found = _begin(buyer, deal, chain, Way.DRAFT, trail=trail)
     if found is not None:
         return found
-    return _send(buyer, deal, chain, funding_draft.take_signed(deal, offer, chain, data))
+    return _send(buyer, deal, chain, psbt_draft.take_signed(deal, offer, chain, data))
 
 
 def noted_by(deal: Deal[BuyerState], chain: WalletChain) -> FindTrail:
     """The trail of what the node's wallet has noted for this deal."""
-    return lambda: Trail(coins=funding_draft.forgotten_coins(deal, deal.offer(), chain))
+    return lambda: Trail(coins=psbt_draft.forgotten_coins(deal, deal.offer(), chain))
 
 
 def ask_payment(
@@ -141,7 +142,7 @@ def ask_payment(
     payment = SignedLocks(deal.directory).load()
     if payment:  # it was mined, and was to be announced; a second one must not be asked for
         return _send(buyer, deal, chain, payment[-1])
-    payable = funding_external.ask(deal, offer, chain)
+    payable = external.ask(deal, offer, chain)
     rescue.keep(buyer, deal)
     return payable
 
@@ -256,7 +257,7 @@ def _paid(deal: Deal[BuyerState], offer: Offer, chain: Chain) -> SignedLock | No
     if not FundingRecord(deal.directory).load():
         return None
     priced = [p for p in paid_outputs(deal, chain) if p.output.amount_sat == offer.price_sat]
-    fixed = funding_draft.drafted_ids(deal)
+    fixed = psbt_draft.drafted_ids(deal)
     ready = [p for p in priced if p.output.height is not None or p.output.txid in fixed]
     ready = [p for p in ready if p.output.spent_by is None or is_claimed(p, deal, chain)]
     if not ready:

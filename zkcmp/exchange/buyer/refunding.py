@@ -23,7 +23,7 @@ from bitcoin_scripts.refund import build_refund, refund_vsize
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
 from zkcmp.exchange.buyer import known_key, seen_claim
-from zkcmp.exchange.buyer.funding_outputs import is_claimed, lock_outputs
+from zkcmp.exchange.buyer.funding.outputs import is_claimed, lock_outputs
 from zkcmp.exchange.buyer.locking import need_lock
 from zkcmp.exchange.checks import NotYet
 from zkcmp.exchange.deal import BuyerState

@@ -13,9 +13,9 @@ from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.funding import build_lock, oldest
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
-from zkcmp.exchange.buyer.funding_outputs import terms
-from zkcmp.exchange.buyer.kept_coins import free_coins
-from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
+from zkcmp.exchange.buyer.funding.kept_coins import free_coins
+from zkcmp.exchange.buyer.funding.outputs import terms
+from zkcmp.exchange.buyer.funding.signed_locks import SignedLock, SignedLocks
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.messages.contents import Offer
 from zkcmp.exchange.party import Deal, Party

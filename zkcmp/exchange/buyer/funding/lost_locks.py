@@ -3,7 +3,7 @@
 A lock pays the price to a script of which everything but the timeout is fixed by the deal, so a
 transaction that could be one is recognised by trying timeouts. Which transactions could be one:
 - what the lock message in the deal folder names: it is signed by us;
-- what spends the coins of a lock that is in the records (`signed_locks`, `funding_record`: a later
+- what spends the coins of a lock that is in the records (`signed_locks`, `record`: a later
   lock spends coins of the one before);
 - where coins of our wallet come from and go to, waiting ones included: a lock and its change;
 - the same of the script whose coins are to be locked now, if they are not our wallet's, and what
@@ -22,9 +22,9 @@ from bitcoin.core import CTransaction, CTxIn, Hash160
 from bitcoin_scripts.chain import Chain, Outpoint, spent_place, txid_of
 from bitcoin_scripts.psbt import transaction_in
 from zkcmp.errors import ZkcmpError
-from zkcmp.exchange.buyer.funding_outputs import terms
-from zkcmp.exchange.buyer.funding_record import FundingRecord, Way
-from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
+from zkcmp.exchange.buyer.funding.outputs import terms
+from zkcmp.exchange.buyer.funding.record import FundingRecord, Way
+from zkcmp.exchange.buyer.funding.signed_locks import SignedLock, SignedLocks
 from zkcmp.exchange.checks import (
     MAX_TIMEOUT_BLOCKS,
     REORGANISED_BLOCKS,

@@ -11,8 +11,8 @@ from bitcoin_scripts.chain import Chain, FoundOutput, Outpoint, Place, txid_of
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.preimage import extract_preimage
 from zkcmp.exchange import checks
-from zkcmp.exchange.buyer.funding_record import FundingRecord
-from zkcmp.exchange.buyer.signed_locks import SignedLock, SignedLocks
+from zkcmp.exchange.buyer.funding.record import FundingRecord
+from zkcmp.exchange.buyer.funding.signed_locks import SignedLock, SignedLocks
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.messages.contents import Offer
 from zkcmp.exchange.party import Deal

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from bitcoin_scripts.chain import Chain, FoundOutput
 from zkcmp.errors import DealError
-from zkcmp.exchange.buyer.funding_outputs import LockOutput, is_claimed, paid_outputs, terms
-from zkcmp.exchange.buyer.funding_record import Begun, FundingRecord, Way
+from zkcmp.exchange.buyer.funding.outputs import LockOutput, is_claimed, paid_outputs, terms
+from zkcmp.exchange.buyer.funding.record import Begun, FundingRecord, Way
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.messages.contents import Offer
 from zkcmp.exchange.party import Deal

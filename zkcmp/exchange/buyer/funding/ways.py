@@ -15,10 +15,10 @@ from bitcoin_scripts.chain import Chain, Outpoint, spent_place, txid_of
 from bitcoin_scripts.psbt import transaction_in
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
-from zkcmp.exchange.buyer.funding_draft import drafted_ids
-from zkcmp.exchange.buyer.funding_outputs import is_claimed, paid_outputs, terms
-from zkcmp.exchange.buyer.funding_record import FundingRecord, Way
-from zkcmp.exchange.buyer.signed_locks import SignedLocks
+from zkcmp.exchange.buyer.funding.outputs import is_claimed, paid_outputs, terms
+from zkcmp.exchange.buyer.funding.psbt_draft import drafted_ids
+from zkcmp.exchange.buyer.funding.record import FundingRecord, Way
+from zkcmp.exchange.buyer.funding.signed_locks import SignedLocks
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.messages.contents import Offer
 from zkcmp.exchange.party import Deal

@@ -4,7 +4,7 @@
 
 A transaction that was signed may have reached a node, whatever that node answered, and can be mined
 long after. So none is forgotten while it could be: its timeout is needed to open or to refund it.
-Whoever signs one or has it signed (`funding_own`, `funding_draft`) takes only coins of the last:
+Whoever signs one or has it signed (`own_wallet`, `psbt_draft`) takes only coins of the last:
 
     coins(lock 1) ⊇ coins(lock 2) ⊇ … ⊇ coins(last) ≠ ∅
 

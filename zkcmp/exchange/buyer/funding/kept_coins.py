@@ -6,7 +6,7 @@ would then keep both the price and the network. So they are kept up to the timeo
 which on they could be refunded: whoever was to be paid by then has been, or never will be.
 
 A lock of another deal does not take the next coin instead: it spends the oldest one of its script,
-so that a directory which has forgotten it takes the same (`funding_own`). Where that is kept, the
+so that a directory which has forgotten it takes the same (`own_wallet`). Where that is kept, the
 other lock comes first.
 """
 
@@ -17,8 +17,8 @@ from bitcoin_scripts.chain import Chain, FoundOutput, Place, spent_place
 from bitcoin_scripts.funding import oldest
 from bitcoin_scripts.psbt import transaction_in
 from zkcmp.errors import DealError
-from zkcmp.exchange.buyer.funding_record import FundingRecord, Way
-from zkcmp.exchange.buyer.signed_locks import SignedLocks
+from zkcmp.exchange.buyer.funding.record import FundingRecord, Way
+from zkcmp.exchange.buyer.funding.signed_locks import SignedLocks
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.party import Deal, Party
 
