@@ -6,8 +6,8 @@ What must never happen twice, or out of order, and how it is prevented:
 - the proof is checked with the verifying key of our own store, against the hash in the offer
   (`key_material`, `verifying`);
 - coins are locked to the very E of that proof, and never twice to the same E: a second lock would
-  pay again for a key that the first claim makes public (`locking`, `funding.signed_locks`), and so are
-  two ways of funding at a time (`funding.ways`);
+  pay again for a key that the first claim makes public (`locking`, `funding.signed_locks`), and so
+  are two ways of funding at a time (`funding.ways`);
 - lock and refund are on disk before they are broadcast, and are called sent only afterwards
   (`locking`, `refunding`); so are a transaction and an address before others are to sign the one or
   pay to the other (`funding.record`).
