@@ -125,6 +125,15 @@ TARGETS = {
             ),
         ),
         Target(
+            "zkcmp.libra.prove",
+            (
+                "libra/test_libra_verify_checks.py",
+                "libra/test_libra_statement.py",
+                "libra/test_libra_proofs.py",
+            ),
+            ("prove", "prove_unchecked"),
+        ),
+        Target(
             "zkcmp.libra.statement",
             _LIBRA,
             ("Secret", "Statement.secret", "Statement.assign", "Statement._choose_flags"),
