@@ -39,6 +39,12 @@ def test_extension_of_a_tensor(shape):
         assert tensor.to_field().to_ints() == [int(v) % FR_MODULUS for v in values.reshape(-1)]
 
 
+@pytest.mark.parametrize("n_vars", [1, 3])
+def test_points_of_another_length(n_vars):
+    with pytest.raises(ValueError, match=f"4 values are not a table of {n_vars} variables"):
+        evaluate(FrVector.from_ints([1, 2, 3, 4]), [5] * n_vars)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_sums_over_one_axis(shape):
     for tensor, values in examples(shape):

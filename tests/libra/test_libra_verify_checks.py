@@ -34,6 +34,7 @@ def test_bytes_that_end_early(proof: bytes, n: int) -> None:
 
 def test_a_proof_of_another_version(proof: bytes) -> None:
     _, version, length = _HEAD.unpack(proof[: _HEAD.size])
+    assert version == 1  # docs/formats.md
     newer = _HEAD.pack(MAGIC, version + 1, length) + proof[_HEAD.size :]
     with pytest.raises(DecodeError, match=f"version {version + 1}, this tool reads {version}"):
         verify(SEAL_ONLY, SCHEME, newer)
