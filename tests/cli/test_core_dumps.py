@@ -27,7 +27,9 @@ entry.main()
 
 def test_a_killed_command_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", _KILLED], os.environ)
+    heeded = [signal.SIGQUIT]  # a shell's background ignores it, and so would what is started there
+    arguments = [sys.executable, "-c", _KILLED]
+    pid = os.posix_spawn(sys.executable, arguments, os.environ, setsigdef=heeded)
     status = os.waitpid(pid, 0)[1]
     assert os.WTERMSIG(status) == signal.SIGQUIT
     assert not os.WCOREDUMP(status)
