@@ -35,8 +35,7 @@ def is_claim(tx: CTransaction, outpoint: Outpoint, htlc: Htlc) -> bool:
     there: the consensus rules look at none of a witness program of an unknown version. So whoever
     asks who has the coins looks at the one input.
     """
-    place = outpoint.txid, outpoint.vout
-    spends = [spent_place(each) == place for each in tx.vin]
+    spends = [spent_place(each) == outpoint.place for each in tx.vin]
     own = [w for w, spends_it in zip(tx.wit.vtxinwit, spends, strict=False) if spends_it]
     alone = CTransaction(tx.vin, tx.vout, tx.nLockTime, tx.nVersion, CTxWitness(own))
     return extract_preimage(alone, htlc) is not None
