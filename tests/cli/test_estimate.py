@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+import zkcmp
 from zkcmp import machine
 from zkcmp.cli.main import run
+from zkcmp.errors import ZkcmpError
 from zkcmp.model.data_files import digits_onnx
 
 CIRCUIT = Path(__file__).parents[1] / "groth16" / "snarkjs_vectors" / "power.r1cs"
@@ -112,18 +114,47 @@ def test_deal_steps_that_will_not_fit(
     assert deal.run(party, verb, "--force").code == 0
 
 
-def test_a_request_whose_answer_could_not_be_verified(
-    sale, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("free_bytes", "said"),
+    [
+        (100_000_000, "verifying will need about 0.2 GB of memory and 0.1 GB are free; use fewer"),
+        (250_000_000, "setup will need about 0.3 GB of memory and 0.2 GB are free; use fewer"),
+    ],
+)
+def test_a_request_that_the_buyer_could_not_go_on_with(
+    sale, monkeypatch: pytest.MonkeyPatch, free_bytes: int, said: str
 ) -> None:
     """Its test set would be spent for nothing."""
-    monkeypatch.setattr(machine, "available_memory_bytes", lambda: 100_000_000)
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: free_bytes)
     deal = sale("sealed")
     before = deal.tree()
     result = deal.request()
     assert result.refused
-    assert "verifying will need about 0.2 GB of memory and 0.1 GB are free; use fewer" in result.err
+    assert said in result.err
     assert deal.tree() == before
     assert deal.request(1, "--force").code == 0
+
+
+def test_a_request_that_the_seller_could_not_prove(sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A seal answers one request: it is not bound to this one."""
+    deal = sale("sealed")
+    assert deal.request(1, "--backend", "libra").code == 0
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: 100_000_000)
+    before = deal.tree()
+    result = deal.run("seller", "prove")
+    assert result.refused
+    assert "GB are free; close other programs, or use another machine, or --force" in result.err
+    assert deal.tree() == before
+
+
+def test_by_force_from_python(sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: 100_000_000)
+    deal = sale("requested")
+    with pytest.raises(ZkcmpError, match="setup will need"):
+        zkcmp.Buyer(deal.root / "buyer").setup(deal.deal)
+    zkcmp.Buyer(deal.root / "buyer", force=True).setup(deal.deal)
+    zkcmp.Seller(deal.root / "seller", force=True).prove(deal.deal)
+    zkcmp.Buyer(deal.root / "buyer", force=True).verify(deal.deal)
 
 
 @pytest.mark.parametrize("name", ["missing.onnx", "missing.r1cs", "."])

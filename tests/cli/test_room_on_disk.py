@@ -86,6 +86,47 @@ def test_audit_by_force(sale: Callable[[str], Sale], free: Callable[[int], None]
     assert deal.run("seller", "prove", "--force").code == 0
 
 
+@pytest.mark.parametrize(
+    ("stage", "party", "command", "halves"),
+    [
+        ("requested", "buyer", "setup", (".proving.key.part", ".key-material.zkcmp.part")),
+        ("set_up", "seller", "prove", (".proving.key.part", "incoming.key-material.zkcmp")),
+    ],
+)
+def test_what_a_killed_command_left_makes_room(
+    stage: str,
+    party: str,
+    command: str,
+    halves: tuple[str, ...],
+    sale: Callable[[str], Sale],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deal = sale(stage)
+    directory = deal.private(party)
+    for half in halves:
+        (directory / half).touch()
+
+    def full_while_they_are_there(path: Path) -> Usage:
+        return Usage(0, 0, 0 if any((directory / half).exists() for half in halves) else 1 << 40)
+
+    monkeypatch.setattr(shutil, "disk_usage", full_while_they_are_there)
+    assert deal.run(party, command).code == 0
+
+
+def test_a_request_whose_keys_would_not_fit(
+    sale: Callable[[str], Sale], free: Callable[[int], None]
+) -> None:
+    """Its test set would be spent for nothing."""
+    deal = sale("sealed")
+    before = deal.tree()
+    free(0)
+    refused = deal.request()
+    assert refused.refused
+    assert "setup will write about" in refused.err
+    assert deal.tree() == before
+    assert deal.request(1, "--force").code == 0
+
+
 def test_nothing_is_asked_for_without_a_key() -> None:
     assert key_file_bytes(ARCHITECTURE, 3, HYRAX) == 0
 

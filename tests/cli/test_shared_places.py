@@ -1,5 +1,7 @@
 """Files of one party alone that lie in the deal folder, by mistake: refused, nothing is written."""
 
+import errno
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ from deal_stages import PRICE_SAT, Result, Sale
 import zkcmp
 from zkcmp.cli.main import run
 from zkcmp.errors import DealError
+from zkcmp.exchange.shared_places import place_around
 
 At = Callable[[str], Sale]
 SHARED = "which the other side reads"
@@ -124,3 +127,23 @@ def test_a_private_directory_that_is_recovered(sale: At) -> None:
     assert result.refused, result
     assert "overlap" in result.err
     assert deal.tree() == before
+
+
+def test_the_folder_of_a_deal_on_a_disk_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stops no other deal."""
+    gone, shared, alias = tmp_path / "gone", tmp_path / "shared", tmp_path / "alias"
+    shared.mkdir()
+    alias.symlink_to(shared)
+    stat = os.stat
+
+    def stale(path: str | Path, *arguments: object, **options: object) -> os.stat_result:
+        if str(path) == str(gone):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+        return stat(path, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", stale)
+    assert place_around(tmp_path / "mine", [gone, shared]) is None
+    assert place_around(alias / "mine", [gone, shared]) == shared
+    assert place_around(gone / "mine", [gone, shared]) == gone

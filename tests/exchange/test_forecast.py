@@ -1,5 +1,6 @@
 """Predictions equal the sizes of what is then built; work that will not fit is refused first."""
 
+import functools
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,7 @@ from zkcmp.commitments.srs import file_bytes
 from zkcmp.errors import VerificationError, ZkcmpError
 from zkcmp.exchange.costs.by_method import predict
 from zkcmp.exchange.costs.forecast import (
+    FEWER_IMAGES,
     forecast,
     libra_memory_bytes,
     require_prove_memory,
@@ -48,6 +50,7 @@ ARCHITECTURE = Architecture(
     4,
     (Conv(1, 2, (3, 3), (2, 2), (1, 1, 0, 0), 4, 5), Square(), Flatten(), Dense(8, 3, 4, 6)),
 )
+_require_setup = functools.partial(require_setup_memory, instead=FEWER_IMAGES)
 
 
 @pytest.mark.parametrize("n_images", [1, 2, 5])
@@ -156,8 +159,8 @@ def test_libra_needs_memory_in_proportion(monkeypatch: pytest.MonkeyPatch) -> No
         require_prove_memory(network, 100, HYRAX, force=False)
     require_prove_memory(network, 100, HYRAX, force=True)
     with pytest.raises(ZkcmpError, match="setup will need"):
-        require_setup_memory(network, 100, ZKVPD, force=False)
-    require_setup_memory(network, 100, ZKVPD, force=True)
+        _require_setup(network, 100, ZKVPD, force=False)
+    _require_setup(network, 100, ZKVPD, force=True)
     # enough for hyrax, and not for the parameters of zkvpd too
     needed = libra_memory_bytes(network, 100)
     monkeypatch.setattr(machine, "available_memory_bytes", lambda: needed)
@@ -257,11 +260,11 @@ def test_memory_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
     require_memory(2_000_000_000, "setup", force=True)
     monkeypatch.setattr(machine, "available_memory_bytes", lambda: 200_000_000)
     for require, needs in (
-        (require_setup_memory, "setup will need about 0.3 GB"),
+        (_require_setup, "setup will need about 0.3 GB"),
         (require_prove_memory, "the proof will need about 0.4 GB"),
     ):
         with pytest.raises(ZkcmpError, match=f"^{re.escape(needs)}"):
             require(ARCHITECTURE, 2, FULL, force=False)
         require(ARCHITECTURE, 2, FULL, force=True)
     monkeypatch.setattr(machine, "available_memory_bytes", lambda: None)
-    require_setup_memory(ARCHITECTURE, 2, FULL, force=False)
+    _require_setup(ARCHITECTURE, 2, FULL, force=False)

@@ -7,6 +7,7 @@ same places, wherever in a file they are.
 import os
 import resource
 import shutil
+import stat
 import subprocess
 import sys
 from collections import namedtuple
@@ -122,6 +123,62 @@ def test_what_goes_to_a_pipe_is_not_put_in_its_place(tmp_path: Path) -> None:
     assert pipe.is_fifo()
 
 
+@pytest.mark.parametrize("folder", ["/proc/self/fd", "/dev/fd"])
+def test_what_goes_to_an_open_file_goes_on_there(folder: str, tmp_path: Path) -> None:
+    """As with `> log` and /dev/stdout: what was printed stays, and what is printed goes behind."""
+    place, link, other = (tmp_path / name for name in ("log", "link", "other"))
+    with place.open("wb", buffering=0) as log:
+        link.symlink_to(other)
+        other.symlink_to(f"{folder}/{log.fileno()}")
+        log.write(b"before ")
+        write_whole(link, b"proof ")
+        write_whole(Path(folder, str(log.fileno())), b"public ")
+        log.write(b"after")
+    assert place.read_bytes() == b"before proof public after"
+    assert link.is_symlink()
+    assert other.is_symlink()
+    assert sorted(tmp_path.iterdir()) == [link, place, other]
+
+
+def test_an_open_file_that_is_none_is_named(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("/proc/self/fd/123456789")
+    with pytest.raises(OSError, match="Bad file descriptor") as raised:
+        write_whole(link, b"proof")
+    assert raised.value.filename == str(link)
+
+
+@pytest.mark.parametrize("before", [b"the one before", None])
+def test_a_link_is_followed(before: bytes | None, tmp_path: Path) -> None:
+    link, target = tmp_path / "link", tmp_path / "there" / "target"
+    target.parent.mkdir()
+    link.symlink_to("there/target")
+    if before is not None:
+        target.write_bytes(before)
+    write_whole(link, b"proof")
+    assert os.readlink(link) == "there/target"
+    assert target.read_bytes() == b"proof"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("link")
+    with pytest.raises(OSError, match="Too many levels of symbolic links") as raised:
+        write_whole(link, b"proof")
+    assert raised.value.filename == str(link)
+    assert link.is_symlink()
+
+
+def test_a_file_keeps_its_mode(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.write_bytes(b"the one before")
+    place.chmod(0o600)
+    write_whole(place, b"proof")
+    assert place.read_bytes() == b"proof"
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+
+
 def test_a_name_that_is_known_stays() -> None:
     with pytest.raises(FileNotFoundError) as raised, naming("outer"):
         os.stat("/no/such/place")
@@ -141,9 +198,11 @@ def test_a_command_says_which_disk(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_a_full_cache_of_kernels_is_not_taken_for_another_disk(tmp_path: Path) -> None:
+    # what measures coverage would fail to write, too
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     done = subprocess.run(
         [sys.executable, "-m", "zkcmp", "estimate", str(DIGITS), "--images", "1"],
-        env={**os.environ, "ZKCMP_CACHE": str(tmp_path)},
+        env={**plain, "ZKCMP_CACHE": str(tmp_path)},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, ROOM)),
         capture_output=True,
         text=True,

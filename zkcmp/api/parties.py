@@ -31,12 +31,15 @@ DEFAULT_FEE_SAT_PER_VB = 2
 
 
 class _Party:
-    """Acts from the private directory `home`, which is made on first use."""
+    """Acts from the private directory `home`, which is made on first use.
+
+    With `force`, steps begin although memory, or room on a disk, will not suffice.
+    """
 
     _kind: type[selling.Seller] | type[buying.Buyer]
 
-    def __init__(self, home: StrPath):
-        self.home = Path(home)
+    def __init__(self, home: StrPath, force: bool = False):
+        self.home, self.force = Path(home), force
 
     @property
     def fingerprint(self) -> str:
@@ -86,6 +89,7 @@ class Seller(_Party):
     ) -> Audited:
         """Check that proving with the buyer's key material is safe; `prove` does it, too."""
         with selling.Seller.opened(self.home) as seller:
+            seller.force = self.force
             return seller.audit(Path(deal), buyer, progress)
 
     def prove(self, deal: StrPath, buyer: str | None = None, progress: Progress = silent) -> Proved:
@@ -94,6 +98,7 @@ class Seller(_Party):
         An answered request tells one bit about the weights, and a seal answers one request.
         """
         with selling.Seller.opened(self.home) as seller:
+            seller.force = self.force
             return seller.prove(Path(deal), buyer, progress)
 
     def redeem(self, deal: StrPath, chain: "Chain", fee_sat_per_vb: int | None = None) -> Redeemed:
@@ -142,6 +147,7 @@ class Buyer(_Party):
         samples, chosen = as_test_set(images, labels), as_method(method)
         needed = as_threshold(accuracy, threshold, len(samples))
         with buying.Buyer.opened(self.home, beside=Path(deal)) as buyer:
+            buyer.force = self.force
             return buyer.request(
                 Path(deal),
                 samples,
@@ -156,11 +162,13 @@ class Buyer(_Party):
     def setup(self, deal: StrPath, progress: Progress = silent) -> int:
         """Make the keys of the proof system; the size of the message, 0 where there are none."""
         with buying.Buyer.opened(self.home) as buyer:
+            buyer.force = self.force
             return buyer.setup(Path(deal), progress)
 
     def verify(self, deal: StrPath) -> Verified:
         """Check ciphertext and proof against the offer and our request."""
         with buying.Buyer.opened(self.home) as buyer:
+            buyer.force = self.force
             return buyer.verify(Path(deal))
 
     def lock(

@@ -118,6 +118,10 @@ class Deal(Generic[State]):
     ) -> contextlib.AbstractContextManager[Path]:
         return taking_in(self.folder, self.directory, kind, limit_bytes)
 
+    def copied(self, kind: Kind) -> Path:
+        """Where `taking_in` puts its copy."""
+        return _copied(self.directory, kind)
+
     def accept(self, kind: Kind, copy: Path) -> None:
         """Keep a judged private copy as this party's own."""
         os.replace(copy, self.own(kind))
@@ -297,7 +301,7 @@ def taking_in(
     source = folder / FILE_NAMES[kind]
     if not os.path.lexists(source):
         raise missing(kind, folder)
-    copy = directory / f"incoming.{FILE_NAMES[kind]}"
+    copy = _copied(directory, kind)
     try:
         largest = max_file_bytes(kind)
         if limit_bytes is not None:
@@ -306,6 +310,10 @@ def taking_in(
         yield copy
     finally:
         copy.unlink(missing_ok=True)
+
+
+def _copied(directory: Path, kind: Kind) -> Path:
+    return directory / f"incoming.{FILE_NAMES[kind]}"
 
 
 def refuse_foreign(folder: Path, kind: Kind) -> None:

@@ -48,4 +48,7 @@ def _place_of_an_offer(target: Path) -> Path | None:
 
 
 def _same_place(one: Path, other: Path) -> bool:
-    return one == other or (one.exists() and other.exists() and one.samefile(other))
+    try:
+        return one == other or one.samefile(other)
+    except OSError:  # one is not there, or the folder of another deal is on a disk that is not
+        return False

@@ -9,7 +9,7 @@ from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.messages import contents as messages
 from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.party import Deal, Party, refuse_foreign
-from zkcmp.exchange.private.store import replacing, write_atomic
+from zkcmp.exchange.private.store import remove_half, replacing, write_atomic
 from zkcmp.progress import Progress
 
 
@@ -37,13 +37,20 @@ def _make_keys(
     ceremony: Path | None,
     ours: Sequence[bytes],
 ) -> None:
-    from zkcmp.exchange.costs.forecast import require_setup_memory, require_setup_room
+    from zkcmp.exchange.costs.forecast import (
+        CLOSE_OTHERS,
+        require_setup_memory,
+        require_setup_room,
+    )
     from zkcmp.exchange.proofs import Asked, backend
 
     state, offer = deal.state, deal.offer()
     asked = Asked(checks.check_offer(offer), own_test_set(deal), own_method(deal))
     prover = backend(asked.method)
-    require_setup_memory(asked.architecture, asked.n_images, asked.method, buyer.force)
+    sizes = asked.architecture, asked.n_images, asked.method
+    require_setup_memory(*sizes, buyer.force, CLOSE_OTHERS)
+    for half in (deal.directory / "proving.key", deal.own(Kind.KEY_MATERIAL)):
+        remove_half(half)  # of a setup that was killed
     require_setup_room(asked, deal.directory, deal.folder, buyer.force)
     refuse_foreign(deal.folder, Kind.KEY_MATERIAL)
     with replacing(deal.directory / "proving.key") as proving_key:

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zkcmp.errors import DealError, VerificationError
 from zkcmp.exchange import checks
@@ -16,6 +17,9 @@ from zkcmp.exchange.party import Deal, DealKeys, Party, refuse_foreign, taking_i
 from zkcmp.exchange.private.ledger import SpentSamples
 from zkcmp.exchange.private.store import replacing, write_atomic
 from zkcmp.model.dataset import TestSet
+
+if TYPE_CHECKING:
+    from zkcmp.exchange.proofs import Asked
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ def _new_deal(
     method: Method,
     accepted: Accepted,
 ) -> Deal[BuyerState]:
-    from zkcmp.exchange.costs.forecast import require_verify_memory
+    from zkcmp.exchange.proofs import Asked
 
     with taking_in(folder, buyer.home.path, Kind.OFFER) as copy:
         offer = messages.read_offer(copy)
@@ -117,8 +121,8 @@ def _new_deal(
         accepted.check(offer)
         test_set.check(architecture)
         check_proof_size(architecture, len(test_set), method)
-        sizes = architecture, len(test_set), method
-        require_verify_memory(*sizes, buyer.force, "use fewer test images,")
+        method = method.drawn()  # the seal is fixed by the offer, and nobody knew the seed before
+        _require_means(buyer, folder, Asked(architecture, test_set, method))
         if not 1 <= threshold <= len(test_set):
             raise VerificationError("threshold", f"1 to {len(test_set)} images", threshold)
         refuse_foreign(folder, Kind.REQUEST)
@@ -136,8 +140,7 @@ def _new_deal(
             offer.sender.hex(),
             offer.commitment.hex(),
             threshold=threshold,
-            # the seal is fixed by the offer, and nobody knew the seed before
-            method=method.drawn().line,
+            method=method.line,
         )
         with buyer.home.beginning(offer.deal) as directory:
             deal = Deal(directory, folder.resolve(), state, buyer.files)
@@ -145,6 +148,25 @@ def _new_deal(
             _write_request(buyer, deal, offer, test_set)
             deal.save()
     return Deal(own, folder.resolve(), state, buyer.files)
+
+
+def _require_means(buyer: Party[BuyerState], folder: Path, asked: "Asked") -> None:
+    """Raise a ZkcmpError when this machine cannot set up or verify, before the test set is spent.
+
+    The seller chooses the architecture, and with it what both of them cost.
+    """
+    from zkcmp.exchange.costs.forecast import (
+        FEWER_IMAGES,
+        require_setup_memory,
+        require_setup_room,
+        require_verify_memory,
+    )
+
+    sizes = asked.architecture, asked.n_images, asked.method
+    require_verify_memory(*sizes, buyer.force, FEWER_IMAGES)
+    if asked.method.has_key_material:
+        require_setup_memory(*sizes, buyer.force, FEWER_IMAGES)
+        require_setup_room(asked, buyer.home.path, folder, buyer.force)
 
 
 def _write_request(

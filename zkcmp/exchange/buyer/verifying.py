@@ -33,7 +33,7 @@ class Verified:
 
 def verify(buyer: Party[BuyerState], deal: Deal[BuyerState]) -> Verified:
     """Take the delivery in if it proves what was asked."""
-    from zkcmp.exchange.costs.forecast import require_verify_memory
+    from zkcmp.exchange.costs.forecast import CLOSE_OTHERS, require_verify_memory
     from zkcmp.exchange.proofs import Asked, backend
 
     state, offer, method = deal.state, deal.offer(), own_method(deal)
@@ -43,7 +43,7 @@ def verify(buyer: Party[BuyerState], deal: Deal[BuyerState]) -> Verified:
     prover = backend(method)
     if not state.delivery:
         sizes = asked.architecture, asked.n_images, method
-        require_verify_memory(*sizes, buyer.force, "close other programs, or use")
+        require_verify_memory(*sizes, buyer.force, CLOSE_OTHERS)
         with deal.taking_in(Kind.DELIVERY, messages.delivery_limit(offer)) as copy:
             delivery = read_delivery(buyer, deal, offer, copy)
             statement = _statement(deal, asked, offer, delivery)

@@ -54,6 +54,10 @@ _VERIFIED_BLOCK_BYTES, _PIXEL_BYTES = 250, 20
 _PUBLIC_BYTES = 500
 _WEIGHT_BYTES, _OUTPUT_BYTES = 240, 40
 
+FEWER_IMAGES = "use fewer test images,"
+CLOSE_OTHERS = "close other programs, or use"
+"""What helps where memory is short: as long as the test set can be chosen, and afterwards."""
+
 
 @lru_cache(maxsize=16)
 def statement_size(
@@ -117,14 +121,17 @@ def require_setup_room(asked: Asked, directory: Path, folder: Path, force: bool)
 
 
 def require_setup_memory(
-    architecture: Architecture, n_images: int, method: Method, force: bool
+    architecture: Architecture, n_images: int, method: Method, force: bool, instead: str
 ) -> None:
-    """Raise a ZkcmpError when setup will not fit into memory, unless `force`."""
+    """Raise a ZkcmpError when setup will not fit into memory, unless `force`.
+
+    `instead`, here and below: what to do; "another machine" follows.
+    """
     if method.backend == "libra":
-        require_memory(libra_setup_memory_bytes(architecture, n_images), "setup", force)
-        return
-    size = statement_size(architecture, n_images, method)
-    require_memory(setup_memory_bytes(size), "setup", force)
+        needed = libra_setup_memory_bytes(architecture, n_images)
+    else:
+        needed = setup_memory_bytes(statement_size(architecture, n_images, method))
+    require_memory(needed, "setup", force, instead)
 
 
 def require_prove_memory(
@@ -132,19 +139,16 @@ def require_prove_memory(
 ) -> None:
     """Raise a ZkcmpError when the proof will not fit into memory, unless `force`."""
     if method.backend == "libra":
-        require_memory(libra_memory_bytes(architecture, n_images, method), "the proof", force)
-        return
-    size = statement_size(architecture, n_images, method)
-    require_memory(prove_memory_bytes(size), "the proof", force)
+        needed = libra_memory_bytes(architecture, n_images, method)
+    else:
+        needed = prove_memory_bytes(statement_size(architecture, n_images, method))
+    require_memory(needed, "the proof", force, CLOSE_OTHERS)
 
 
 def require_verify_memory(
     architecture: Architecture, n_images: int, method: Method, force: bool, instead: str
 ) -> None:
-    """Raise a ZkcmpError when verifying will not fit into memory, unless `force`.
-
-    `instead`: what to do; "another machine" follows.
-    """
+    """Raise a ZkcmpError when verifying will not fit into memory, unless `force`."""
     needed = verify_memory_bytes(architecture, n_images, method)
     require_memory(needed, "verifying", force, instead)
 

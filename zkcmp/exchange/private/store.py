@@ -99,11 +99,17 @@ def replacing(path: Path, mode: int = PRIVATE_FILE) -> Iterator[Path]:
         yield temporary
 
 
+def remove_half(path: Path) -> Path:
+    """Remove what a killed command left of writing `path`; the name that it had."""
+    half = path.with_name(f".{path.name}.part")
+    half.unlink(missing_ok=True)
+    return half
+
+
 @contextlib.contextmanager
 def _new_file(path: Path, mode: int) -> Iterator[tuple[Path, int]]:
     """As `replacing`, with the file open for writing too; whoever gets the descriptor closes it."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.unlink(missing_ok=True)
+    temporary = remove_half(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, mode)
     try:

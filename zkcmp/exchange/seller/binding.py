@@ -15,7 +15,7 @@ from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.messages.identity import fingerprint
 from zkcmp.exchange.method import Method
 from zkcmp.exchange.party import Deal, Party
-from zkcmp.exchange.private.store import replacing, same_bytes
+from zkcmp.exchange.private.store import remove_half, replacing, same_bytes
 from zkcmp.exchange.proofs import Asked, backend
 from zkcmp.model.architecture import Architecture
 from zkcmp.progress import Progress
@@ -98,8 +98,11 @@ def bind(
 ) -> Request:
     """The one request of this seal, from our own copy, bound together with its audited key.
 
-    Nothing is kept of a pair of which one message is not acceptable.
+    Nothing is kept of a pair of which one message is not acceptable, nor bound that this machine
+    cannot prove.
     """
+    from zkcmp.exchange.costs.forecast import require_prove_memory
+
     deal.refuse_recovered()
     state, own = deal.state, deal.own(Kind.REQUEST)
     if not state.request and not deal.offered(Kind.REQUEST):
@@ -116,6 +119,7 @@ def bind(
             return request
         _refuse_answered(deal, offer)
         checks.check_not_expired(offer)
+        require_prove_memory(architecture, len(test_set), request.proof_method, seller.force)
         if request.proof_method.has_key_material:
             asked = Asked(architecture, test_set, request.proof_method)
             material, audited = _take_key(seller, deal, offer, request, asked, progress)
@@ -180,13 +184,11 @@ def _take_key(
     progress: Progress,
 ) -> tuple[KeyMaterial, bytes]:
     """Decrypt the key material into the private directory and audit it; also its digest."""
-    from zkcmp.exchange.costs.forecast import require_prove_memory
-
     if not deal.offered(Kind.KEY_MATERIAL):
         raise missing(Kind.KEY_MATERIAL, deal.folder)
-    sizes = asked.architecture, asked.n_images, asked.method
-    require_prove_memory(*sizes, seller.force)
-    limit = key_material_limit(*sizes)
+    limit = key_material_limit(asked.architecture, asked.n_images, asked.method)
+    remove_half(deal.directory / PROVING_KEY)  # of an audit that was killed, as is the copy
+    deal.copied(Kind.KEY_MATERIAL).unlink(missing_ok=True)
     offered = (deal.folder / FILE_NAMES[Kind.KEY_MATERIAL]).stat().st_size
     # the copy, and what is decrypted of it
     require_room(deal.directory, 2 * min(offered, limit), "the audit", seller.force)
