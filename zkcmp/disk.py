@@ -9,6 +9,7 @@ import contextlib
 import io
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,21 +64,53 @@ def sync(file: io.BufferedWriter, path: Path) -> None:
 def write_whole(path: Path, data: bytes) -> None:
     """Make `path` a file of these bytes, durably, or leave it as it was.
 
-    A pipe or a terminal just gets them.
+    A link is followed, and a file that was there keeps its mode. A pipe, a terminal or what leads
+    to an open file, as /dev/stdout does, just gets them.
     """
-    if path.exists() and not path.is_file():
-        with create(path) as stream:
+    before = _status(path)
+    descriptor = _open_descriptor(path)
+    if descriptor is not None or (before is not None and not stat.S_ISREG(before.st_mode)):
+        with create(path, descriptor=descriptor) as stream:
             stream.write(data)
         return
+    path = path.resolve()
     partial = path.with_name(path.name + ".part")
     partial.unlink(missing_ok=True)
     try:
         with create(partial, "xb") as file:
+            if before is not None:
+                os.fchmod(file.fileno(), stat.S_IMODE(before.st_mode))
             file.write(data)
             sync(file, path)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """That of the file to which `path` leads, None if there is none. Raises OSError for a loop."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _open_descriptor(path: Path) -> int | None:
+    """A new descriptor of the open file of this process to which `path` leads, None if to none.
+
+    To open it by its name would begin at its first byte again, and whatever is printed to the
+    first descriptor would go over that.
+    """
+    ours = Path("/proc/self/fd").resolve(), Path("/dev/fd").resolve()
+    link = path
+    while True:
+        link = link.parent.resolve() / link.name
+        if link.parent in ours and link.name.isdecimal():
+            with naming(path):
+                return os.dup(int(link.name))
+        if not link.is_symlink():
+            return None
+        link = link.parent / link.readlink()
 
 
 def require_room(place: Path, needed_bytes: int, work: str, force: bool = False) -> None:
