@@ -64,6 +64,18 @@ def test_an_interrupt_that_has_nowhere_to_go_is_raised_again(where: str) -> None
     assert (done.stdout, done.stderr, done.returncode) == ("lost\nraised\n", "", 0)
 
 
+def test_one_is_raised_again_that_is_lost_after_a_long_clean_up() -> None:
+    """Each time the timer looks before, it is on its way."""
+    callback = """
+def tidy(_):
+    try: interrupt()
+    finally: time.sleep(0.25)
+"""
+    losing = "kept = Thing(); watched = weakref.ref(kept, tidy); del kept"
+    done = run(BEGIN + callback + KEEP + WAIT.format(losing=losing))
+    assert (done.stdout, done.stderr, done.returncode) == ("lost\nraised\n", "", 0)
+
+
 def test_one_that_was_lost_while_modules_are_loaded_ends_the_command() -> None:
     """As when the lock of a module is dropped just then."""
     loading = """
@@ -89,7 +101,7 @@ try:
     try:
         interrupt()
     finally:
-        time.sleep(0.3)
+        time.sleep(1)
         try:
             raise OSError
         except OSError:
@@ -109,6 +121,21 @@ def test_none_is_raised_after_the_command_has_ended() -> None:
     program = "try: interrupt()\nexcept KeyboardInterrupt: heeded()\ntime.sleep(0.3)\nprint('end')"
     done = run(BEGIN + KEEP + program)
     assert (done.stdout, done.stderr, done.returncode) == ("end\n", "", 0)
+
+
+def test_a_timer_that_is_heard_of_too_late_is_silent() -> None:
+    """It has run out while the command ended, without an interrupt on its way."""
+    program = """
+def ended(*_):
+    os.kill(os.getpid(), signal.SIGALRM)
+signal.setitimer, set_timer = ended, signal.setitimer
+heeded()
+signal.setitimer = set_timer
+try: interrupt()
+except KeyboardInterrupt: print(signal.getitimer(signal.ITIMER_REAL))
+"""
+    done = run(BEGIN + KEEP + program)
+    assert (done.stdout, done.stderr, done.returncode) == ("(0.0, 0.0)\n", "", 0)
 
 
 def test_a_second_one_while_the_first_is_answered() -> None:
