@@ -16,9 +16,10 @@ from zkcmp.errors import ZkcmpError
 
 _ROUNDS = 10_000
 _PROC, _GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
-# of a control group: its limit, what is used of it, and what of that are pages of files
-_FILES_V2 = "memory.max", "memory.current", "inactive_file"
-_FILES_V1 = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+# of a control group: its limit, what is used of it, and how a line begins that says what of that
+# are pages of files, read once or more often; files in memory (shmem) are in neither
+_FILES_V2 = "memory.max", "memory.current", ""
+_FILES_V1 = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"
 
 
 def product_s() -> float:
@@ -63,11 +64,12 @@ def _left_in_groups() -> Iterator[int]:
                     yield _left_in(group, *files)
 
 
-def _left_in(group: Path, limit_file: str, used_file: str, cache_name: str) -> int:
+def _left_in(group: Path, limit_file: str, used_file: str, prefix: str) -> int:
     """The group's limit less what is used, pages of files aside: those make room when asked."""
     limit, used = (int((group / name).read_text()) for name in (limit_file, used_file))
     stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-    return max(0, limit - used + int(stat.get(cache_name, 0)))
+    cache = sum(int(stat.get(f"{prefix}{kind}_file", 0)) for kind in ("inactive", "active"))
+    return max(0, limit - used + cache)
 
 
 def require_memory(

@@ -7,6 +7,7 @@ import pytest
 from zkcmp import machine
 
 GB = 1_000_000_000
+STAT = f"anon 5\nfile {GB}\nshmem {GB}\n"  # files in memory are not dropped
 
 
 @pytest.fixture
@@ -23,11 +24,11 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def group(place: Path, limit: str, used: int, cache: int) -> None:
+def group(place: Path, limit: str, used: int, inactive: int, active: int = 0) -> None:
     """A control group of version 2."""
     write(place / "memory.max", limit + "\n")
     write(place / "memory.current", f"{used}\n")
-    write(place / "memory.stat", f"anon 5\ninactive_file {cache}\nactive_file 7\n")
+    write(place / "memory.stat", f"{STAT}inactive_file {inactive}\nactive_file {active}\n")
 
 
 def test_without_groups(system: Path) -> None:
@@ -49,8 +50,10 @@ def test_the_group_of_the_process_and_those_above(system: Path) -> None:
 
 
 def test_pages_of_files_make_room(system: Path) -> None:
-    """A key of gigabytes that was just written fills a group, and is dropped when asked."""
+    """A key of gigabytes that was just written or read fills a group, and is dropped when asked."""
     write(system / "proc/self/cgroup", "0::/\n")
+    group(system / "groups", str(8 * GB), 8 * GB, 2 * GB, 3 * GB)
+    assert machine.available_memory_bytes() == 5 * GB
     group(system / "groups", str(8 * GB), 8 * GB, 5 * GB)
     assert machine.available_memory_bytes() == 5 * GB
     group(system / "groups", str(8 * GB), 9 * GB, 0)
@@ -62,5 +65,6 @@ def test_groups_of_version_1(system: Path) -> None:
     place = system / "groups/memory/a"
     write(place / "memory.limit_in_bytes", f"{4 * GB}\n")
     write(place / "memory.usage_in_bytes", f"{3 * GB}\n")
-    write(place / "memory.stat", f"inactive_file 1\ntotal_inactive_file {GB}\n")
-    assert machine.available_memory_bytes() == 2 * GB
+    own = "inactive_file 1\nactive_file 1\ntotal_shmem 9\n"
+    write(place / "memory.stat", f"{own}total_inactive_file {GB}\ntotal_active_file {GB}\n")
+    assert machine.available_memory_bytes() == 3 * GB
