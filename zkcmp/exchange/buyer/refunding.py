@@ -19,6 +19,7 @@ from bitcoin_scripts.chain import Chain, Outpoint, txid_of
 from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.fee_rates import REFUND_TARGET_BLOCKS, FeeChoice
 from bitcoin_scripts.htlc import Htlc
+from bitcoin_scripts.preimage import is_claim
 from bitcoin_scripts.refund import build_refund, refund_vsize
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
@@ -141,7 +142,11 @@ def _spending(
     found: CTransaction | None,
 ) -> Spending:
     """How this deal's refunds are signed: all to the script that the first one pays to."""
-    record, secret = SignedSpends(deal, REFUNDS_FILE, outpoint), deal.keys().coin_secret
+
+    def is_ours(tx: CTransaction) -> bool:
+        return not is_claim(tx, outpoint, htlc)
+
+    record, secret = SignedSpends(deal, REFUNDS_FILE, outpoint, is_ours), deal.keys().coin_secret
     earlier = [spend.transaction for spend in record.load()] + ([found] if found else [])
     destination = buyer.wallet_script
     if earlier:

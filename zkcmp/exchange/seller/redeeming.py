@@ -130,7 +130,7 @@ def _may_be_out(deal: Deal[SellerState], case: _Case, chain: Chain) -> bool:
     """
     if deal.state.claim_txid:
         return True
-    signed = SignedSpends(deal, CLAIMS_FILE, case.outpoint).load()
+    signed = _record_of_claims(deal, case).load()
     return bool(signed) and chain.get_transaction(case.outpoint.txid) is not None
 
 
@@ -142,7 +142,7 @@ def _bring_back_lock(deal: Deal[SellerState], case: _Case, chain: Chain) -> None
     it, for all to see. After the timeout it would only be refunded.
     """
     is_lost = chain.get_transaction(case.outpoint.txid) is None
-    signed = SignedSpends(deal, CLAIMS_FILE, case.outpoint).load()
+    signed = _record_of_claims(deal, case).load()
     if is_lost and signed and _has_lock(deal, case) and chain.height() < case.htlc.timeout_height:
         with contextlib.suppress(SettlementError):  # its coins went elsewhere; that is told below
             chain.broadcast(deal.load_transaction(_LOCK_FILE))
@@ -214,9 +214,9 @@ def _spending(
     seller: Party[SellerState], deal: Deal[SellerState], case: _Case, found: CTransaction | None
 ) -> Spending:
     """How this deal's claims are signed: all to the script that the first one pays to."""
-    record = SignedSpends(deal, CLAIMS_FILE, case.outpoint)
+    record = _record_of_claims(deal, case)
     earlier = [spend.transaction for spend in record.load()]
-    if found is not None and is_claim(found, case.outpoint, case.htlc):
+    if found is not None and record.is_ours(found):
         earlier.append(found)
     destination = _paid_script(earlier) or seller.wallet_script
     preimage, secret = deal.read_secret("preimage"), deal.keys().coin_secret
@@ -226,6 +226,13 @@ def _spending(
 
     size_vb = claim_vsize(case.htlc, destination)
     return Spending(case.outpoint, size_vb, destination, sign, record)
+
+
+def _record_of_claims(deal: Deal[SellerState], case: _Case) -> SignedSpends:
+    def is_ours(tx: CTransaction) -> bool:
+        return is_claim(tx, case.outpoint, case.htlc)
+
+    return SignedSpends(deal, CLAIMS_FILE, case.outpoint, is_ours)
 
 
 def _paid_script(claims: Sequence[CTransaction]) -> bytes:

@@ -80,7 +80,7 @@ def push(
         wanted = min(wanted, choice.most(spending.affordable_sat_per_vb))
     if waiting is None:
         return _send(chain, spending, wanted, height)
-    if not _is_ours(spending, waiting):
+    if not spending.record.is_ours(waiting):
         sizes = fees.vsize(waiting), spending.size_vb
         least = fees.replacing_sat_per_vb(spending.fee_sat(waiting), *sizes)
         return _send(chain, spending, max(wanted, least), height)
@@ -104,11 +104,6 @@ def _send(chain: Chain, spending: Spending, rate: int, height: int) -> CTransact
         tx = spending.signed(rate, height)
     chain.broadcast(tx)
     return tx
-
-
-def _is_ours(spending: Spending, tx: CTransaction) -> bool:
-    """Whether we made it: only we sign for our branch, and we pay to one script only."""
-    return [bytes(output.scriptPubKey) for output in tx.vout] == [spending.destination]
 
 
 def _raised(spending: Spending, current: int, height: int, choice: FeeChoice) -> int:

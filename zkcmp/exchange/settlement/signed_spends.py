@@ -6,8 +6,12 @@ Those of one output all pay to the same script, with rising fees, so at most one
 does not matter which. The file is written before any of them is sent: a claim that was sent must be
 sent again after a crash. Each can be signed anew from the deal's key, so a damaged file
 counts as an empty one. They are kept as secret files: a claim has the key in it.
+
+Whose a spend is says the input that takes the locked coins. Its outputs do not: a refund may pay to
+the seller's script, beside a coin that the buyer then spends elsewhere.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,9 +37,9 @@ class SignedSpend:
     def txid(self) -> str:
         return txid_of(self.transaction)
 
-    def spends(self, txid: str, vout: int) -> bool:
-        """Whether it is a spend of that output."""
-        return (txid, vout) in map(spent_place, self.transaction.vin)
+    def spends_only(self, txid: str, vout: int) -> bool:
+        """Whether it is a spend of that output, and needs no other coin."""
+        return [spent_place(each) for each in self.transaction.vin] == [(txid, vout)]
 
     @property
     def paid_out_sat(self) -> int:
@@ -44,15 +48,28 @@ class SignedSpend:
 
 
 class SignedSpends:
-    """What the record `name` of one deal has of spends of one output."""
+    """What the record `name` of one deal has of spends of one output.
 
-    def __init__(self, deal: Deal[Any], name: str, outpoint: Outpoint):
+    `is_ours` tells a spend of it by this party from one by the other party.
+    """
+
+    def __init__(
+        self,
+        deal: Deal[Any],
+        name: str,
+        outpoint: Outpoint,
+        is_ours: Callable[[CTransaction], bool],
+    ):
         self._deal, self._name = deal, name
         self._place = outpoint.place
+        self.is_ours = is_ours
 
     def load(self) -> list[SignedSpend]:
-        """All of them, oldest first."""
-        return [spend for spend in _read(self._deal, self._name) if spend.spends(*self._place)]
+        """All of them, oldest first; a file can have another's in it, which is passed over."""
+        found = [
+            spend for spend in _read(self._deal, self._name) if spend.spends_only(*self._place)
+        ]
+        return [spend for spend in found if self.is_ours(spend.transaction)]
 
     def add(self, spend: SignedSpend) -> None:
         """Record one durably; it must not be broadcast before."""

@@ -1,0 +1,98 @@
+"""Refunds that the buyer makes by hand, of more coins than the lock: they do not stop a claim."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from bitcoin.core import CTransaction, CTxOut
+from bitcoin.core.script import CScript
+from deal_stages import PRICE_SAT, Sale
+from funding_wallet import KEY, SCRIPT, SECRET, earn, spend_coin
+from settling import chain_of, lock_place, mine, reorganise, spend_of_lock
+
+from bitcoin_scripts.chain import Outpoint, txid_of
+from bitcoin_scripts.htlc import Htlc
+from bitcoin_scripts.keys import p2wpkh_script_code
+from bitcoin_scripts.preimage import is_claim
+from bitcoin_scripts.spend import input_of, signature, with_witnesses
+from zkcmp.exchange.buyer import Buyer
+from zkcmp.exchange.seller import Seller
+
+At = Callable[[str], Sale]
+
+
+@pytest.fixture
+def late(sale: At) -> Sale:
+    """The key is out, everybody has dropped the claim, and the timeout has passed."""
+    deal = sale("locked")
+    earn(deal)
+    assert deal.run("seller", "redeem", "--fee", "1").code == 0
+    reorganise(deal, 1, txid_of(spent(deal)))
+    mine(deal, 144)
+    return deal
+
+
+def spent(sale: Sale) -> CTransaction:
+    found = spend_of_lock(sale)
+    assert found is not None
+    return found
+
+
+def terms(sale: Sale) -> tuple[Htlc, Outpoint, bytes]:
+    """The lock, where it is, and the secret that refunds it."""
+    with Buyer.opened(sale.root / "buyer") as buyer:
+        deal = buyer.need(sale.deal)
+        return *buyer.locked(deal), deal.keys().coin_secret
+
+
+def coin_of(sale: Sale) -> Outpoint:
+    """A coin of the buyer's other wallet."""
+    with chain_of(sale) as chain:
+        return chain.find_spendable(SCRIPT)[0]
+
+
+def send_refund(sale: Sale, coins: Sequence[Outpoint], script: bytes, paid_sat: int) -> str:
+    """A refund of the lock and of these coins, after them, to one output; it waits."""
+    htlc, place, secret = terms(sale)
+    inputs = [input_of(each) for each in (*coins, place)]
+    outputs = [CTxOut(paid_sat, CScript(script))]
+    tx = CTransaction(inputs, outputs, htlc.timeout_height, 2)
+    code, last = p2wpkh_script_code(KEY), len(coins)
+    stacks = [[signature(code, tx, i, c.amount_sat, SECRET), KEY] for i, c in enumerate(coins)]
+    ours = signature(htlc.redeem_script, tx, last, place.amount_sat, secret)
+    with chain_of(sale) as chain:
+        chain.broadcast(with_witnesses(tx, [*stacks, [ours, b"", bytes(htlc.redeem_script)]]))
+    return txid_of(tx)
+
+
+def is_claimed(sale: Sale) -> bool:
+    """Whether a claim is what spends the lock now."""
+    htlc, place, _ = terms(sale)
+    found = spend_of_lock(sale)
+    return found is not None and is_claim(found, place, htlc)
+
+
+def test_one_that_pays_the_seller_is_no_claim(late: Sale) -> None:
+    """It goes when its other coin is spent, and the claim has to be sent again then."""
+    with Seller.opened(late.root / "seller") as seller:
+        script = seller.wallet_script
+    refund = send_refund(late, [coin_of(late)], script, PRICE_SAT // 2)
+    result = late.run("seller", "redeem")
+    assert refund not in result.out
+    assert not is_claimed(late), "its fee is a whole coin"
+    waiting = spent(late)
+    reorganise(late, 1, refund)
+    spend_coin(late, waiting)
+    assert late.run("seller", "watch", "--once").code == 0
+    assert is_claimed(late)
+
+
+def test_a_record_with_another_party_s_refund_in_it_still_claims(late: Sale) -> None:
+    refund = send_refund(late, [coin_of(late)], SCRIPT, PRICE_SAT // 2)
+    waiting = spent(late)
+    claims = late.private("seller") / "claims"
+    claims.write_text(claims.read_text() + f"1 {waiting.serialize().hex()}\n")
+    reorganise(late, 1, refund)
+    spend_coin(late, waiting)
+    assert lock_place(late).amount_sat == PRICE_SAT
+    assert late.run("seller", "watch", "--once").code == 0
+    assert is_claimed(late)
