@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 from bitcoin.core import CTransaction
-from deal_stages import NETWORK, Result, Sale
-from settling import mine, spend_of_lock
+from deal_stages import NETWORK, PRICE_SAT, Result, Sale
+from funding_wallet import earn, pay
+from settling import chain_of, mine, spend_of_lock
+from test_external_funding import ask
 
+from bitcoin_scripts.chain import Outpoint
 from bitcoin_scripts.chain.kernel import KernelChain
 from bitcoin_scripts.claim import build_claim
 from bitcoin_scripts.errors import SettlementError
+from bitcoin_scripts.refund import build_refund
 from zkcmp.exchange.buyer import Buyer
 from zkcmp.exchange.seller import Seller
 from zkcmp.model.onnx import read_onnx
@@ -21,14 +25,14 @@ AT_MOST = 30
 """Questions of one look that a spend could be the answer to."""
 
 
-def low_claim(sale: Sale) -> CTransaction:
-    """The seller's claim, at the least fee: any refund outbids it."""
+def claim_of(sale: Sale, rate: int = 1) -> CTransaction:
+    """The seller's claim; at the least fee, any refund outbids it."""
     with Buyer.opened(sale.root / "buyer") as buyer:
         htlc, place = buyer.locked(buyer.need(sale.deal))
     with Seller.opened(sale.root / "seller") as seller:
         deal = seller.need(sale.deal)
         preimage, secret = deal.read_secret("preimage"), deal.keys().coin_secret
-        return build_claim(htlc, place, preimage, secret, seller.wallet_script, 1)
+        return build_claim(htlc, place, preimage, secret, seller.wallet_script, rate)
 
 
 class Arrival:
@@ -71,14 +75,14 @@ class PutBack:
             path.unlink(missing_ok=True)
 
 
-def endings(sale: Sale, *command: str) -> Iterator[Result]:
+def endings(sale: Sale, *command: str, rate: int = 1) -> Iterator[Result]:
     """Of the command, with the claim before its first question, its second, and so on."""
-    claim, put_back = low_claim(sale), PutBack(sale)
+    claim, put_back = claim_of(sale, rate), PutBack(sale)
     for number in range(1, AT_MOST):
         put_back()
         arrival = Arrival(claim, number)
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("find_spend", "broadcast"):
+            for name in ("find_spend", "broadcast", "find_output"):
                 patch.setattr(KernelChain, name, arrival.in_front_of(getattr(KernelChain, name)))
             result = sale.run(*command)
         if not arrival.came:
@@ -114,3 +118,81 @@ def test_whenever_it_comes(sale: At, command: str) -> None:
         assert quantize(read_onnx(deal.root / "bought.onnx")) == NETWORK
         bought += 1
     assert bought > 2
+
+
+def two_paid(sale: Sale, is_mined: bool) -> Sale:
+    """The lock, and coins besides, of which the refund was sent; the timeout is over."""
+    earn(sale)
+    txid = pay(sale, ask(sale), PRICE_SAT, 30_000)
+    mine(sale, 1)
+    assert sale.run("buyer", "lock", "--external").code == 0
+    mine(sale, 150)
+    with Buyer.opened(sale.root / "buyer") as buyer:
+        deal = buyer.need(sale.deal)
+        (htlc, lock), secret = buyer.locked(deal), deal.keys().coin_secret
+        besides = Outpoint(txid, 1 - lock.vout, 30_000)
+        refund = build_refund(htlc, besides, secret, buyer.wallet_script, 5)
+    with chain_of(sale) as chain:
+        chain.broadcast(refund)
+        if is_mined:
+            chain.mine(1, b"\x51")
+    return sale
+
+
+@pytest.mark.parametrize("rate", [1, 50])
+@pytest.mark.parametrize("is_mined", [False, True])
+def test_the_refund_of_other_coins_ends_no_watch(sale: At, is_mined: bool, rate: int) -> None:
+    deal = two_paid(sale("verified"), is_mined)
+    watch = ["watch", "--out", str(deal.root / "bought.onnx"), "--once", "--fee", "5"]
+    bought = 0
+    for result in endings(deal, "buyer", *watch, rate=rate):
+        if is_paid_to(deal, Seller, deal.root / "seller"):
+            assert "refunded" not in result.out, result
+            if not (deal.root / "bought.onnx").exists():
+                assert rate > 1, result
+                result = deal.run("buyer", *watch)
+            assert result.code == 0, result
+            assert "the seller has redeemed: the key is known" in result.out
+            assert quantize(read_onnx(deal.root / "bought.onnx")) == NETWORK
+            bought += 1
+    assert bought > 6
+
+
+def test_a_refund_of_other_coins_says_that_the_lock_was_claimed(sale: At) -> None:
+    deal = two_paid(sale("verified"), is_mined=False)
+    beside = 0
+    for result in endings(deal, "buyer", "refund", "--fee", "5"):
+        if is_paid_to(deal, Seller, deal.root / "seller"):
+            assert result.code == 0, result
+            assert "run `zkcmp buyer open` to get the network" in result.out
+            assert (deal.private("buyer") / "claim-seen").exists()
+            beside += 1
+    assert beside > 4
+
+
+def test_one_that_was_seen_and_is_gone_at_the_next_question(
+    sale: At, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No look fails for it, and what it has read it keeps."""
+    deal = sale("locked")
+    mine(deal, 144)
+    claim, put_back, real = claim_of(deal), PutBack(deal), KernelChain.find_spend
+    watch = ["watch", "--out", str(deal.root / "bought.onnx"), "--once", "--fee", "5"]
+    opened = 0
+    for since, until in [(a, b) for b in range(2, 10) for a in range(1, b)]:
+        put_back()
+        questions = iter(range(1, AT_MOST))
+
+        def ask(chain: KernelChain, place: Outpoint, since_height: int = 0) -> object:
+            found = real(chain, place, since_height)
+            comes = since <= next(questions) < until  # noqa: B023
+            return claim if found is None and comes else found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(KernelChain, "find_spend", ask)
+            result = deal.run("buyer", *watch)
+        assert result.code == 0, (since, until, result)
+        kept = (deal.private("buyer") / "claim-seen").exists()
+        assert kept == (deal.root / "bought.onnx").exists()
+        opened += kept
+    assert opened > 20

@@ -56,3 +56,6 @@ def say_refunded(refunded: "Refunded") -> None:
         say(f"refunded   transaction {each.txid}, {count(each.confirmations, 'confirmation')}")
         if each.replaced:
             say(f"fee        raised to {each.fee_sat_per_vb} sat/vB; it replaces the waiting one")
+    if refunded.redeemed:
+        say("redeemed   by the seller, who was paid by another output: the key is known;")
+        say("           run `zkcmp buyer open` to get the network")

@@ -8,7 +8,9 @@ That holds also after a reorganisation undid the claim, and it is this program's
 of the chain: a seller whose claim is not mined before the timeout can lose to a refund.
 
 Claims come at any moment, also between two questions. So what is found in the place of a refund is
-looked at last of all: taken for a refund of ours, a claim would say whereto the next one pays.
+looked at last of all: taken for a refund of ours, a claim would say whereto the next one pays. And
+whatever a claim is found for, it is kept at once: it can be gone at the next question. Where other
+outputs are refunded beside it, the deal did not end with that; the key is out.
 """
 
 from dataclasses import dataclass, replace
@@ -24,7 +26,7 @@ from bitcoin_scripts.refund import build_refund, refund_vsize
 from zkcmp.errors import DealError
 from zkcmp.exchange import checks
 from zkcmp.exchange.buyer import known_key, seen_claim
-from zkcmp.exchange.buyer.funding.outputs import is_claimed, lock_outputs
+from zkcmp.exchange.buyer.funding.outputs import find_claim, lock_outputs
 from zkcmp.exchange.buyer.locking import need_lock
 from zkcmp.exchange.checks import NotYet
 from zkcmp.exchange.deal import BuyerState
@@ -41,7 +43,8 @@ class AlreadyClaimed(DealError):
 class Refunded:
     """A refund that the chain has, and those of other outputs that were paid to this deal.
 
-    `unripe` more outputs cannot be refunded yet.
+    `unripe` more outputs cannot be refunded yet. With `redeemed`, the seller has claimed one that
+    is not among these, and the key is on disk.
     """
 
     txid: str
@@ -51,6 +54,7 @@ class Refunded:
     fee_sat_per_vb: int
     others: tuple["Refunded", ...] = ()
     unripe: int = 0
+    redeemed: bool = False
 
     @property
     def least_confirmations(self) -> int:
@@ -64,7 +68,8 @@ def refund(
     """Find the refund on the chain or send it, or replace the one that waits by one that pays more.
 
     Of every output that was paid to this deal and that is not the seller's. Raises NotYet before
-    the first timeout, and AlreadyClaimed when the key was seen and there is nothing else.
+    the first timeout, AlreadyClaimed when the key was seen and there is nothing else, and
+    SettlementError where nothing can be refunded, or not the price.
     """
     known_key.look(deal, chain)
     ours = [paid for paid in _paid(deal, chain) if not seen_claim.is_claimed(deal, paid[1])]
@@ -73,28 +78,42 @@ def refund(
     ripe = [paid for paid in ours if paid[0].timeout_height <= chain.height()]
     if not ripe:
         raise _early(min(htlc.timeout_height for htlc, _ in ours), chain)
-    refunded, refusal = list[Refunded](), None
+    refunded, refusal, is_price = list[Refunded](), None, False
     for htlc, outpoint in ripe:
         try:
             done = _refund_one(buyer, deal, chain, choice, htlc, outpoint)
             refunded += [done] if done else []
         except SettlementError as error:  # anybody can send coins too small to be moved
             refusal = refusal or error
+            is_price |= outpoint.amount_sat >= deal.offer().price_sat
+    if refusal is not None and (is_price or not refunded):
+        raise refusal
     if not refunded:
-        raise refusal or _claimed(deal)
+        raise _claimed(deal)
     _record(deal, refunded[0].txid)
-    return replace(refunded[0], others=tuple(refunded[1:]), unripe=len(ours) - len(ripe))
+    return replace(
+        refunded[0],
+        others=tuple(refunded[1:]),
+        unripe=len(ours) - len(ripe),
+        redeemed=seen_claim.kept(deal) is not None,
+    )
 
 
 def _paid(deal: Deal[BuyerState], chain: Chain) -> list[tuple[Htlc, Outpoint]]:
-    """Every output that was paid to this deal and that no claim spends now, the lock first."""
+    """Every output that was paid to this deal and that no claim spends now, the lock first.
+
+    A claim that is found is on disk by then, unless another one is.
+    """
     htlc, outpoint = need_lock(deal, chain)
     found = {Outpoint(outpoint.txid, outpoint.vout, outpoint.amount_sat): htlc}
     for paid in lock_outputs(deal, chain):
         place = Outpoint(paid.output.txid, paid.output.vout, paid.output.amount_sat)
         found.setdefault(place, paid.htlc)
-        if is_claimed(paid, deal, chain):
+        claim = find_claim(paid, deal, chain)
+        if claim is not None:
             del found[place]
+            if seen_claim.kept(deal) is None:
+                seen_claim.keep(deal, claim)
     return [(htlc, place) for place, htlc in found.items()]
 
 

@@ -6,16 +6,20 @@
 The key is on disk before the seal is opened with it. Looking again after any crash, outage or
 reorganisation is always right: a network that was opened stays, a claim that was seen is not raced,
 a refund that was undone is sent again.
+
+The deal is over with refunds only where no claim was seen, also none while they were looked at:
+besides the lock, other outputs can be refunded, and anybody can pay one.
 """
 
 from pathlib import Path
 
 from bitcoin_scripts.chain import Chain
+from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.fee_rates import FeeChoice
 from zkcmp.errors import DealError
-from zkcmp.exchange.buyer import known_key
+from zkcmp.exchange.buyer import known_key, seen_claim
 from zkcmp.exchange.buyer.opening import open_network
-from zkcmp.exchange.buyer.refunding import AlreadyClaimed, Refunded, refund
+from zkcmp.exchange.buyer.refunding import Refunded, refund
 from zkcmp.exchange.checks import NotYet
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.party import Deal, Party
@@ -43,17 +47,31 @@ def look(
         if not deal.state.funding_txid:
             raise
         return Watched(f"height {chain.height()}: {reason}")
-    if known:
-        network = open_network(buyer, deal, chain, out)
-        return Watched(_REDEEMED, network)
+    if not known:
+        try:
+            where = _take_back(buyer, deal, chain, refunds, choice)
+        except (DealError, SettlementError):
+            if seen_claim.kept(deal) is None:
+                raise
+        else:
+            if seen_claim.kept(deal) is None:
+                return where
+    return Watched(_REDEEMED, open_network(buyer, deal, chain, out))
+
+
+def _take_back(
+    buyer: Party[BuyerState],
+    deal: Deal[BuyerState],
+    chain: Chain,
+    refunds: bool,
+    choice: FeeChoice,
+) -> Watched[Refunded]:
+    """Where the refunds stand, if they are to be taken; who asks looks for a claim afterwards."""
     height = chain.height()
     if not refunds:
         return Watched(f"height {height}: no claim yet; no refund is to be taken")
     try:
         refunded = refund(buyer, deal, chain, choice)
-    except AlreadyClaimed:  # a moment ago
-        network = open_network(buyer, deal, chain, out)
-        return Watched(_REDEEMED, network)
     except NotYet as reason:
         return Watched(f"height {height}: no claim yet; {reason}")
     depth, needed = refunded.least_confirmations, deal.offer().confirmations

@@ -7,6 +7,8 @@ payment, one that came late or was never announced.
 
 from dataclasses import dataclass
 
+from bitcoin.core import CTransaction
+
 from bitcoin_scripts.chain import Chain, FoundOutput, Outpoint, Place, txid_of
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.preimage import extract_preimage
@@ -93,8 +95,13 @@ def paid_outputs(deal: Deal[BuyerState], chain: Chain) -> list[LockOutput]:
 
 def is_claimed(paid: LockOutput, deal: Deal[BuyerState], chain: Chain) -> bool:
     """Whether the seller's claim of this output is on the chain, mined or waiting."""
+    return find_claim(paid, deal, chain) is not None
+
+
+def find_claim(paid: LockOutput, deal: Deal[BuyerState], chain: Chain) -> CTransaction | None:
+    """The seller's claim of this output, mined or waiting."""
     if paid.output.spent_by is None:
-        return False
+        return None
     since = checks.our_first_height(paid.htlc.timeout_height, deal.offer())
     spend = chain.find_spend(paid.output, since)
-    return spend is not None and extract_preimage(spend, paid.htlc) is not None
+    return spend if spend is not None and extract_preimage(spend, paid.htlc) else None
