@@ -10,6 +10,8 @@ from funding_wallet import KEY, SCRIPT, SECRET, earn, spend_coin
 from settling import chain_of, lock_place, mine, reorganise, spend_of_lock
 
 from bitcoin_scripts.chain import Outpoint, txid_of
+from bitcoin_scripts.chain.kernel import KernelChain
+from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.htlc import Htlc
 from bitcoin_scripts.keys import p2wpkh_script_code
 from bitcoin_scripts.preimage import is_claim
@@ -96,3 +98,52 @@ def test_a_record_with_another_party_s_refund_in_it_still_claims(late: Sale) -> 
     assert lock_place(late).amount_sat == PRICE_SAT
     assert late.run("seller", "watch", "--once").code == 0
     assert is_claimed(late)
+
+
+def test_one_that_hides_its_fee_is_outbid(late: Sale) -> None:
+    """With a coin that nobody else knows the amount of, its outputs are above the price."""
+    coin, fee_sat = coin_of(late), 3000
+    refund = send_refund(late, [coin], SCRIPT, PRICE_SAT + coin.amount_sat - fee_sat)
+    result = late.run("seller", "watch", "--once")
+    assert result.code == 0, result
+    assert txid_of(spent(late)) != refund
+    assert is_claimed(late)
+    assert fee_sat < PRICE_SAT - spent(late).vout[0].nValue < 2 * fee_sat
+
+
+def test_one_that_hides_its_fee_is_not_outbid_beyond_what_was_said(late: Sale) -> None:
+    coin = coin_of(late)
+    refund = send_refund(late, [coin], SCRIPT, PRICE_SAT + coin.amount_sat - 3000)
+    result = late.run("seller", "redeem", "--fee", "5")
+    assert result.refused
+    assert "a replacement has to pay at least" in result.err
+    assert txid_of(spent(late)) == refund
+    assert late.run("seller", "redeem", "--fee", "40").code == 0
+    assert is_claimed(late)
+
+
+def test_one_that_cannot_be_outbid_costs_no_more_than_half(late: Sale) -> None:
+    """What was refused is not sent for ever: the look ends, and says why."""
+    coin = coin_of(late)
+    refund = send_refund(late, [coin], SCRIPT, PRICE_SAT + coin.amount_sat - PRICE_SAT)
+    result = late.run("seller", "redeem")
+    assert result.refused
+    assert "a replacement has to pay at least" in result.err
+    assert txid_of(spent(late)) == refund
+
+
+def test_an_outage_is_no_reason_to_pay_more(late: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The node goes away after the refund was seen; what is signed then would be sent later."""
+    send_refund(late, [], SCRIPT, PRICE_SAT - 200)
+    claims = late.private("seller") / "claims"
+
+    def away(*_: object) -> None:
+        raise SettlementError("the node does not answer; is it running?")
+
+    def refuse(chain: KernelChain, tx: CTransaction) -> None:
+        monkeypatch.setattr(KernelChain, "get_transaction", away)
+        away()
+
+    monkeypatch.setattr(KernelChain, "broadcast", refuse)
+    assert "does not answer" in late.run("seller", "redeem").err
+    assert len(claims.read_text().splitlines()) == 2

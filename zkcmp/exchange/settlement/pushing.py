@@ -9,6 +9,10 @@ estimate for the blocks that are left has risen above what the waiting one pays.
 and a block came without it, it is raised by a quarter whatever the estimate says: estimates can be
 wrong, and nodes can be slow to tell. What is paid is bounded by `FeeChoice.most`.
 
+Another's spend can have more inputs than the locked coins, and then hides its fee. So when the
+chain refuses ours beside one that waits, ours is raised by a quarter again and again, up to that
+bound.
+
 This is for spends that may be sent: a first claim is `redeeming`'s to judge.
 """
 
@@ -18,7 +22,8 @@ from dataclasses import dataclass
 from bitcoin.core import CTransaction
 
 from bitcoin_scripts import fees
-from bitcoin_scripts.chain import Chain, Outpoint
+from bitcoin_scripts.chain import Chain, Outpoint, txid_of
+from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.fee_rates import FeeChoice
 from zkcmp.exchange.settlement.signed_spends import SignedSpend, SignedSpends
 
@@ -83,7 +88,7 @@ def push(
     if not spending.record.is_ours(waiting):
         sizes = fees.vsize(waiting), spending.size_vb
         least = fees.replacing_sat_per_vb(spending.fee_sat(waiting), *sizes)
-        return _send(chain, spending, max(wanted, least), height)
+        return _outbid(chain, spending, waiting, choice, max(wanted, least))
     spending.record.add(SignedSpend(height, waiting))
     current = spending.sat_per_vb(waiting)
     if choice.follows and urgency.pressing:
@@ -93,6 +98,31 @@ def push(
     tx = spending.signed(max(wanted, current + fees.INCREMENT_SAT_PER_VB), height)
     chain.broadcast(tx)
     return tx
+
+
+def _outbid(
+    chain: Chain, spending: Spending, other: CTransaction, choice: FeeChoice, rate: int
+) -> CTransaction:
+    """Send one that pays at least this rate, and more where `other` turns out to pay more.
+
+    Not beyond a rate that the user said. Raises SettlementError when none is taken.
+    """
+    height, most = chain.height(), choice.most(spending.affordable_sat_per_vb)
+    while True:
+        try:
+            return _send(chain, spending, rate, height)
+        except SettlementError:
+            signed = (spending.sat_per_vb(each.transaction) for each in spending.record.load())
+            refused = max([rate, *signed])
+            if not choice.follows or refused >= most or not _waits(chain, other):
+                raise
+            rate = min(_quarter_more(refused), most)
+
+
+def _waits(chain: Chain, tx: CTransaction) -> bool:
+    """Whether the chain answers, and has it in no block: then it can be why ours was refused."""
+    txid = txid_of(tx)
+    return chain.get_transaction(txid) is not None and not chain.confirmations(txid)
 
 
 def _send(chain: Chain, spending: Spending, rate: int, height: int) -> CTransaction:
@@ -110,5 +140,8 @@ def _raised(spending: Spending, current: int, height: int, choice: FeeChoice) ->
     """A quarter more than waits, once a block has come since the last one was signed."""
     if any(spend.height >= height for spend in spending.record.load()):
         return current
-    raised = current + max(fees.INCREMENT_SAT_PER_VB, current // _RAISE_DIVISOR)
-    return min(raised, choice.most(spending.affordable_sat_per_vb))
+    return min(_quarter_more(current), choice.most(spending.affordable_sat_per_vb))
+
+
+def _quarter_more(rate: int) -> int:
+    return rate + max(fees.INCREMENT_SAT_PER_VB, rate // _RAISE_DIVISOR)
