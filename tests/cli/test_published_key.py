@@ -12,9 +12,12 @@ from funding_wallet import earn, pay
 from interrupted_broadcast import interrupt
 from settling import chain_of, mine
 
+from bitcoin_scripts.chain.kernel import KernelChain
+from bitcoin_scripts.errors import SettlementError
 from bitcoin_scripts.keys import bech32_address, p2wpkh_script, public_key
 from zkcmp.cli.main import run
-from zkcmp.exchange.buyer import Buyer, published_key
+from zkcmp.errors import DealError
+from zkcmp.exchange.buyer import Buyer, known_key, published_key
 from zkcmp.exchange.buyer.funding.record import FundingRecord
 from zkcmp.exchange.buyer.funding.signed_locks import SignedLocks
 from zkcmp.model.onnx import read_onnx
@@ -181,3 +184,61 @@ def test_looked_for_since_the_request(
     with Buyer.opened(deal.root / "buyer") as buyer, chain_of(deal):
         ours = buyer.need(deal.deal)
         assert earliest <= published_key.since_height(ours, Tall()) <= latest
+
+
+def keep_blocks(patch: pytest.MonkeyPatch, blocks: int) -> None:
+    """The chain is a node's that has no older ones."""
+    real = KernelChain.find_containing
+
+    def find(chain: KernelChain, data: bytes, since: int = 0) -> object:
+        if since < chain.height() + 1 - blocks:
+            raise SettlementError("the node does not have block 7 any more; use one that has it")
+        return real(chain, data, since)
+
+    patch.setattr(KernelChain, "find_containing", find)
+
+
+def test_a_pruned_node_has_the_recent_claim(
+    sale: Callable[[str], Sale], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a recovery, without our request nobody knows how long ago the deal was begun."""
+    deal = paid_and_forgotten(sale("verified"), claimed=True)
+    mine(deal, 3)
+    (deal.private("buyer") / "request.zkcmp").unlink()
+    monkeypatch.setattr(published_key, "RECENT_BLOCKS", 50)
+    keep_blocks(monkeypatch, 50)
+    with Buyer.opened(deal.root / "buyer") as buyer, chain_of(deal) as chain:
+        assert known_key.search(buyer.need(deal.deal), chain) is not None
+    assert (deal.private("buyer") / "claim-seen").exists()
+
+
+@pytest.mark.parametrize("blocks", [0, 50])
+def test_a_pruned_node_does_not_hide_what_is_missing(
+    sale: Callable[[str], Sale], monkeypatch: pytest.MonkeyPatch, blocks: int
+) -> None:
+    deal = sale("verified")
+    monkeypatch.setattr(published_key, "RECENT_BLOCKS", 50)
+    (deal.private("buyer") / "request.zkcmp").unlink()
+    keep_blocks(monkeypatch, blocks)
+    with (
+        Buyer.opened(deal.root / "buyer") as buyer,
+        chain_of(deal) as chain,
+        pytest.raises(DealError, match="`zkcmp buyer lock` supplies it; not every block") as raised,
+    ):
+        known_key.search(buyer.need(deal.deal), chain)
+    assert "the node does not have block 7 any more" in str(raised.value)
+
+
+def test_damaged_records_do_not_hide_a_published_key(sale: Callable[[str], Sale]) -> None:
+    deal = paid_and_forgotten(sale("verified"), claimed=True)
+    (deal.private("buyer") / "signed-locks").write_bytes(b"no locks")
+    assert deal.open().code == 0
+    assert quantize(read_onnx(deal.root / "bought.onnx")) == NETWORK
+
+
+def test_damaged_records_without_a_key_are_named(sale: Callable[[str], Sale]) -> None:
+    deal = sale("verified")
+    (deal.private("buyer") / "signed-locks").write_bytes(b"no locks")
+    result = deal.open()
+    assert result.refused
+    assert "signed-locks is damaged; restore it" in result.err

@@ -34,10 +34,19 @@ def refuse(deal: Deal[BuyerState], offer: Offer, chain: Chain) -> None:
 
 def find(deal: Deal[BuyerState], offer: Offer, chain: Chain) -> bytes | None:
     """The preimage, on disk by now, if it is known or any claim on the chain publishes it."""
-    known = seen_claim.kept(deal)
-    if known is None:
-        for tx in chain.find_containing(offer.commitment, since_height(deal, chain)):
-            known = known or seen_claim.keep(deal, tx)
+    return seen_claim.kept(deal) or _find(deal, offer, chain, since_height(deal, chain))
+
+
+def find_recent(deal: Deal[BuyerState], offer: Offer, chain: Chain) -> bytes | None:
+    """As `find`, of a node that has RECENT_BLOCKS only: that none is there proves nothing."""
+    since = max(0, chain.height() + 1 - RECENT_BLOCKS)
+    return seen_claim.kept(deal) or _find(deal, offer, chain, since)
+
+
+def _find(deal: Deal[BuyerState], offer: Offer, chain: Chain, since: int) -> bytes | None:
+    known = None
+    for tx in chain.find_containing(offer.commitment, since):
+        known = known or seen_claim.keep(deal, tx)
     return known
 
 
