@@ -147,3 +147,27 @@ def test_an_outage_is_no_reason_to_pay_more(late: Sale, monkeypatch: pytest.Monk
     monkeypatch.setattr(KernelChain, "broadcast", refuse)
     assert "does not answer" in late.run("seller", "redeem").err
     assert len(claims.read_text().splitlines()) == 2
+
+
+def test_one_that_waits_does_not_end_a_deal_whose_claim_was_not_noted(sale: At) -> None:
+    """The command died after the claim was sent: some miner can have it, whoever forgot it."""
+    deal = sale("locked")
+    earn(deal)
+    state = deal.private("seller") / "state.json"
+    before = state.read_bytes()
+    assert deal.run("seller", "redeem", "--fee", "1").code == 0
+    state.write_bytes(before)
+    claim = spent(deal)
+    reorganise(deal, 1, txid_of(claim))
+    mine(deal, 144)
+    refund = send_refund(deal, [], SCRIPT, PRICE_SAT - 3000)
+    result = deal.run("seller", "watch", "--once")
+    assert f"spent already by {refund}: the buyer took the refund; it waits" in result.out
+    assert "secret" not in result.out
+    assert "over" not in result.out
+    reorganise(deal, 1, refund)
+    with chain_of(deal) as chain:
+        chain.broadcast(claim)
+    mine(deal, 1)
+    result = deal.run("seller", "watch", "--once")
+    assert "paid" in result.out, result

@@ -93,7 +93,7 @@ def redeem(
     elif found is None or not chain.confirmations(txid_of(found)):
         claim = _push(seller, deal, case, chain, choice, found)
     elif claim is None:
-        raise _lost(chain, case, found)
+        raise _lost(deal, chain, case, found)
     return _record(deal, chain, case, claim, repeated, found)
 
 
@@ -176,10 +176,7 @@ def _send_first(
 ) -> CTransaction:
     """Check the lock on the chain, then sign and send the claim; both are on disk before."""
     if found is not None:
-        raise DealError(
-            f"the lock was spent already, by {txid_of(found)}: the buyer took the refund; the deal "
-            "is over, and the key stays secret"
-        )
+        raise _lost(deal, chain, case, found)
     if chain.get_transaction(case.outpoint.txid) is None:
         _refuse_conflict(deal, case, chain)
     checks.check_lock(case.lock, case.offer, case.request.refund_key, chain)
@@ -278,10 +275,18 @@ def _refuse_conflict(
             )
 
 
-def _lost(chain: Chain, case: _Case, refund: CTransaction) -> DealError:
-    """The refund was mined although the key is out."""
+def _lost(deal: Deal[SellerState], chain: Chain, case: _Case, refund: CTransaction) -> DealError:
+    """The refund waits or was mined. NotYet until it is as deep as the lock had to be.
+
+    Until then a claim can still be mined in its place: a miner can have one that was sent and not
+    noted. Whoever signed one cannot know that the key is secret.
+    """
     depth, needed = chain.confirmations(txid_of(refund)), case.offer.confirmations
     text = f"the lock was spent already by {txid_of(refund)}: the buyer took the refund"
+    if not deal.state.claim_txid and not _record_of_claims(deal, case).load():
+        text += ", and the key stays secret"
+    if not depth:
+        return NotYet(f"{text}; it waits to be mined")
     if depth < needed:
         return NotYet(
             f"{text}, {depth} of {needed} confirmations deep; only a reorganisation undoes that"
