@@ -52,11 +52,11 @@ def coin_of(sale: Sale) -> Outpoint:
         return chain.find_spendable(SCRIPT)[0]
 
 
-def send_refund(sale: Sale, coins: Sequence[Outpoint], script: bytes, paid_sat: int) -> str:
-    """A refund of the lock and of these coins, after them, to one output; it waits."""
+def send_refund(sale: Sale, coins: Sequence[Outpoint], script: bytes, *paid_sat: int) -> str:
+    """A refund of the lock and of these coins, after them, to outputs of one script; it waits."""
     htlc, place, secret = terms(sale)
     inputs = [input_of(each) for each in (*coins, place)]
-    outputs = [CTxOut(paid_sat, CScript(script))]
+    outputs = [CTxOut(each, CScript(script)) for each in paid_sat]
     tx = CTransaction(inputs, outputs, htlc.timeout_height, 2)
     code, last = p2wpkh_script_code(KEY), len(coins)
     stacks = [[signature(code, tx, i, c.amount_sat, SECRET), KEY] for i, c in enumerate(coins)]
@@ -120,6 +120,31 @@ def test_one_that_hides_its_fee_is_not_outbid_beyond_what_was_said(late: Sale) -
     assert txid_of(spent(late)) == refund
     assert late.run("seller", "redeem", "--fee", "40").code == 0
     assert is_claimed(late)
+
+
+def test_a_fee_that_all_see_is_not_outbid_beyond_what_was_said(late: Sale) -> None:
+    refund = send_refund(late, [], SCRIPT, PRICE_SAT - 3000)
+    result = late.run("seller", "redeem", "--fee", "5")
+    assert result.refused
+    assert "a replacement has to pay at least" in result.err
+    assert txid_of(spent(late)) == refund
+    assert late.run("seller", "redeem").code == 0
+    assert is_claimed(late)
+
+
+def test_a_refund_made_by_hand_is_left_alone(sale: At) -> None:
+    """Its first output pays somebody else, and ours must never pay all of it there."""
+    deal = sale("locked")
+    earn(deal)
+    mine(deal, 145)
+    refund = send_refund(deal, [], SCRIPT, PRICE_SAT // 2, PRICE_SAT // 2 - 300)
+    assert deal.run("buyer", "refund", "--fee", "50").code == 0
+    assert txid_of(spent(deal)) == refund
+    reorganise(deal, 1, refund)
+    assert deal.run("buyer", "refund", "--fee", "50").code == 0
+    (paid,) = spent(deal).vout
+    with Buyer.opened(deal.root / "buyer") as buyer:
+        assert bytes(paid.scriptPubKey) == buyer.wallet_script
 
 
 def test_one_that_cannot_be_outbid_costs_no_more_than_half(late: Sale) -> None:

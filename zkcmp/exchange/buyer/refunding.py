@@ -31,7 +31,7 @@ from zkcmp.exchange.buyer.locking import need_lock
 from zkcmp.exchange.checks import NotYet
 from zkcmp.exchange.deal import BuyerState
 from zkcmp.exchange.party import Deal, Party
-from zkcmp.exchange.settlement.pushing import Spending, Urgency, push
+from zkcmp.exchange.settlement.pushing import Spending, Urgency, paid_script, push
 from zkcmp.exchange.settlement.signed_spends import REFUNDS_FILE, SignedSpends
 
 
@@ -167,9 +167,7 @@ def _spending(
 
     record, secret = SignedSpends(deal, REFUNDS_FILE, outpoint, is_ours), deal.keys().coin_secret
     earlier = [spend.transaction for spend in record.load()] + ([found] if found else [])
-    destination = buyer.wallet_script
-    if earlier:
-        destination = bytes(earlier[0].vout[0].scriptPubKey)
+    destination = paid_script(earlier) or buyer.wallet_script
 
     def sign(rate: int) -> CTransaction:
         return build_refund(htlc, outpoint, secret, destination, rate)

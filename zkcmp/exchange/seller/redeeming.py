@@ -10,7 +10,6 @@ Two states, and the chain tells them apart when our own record does not:
 """
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bitcoin.core import CTransaction
@@ -30,7 +29,7 @@ from zkcmp.exchange.messages import contents as messages
 from zkcmp.exchange.messages.contents import Lock, Offer
 from zkcmp.exchange.messages.envelope import Kind
 from zkcmp.exchange.party import Deal, Party
-from zkcmp.exchange.settlement.pushing import Spending, Urgency, push
+from zkcmp.exchange.settlement.pushing import Spending, Urgency, paid_script, push
 from zkcmp.exchange.settlement.signed_spends import CLAIMS_FILE, SignedSpends
 
 _LOCK_FILE = "lock.tx"
@@ -215,7 +214,7 @@ def _spending(
     earlier = [spend.transaction for spend in record.load()]
     if found is not None and record.is_ours(found):
         earlier.append(found)
-    destination = _paid_script(earlier) or seller.wallet_script
+    destination = paid_script(earlier) or seller.wallet_script
     preimage, secret = deal.read_secret("preimage"), deal.keys().coin_secret
 
     def sign(rate: int) -> CTransaction:
@@ -230,10 +229,6 @@ def _record_of_claims(deal: Deal[SellerState], case: _Case) -> SignedSpends:
         return is_claim(tx, case.outpoint, case.htlc)
 
     return SignedSpends(deal, CLAIMS_FILE, case.outpoint, is_ours)
-
-
-def _paid_script(claims: Sequence[CTransaction]) -> bytes:
-    return bytes(claims[0].vout[0].scriptPubKey) if claims else b""
 
 
 def _keep_lock(deal: Deal[SellerState], case: _Case, chain: Chain) -> None:

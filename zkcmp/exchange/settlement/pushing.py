@@ -16,7 +16,7 @@ bound.
 This is for spends that may be sent: a first claim is `redeeming`'s to judge.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bitcoin.core import CTransaction
@@ -59,6 +59,19 @@ class Spending:
         return tx
 
 
+def paid_script(ours: Sequence[CTransaction]) -> bytes:
+    """Whereto the spends that this program made pay; empty without one.
+
+    One that was made by hand can pay strangers first.
+    """
+    return next((bytes(tx.vout[0].scriptPubKey) for tx in ours if _is_plain(tx)), b"")
+
+
+def _is_plain(tx: CTransaction) -> bool:
+    """Whether it has the one input and the one output of the spends made here."""
+    return len(tx.vin) == len(tx.vout) == 1
+
+
 @dataclass(frozen=True)
 class Urgency:
     """Within how many blocks it should be mined, and whether every block without it counts."""
@@ -76,19 +89,24 @@ def push(
 ) -> CTransaction:
     """Have the best spend wait to be mined, given the one that waits now, ours or another's.
 
-    Raises SettlementError when the chain refuses it, or for a rate that eats the amount; what
-    waited before still waits then.
+    One that was made by hand, of more coins or to more outputs, is left as it is. Raises
+    SettlementError when the chain refuses ours, or for a rate that eats the amount; what waited
+    before still waits then.
     """
     height = chain.height()
-    wanted = choice.wanted(chain, urgency.target_blocks)
+    wanted, most = choice.wanted(chain, urgency.target_blocks), _most(spending, choice)
     if choice.follows:
-        wanted = min(wanted, choice.most(spending.affordable_sat_per_vb))
+        wanted = min(wanted, most)
     if waiting is None:
         return _send(chain, spending, wanted, height)
     if not spending.record.is_ours(waiting):
         sizes = fees.vsize(waiting), spending.size_vb
         least = fees.replacing_sat_per_vb(spending.fee_sat(waiting), *sizes)
-        return _outbid(chain, spending, waiting, choice, max(wanted, least))
+        if choice.follows:
+            wanted = min(max(wanted, least), most)
+        return _outbid(chain, spending, waiting, choice, wanted)
+    if not _is_plain(waiting):
+        return waiting
     spending.record.add(SignedSpend(height, waiting))
     current = spending.sat_per_vb(waiting)
     if choice.follows and urgency.pressing:
@@ -107,7 +125,7 @@ def _outbid(
 
     Not beyond a rate that the user said. Raises SettlementError when none is taken.
     """
-    height, most = chain.height(), choice.most(spending.affordable_sat_per_vb)
+    height, most = chain.height(), _most(spending, choice)
     while True:
         try:
             return _send(chain, spending, rate, height)
@@ -140,7 +158,12 @@ def _raised(spending: Spending, current: int, height: int, choice: FeeChoice) ->
     """A quarter more than waits, once a block has come since the last one was signed."""
     if any(spend.height >= height for spend in spending.record.load()):
         return current
-    return min(_quarter_more(current), choice.most(spending.affordable_sat_per_vb))
+    return min(_quarter_more(current), _most(spending, choice))
+
+
+def _most(spending: Spending, choice: FeeChoice) -> int:
+    """The highest rate to go to without being told."""
+    return choice.most(spending.affordable_sat_per_vb)
 
 
 def _quarter_more(rate: int) -> int:
